@@ -1,0 +1,20 @@
+/* The only places that ask what time it is. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include "vitrine/bytes.h"
+
+enum {
+	CLOCK_RFC3339_SIZE = 32,
+};
+
+uint64_t clock_unix(void);        /* POSIX seconds */
+uint64_t clock_unix_millis(void); /* POSIX milliseconds */
+uint64_t clock_monotonic_nanos(void);
+/* "2026-11-22T14:40:50Z", NUL-terminated. */
+void clock_format_rfc3339(char out[CLOCK_RFC3339_SIZE], uint64_t unix_seconds);
+/* RFC 3339 date-time, strictly (real calendar days, offset required, leap second allowed at :60).
+ * VT_EMALFORMED. */
+enum vt_err clock_parse_rfc3339(int64_t *unix_seconds, struct bytes text);
+
+#endif

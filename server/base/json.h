@@ -1,0 +1,75 @@
+/*
+ * Strict JSON: I-JSON (RFC 7493) in, compact or indented text out. The only user of jansson.
+ *
+ * A value that json_parse() or a json_new_*() returned is owned by the caller until it is freed or
+ * handed to json_set() / json_push(), which take it over even when they fail. Everything that a
+ * getter returns is borrowed from the value and lives as long as it does.
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "vitrine/bytes.h"
+
+enum {
+	JSON_DEPTH_MAX = 32,
+};
+
+enum json_kind {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_INTEGER,
+	JSON_REAL,
+	JSON_TEXT,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+struct json;
+
+struct json_error {
+	size_t offset; /* bytes into the text, as far as it can be told */
+	char text[160];
+};
+
+/*
+ * Parse one JSON value that fills the whole text. Refused, each with its reason in *why (may be
+ * NULL): invalid UTF-8, a noncharacter or unpaired surrogate escape, a duplicate member, a byte
+ * after the value, depth over JSON_DEPTH_MAX (scanned before the parser recurses), an integer
+ * outside +-(2^53 - 1), a number that is not finite. VT_EMALFORMED, VT_ELIMIT (depth), VT_ENOMEM.
+ */
+enum vt_err json_parse(struct json **out, struct bytes text, struct json_error *why);
+void json_free(struct json *j);
+
+enum json_kind json_kind(const struct json *j);
+const char *json_kind_name(enum json_kind kind); /* "a string", "an object", ... */
+/* NULL if j is not an object or has no such member. */
+const struct json *json_member(const struct json *j, const char *name);
+size_t json_count(const struct json *j); /* elements or members; 0 for everything else */
+const struct json *json_at(const struct json *j, size_t i); /* NULL beyond the end */
+/* Members in the order they were written: i from 0. false at the end. name is NUL-terminated too. */
+bool json_member_at(const struct json *j, size_t i, struct bytes *name, const struct json **value);
+/* The getters below return false, and leave *out alone, if j is NULL or of another kind. */
+bool json_text(const struct json *j, struct bytes *out); /* may hold NULs; data is NUL-terminated */
+bool json_integer(const struct json *j, int64_t *out);
+bool json_bool(const struct json *j, bool *out);
+
+struct json *json_new_object(void); /* these return NULL when there is no memory */
+struct json *json_new_array(void);
+struct json *json_new_text(struct bytes utf8); /* NULL also if it is not UTF-8 */
+struct json *json_new_str(const char *utf8);
+struct json *json_new_integer(int64_t n);
+struct json *json_new_bool(bool b);
+struct json *json_new_null(void);
+struct json *json_copy(const struct json *j); /* deep */
+/* value NULL: VT_ENOMEM, so that a failed json_new_*() can be passed straight on. */
+enum vt_err json_set(struct json *object, const char *name, struct json *value);
+enum vt_err json_push(struct json *array, struct json *value);
+
+enum json_style {
+	JSON_COMPACT,  /* no white space, members in the order they were set */
+	JSON_INDENTED, /* two spaces, for people */
+};
+/* Append the text; no trailing newline. */
+enum vt_err json_write(struct buf *out, const struct json *j, enum json_style style);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * The serving side of HTTP: an event loop over libmicrohttpd, a pool of workers, and deadlines.
+ *
+ * One loop thread owns all sockets. A request whose route says so is handled on the loop (must not
+ * block); all others on a pool thread. A handler answers by http_respond(), before it returns or
+ * later, from any thread, exactly once. Until then the connection is suspended and costs only memory.
+ *
+ * Bounds, all enforced here: header bytes, body bytes, connections, connections per address, time for
+ * headers, for the body, idle, and for writing an answer; appends per address and second.
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "vitrine/bytes.h"
+
+struct http_server;
+struct http_exchange; /* one request and its answer */
+
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_OPTIONS,
+	HTTP_OTHER,
+};
+
+/* The request. Everything is borrowed and lives until http_respond() is called. */
+struct http_request {
+	enum http_method method;
+	const char *method_name;
+	const char *path;  /* as it came, percent-encoding untouched, without the query; NUL-terminated */
+	const char *query; /* after the "?", undecoded; "" when there is none */
+	struct bytes body;
+	const char *peer;  /* numeric address, no port */
+};
+const struct http_request *http_request(const struct http_exchange *x);
+/* NULL when absent; a header that came several times is joined with ", ". */
+const char *http_header(const struct http_exchange *x, const char *name);
+/* One decoded query value (application/x-www-form-urlencoded). VT_ENOTFOUND; VT_EMALFORMED: bad
+ * percent-encoding, or the name came twice. */
+enum vt_err http_query(struct buf *out, const struct http_exchange *x, const char *name);
+/* Is every query name in this NULL-terminated list? If not, *unknown (cut, NUL-terminated) is one. */
+bool http_query_only(const struct http_exchange *x, const char *const *names, char unknown[64]);
+
+enum {
+	HTTP_HEADERS_MAX = 24, /* of an answer */
+};
+
+struct http_response {
+	unsigned status;
+	const char *content_type; /* static */
+	struct buf body;          /* taken over by http_respond() */
+	/* Further headers: names are static, values owned by the response. */
+	size_t n_headers;
+	struct {
+		const char *name;
+		char *value;
+	} header[HTTP_HEADERS_MAX];
+	bool may_gzip;            /* compress if the client takes gzip and it helps */
+	const char *etag;         /* static or NULL; else use http_response_etag() */
+};
+void http_response_init(struct http_response *r, unsigned status, const char *content_type);
+void http_response_release(struct http_response *r);
+/* printf-style value. */
+enum vt_err http_response_header(struct http_response *r, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * Send it. Takes over everything r owns and re-initialises it. HEAD sends the headers alone.
+ * If the answer has an ETag header and the request an If-None-Match that it satisfies, 304 goes out
+ * instead. x must not be used afterwards. Many calls in a row from one thread wake the loop once.
+ */
+void http_respond(struct http_exchange *x, struct http_response *r);
+
+/* thread: what thread_new() made for the thread that runs the handler. */
+typedef void (*http_handler)(struct http_exchange *x, void *thread, void *app);
+
+struct http_route_match {
+	http_handler handler;
+	bool on_loop;       /* answers from memory at once; never blocks */
+	size_t body_max;    /* 0: a body is refused with 413 */
+	bool rate_limited;  /* counts against the per-address append rate */
+};
+
+struct http_config {
+	const char *listen;           /* "127.0.0.1:8080", "[::1]:0", ":8080"; port 0 picks a free one */
+	unsigned workers;             /* pool threads; 0: one per core, at least 2 */
+	unsigned connections_max;     /* 0: 4096 */
+	unsigned per_address_max;     /* 0: 512 */
+	unsigned header_seconds;      /* 0: 10; from accept or the end of the last answer to the last header byte */
+	unsigned body_seconds;        /* 0: 30; the whole body */
+	unsigned idle_seconds;        /* 0: 60; keep-alive */
+	unsigned write_seconds;       /* 0: 60; a client that takes no bytes */
+	double rate_per_second;       /* 0: unlimited; tokens per address, burst as large as 2 s */
+	/* Find the route; called on the loop before the body is read. Always fills in a handler (one that
+	 * answers 404 or 405 where nothing fits). */
+	void (*route)(struct http_route_match *out, const struct http_exchange *x, void *app);
+	/* Writes the body of errors that arise here (408, 413, 414, 429, 431, 503): the API's problem+json. */
+	void (*error)(struct http_response *out, unsigned status, const char *detail, void *app);
+	/* State per thread (readers, hashers); called on that thread. NULL from new fails the start. */
+	void *(*thread_new)(void *app);
+	void (*thread_free)(void *thread, void *app);
+	void *app;
+};
+
+/* Bind and start. why (at least 160 bytes, may be NULL) says what failed. VT_EIO, VT_EINVAL. */
+enum vt_err http_server_start(struct http_server **out, const struct http_config *config,
+    char why[160]);
+const char *http_server_url(const struct http_server *s); /* "http://127.0.0.1:8080" */
+/* Take no new connection or request; wait until every exchange under way is answered and sent, at most
+ * grace_seconds; then close all. */
+void http_server_stop(struct http_server *s, unsigned grace_seconds);
+void http_server_free(struct http_server *s);
+
+struct http_server_stats {
+	uint64_t connections_open;
+	uint64_t requests;
+	uint64_t suspended;
+	uint64_t timed_out;    /* header, body, idle and write deadlines together */
+	uint64_t refused_rate;
+	uint64_t by_status[6]; /* [2]: 2xx ... [5]: 5xx */
+};
+void http_server_stats(const struct http_server *s, struct http_server_stats *out);
+
+#endif
