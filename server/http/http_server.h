@@ -72,8 +72,18 @@ enum vt_err http_response_header(struct http_response *r, const char *name, cons
  */
 void http_respond(struct http_exchange *x, struct http_response *r);
 
+/*
+ * A handler that answers later: hang its own state on the exchange, return without answering, and when
+ * there is something to say call http_continue() from any thread. `then` runs on a pool thread, with
+ * that thread's state. Many calls in a row from one thread wake the pool once.
+ */
+void http_set_state(struct http_exchange *x, void *state);
+void *http_state(const struct http_exchange *x);
+
 /* thread: what thread_new() made for the thread that runs the handler. */
 typedef void (*http_handler)(struct http_exchange *x, void *thread, void *app);
+
+void http_continue(struct http_exchange *x, http_handler then);
 
 struct http_route_match {
 	http_handler handler;
