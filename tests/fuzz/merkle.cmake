@@ -1,0 +1,1 @@
+vitrine_fuzz(fuzz_base64 LINK vitrine)

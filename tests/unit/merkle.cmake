@@ -1,0 +1,4 @@
+vitrine_test(merkle_bytes_test LABEL unit SOURCES ${here}/merkle_bytes_test.c LINK vitrine)
+vitrine_test(merkle_hash_test LABEL unit SOURCES ${here}/merkle_hash_test.c LINK vitrine)
+vitrine_test(merkle_alloc_test LABEL unit
+  SOURCES ${here}/merkle_alloc_test.c ${alloc_fail_source} LINK vitrine ${alloc_fail})
