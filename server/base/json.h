@@ -26,28 +26,43 @@ enum json_kind {
 
 struct json;
 
+/* jansson exports functions of these two names, which ours must not replace when a program is
+ * linked. */
+#define json_integer vt_json_integer
+#define json_copy    vt_json_copy
+
 struct json_error {
-	size_t offset; /* bytes into the text, as far as it can be told */
-	char text[160];
+	size_t offset;  /* bytes into the text, as far as it can be told */
+	char text[160]; /* printable ASCII, e.g. "duplicate member name near '\"a\"'" */
 };
 
 /*
  * Parse one JSON value that fills the whole text. Refused, each with its reason in *why (may be
  * NULL): invalid UTF-8, a noncharacter or unpaired surrogate escape, a duplicate member, a byte
- * after the value, depth over JSON_DEPTH_MAX (scanned before the parser recurses), an integer
- * outside +-(2^53 - 1), a number that is not finite. VT_EMALFORMED, VT_ELIMIT (depth), VT_ENOMEM.
+ * after the value, depth over JSON_DEPTH_MAX (scanned before the parser recurses), a number (with a
+ * fraction or without) outside +-(2^53 - 1), U+0000 in a member name. VT_EMALFORMED, VT_ELIMIT
+ * (depth; 2 GiB), VT_ENOMEM. *out is NULL on failure. The caller bounds the text's length.
  */
 enum vt_err json_parse(struct json **out, struct bytes text, struct json_error *why);
 void json_free(struct json *j);
 
-enum json_kind json_kind(const struct json *j);
+enum json_kind json_kind(const struct json *j);  /* JSON_NULL for NULL */
 const char *json_kind_name(enum json_kind kind); /* "a string", "an object", ... */
 /* NULL if j is not an object or has no such member. */
 const struct json *json_member(const struct json *j, const char *name);
 size_t json_count(const struct json *j); /* elements or members; 0 for everything else */
 const struct json *json_at(const struct json *j, size_t i); /* NULL beyond the end */
-/* Members in the order they were written: i from 0. false at the end. name is NUL-terminated too. */
+/* Members in the order they were written: i from 0. false at the end. name is NUL-terminated too.
+ * Walks from the first member: for all of them use json_next_member(). */
 bool json_member_at(const struct json *j, size_t i, struct bytes *name, const struct json **value);
+/* All members in turn, from a cursor of {0}; the object must not change meanwhile. false at the
+ * end, and at once for what is no object. */
+struct json_cursor {
+	void *iter;
+	bool done;
+};
+bool json_next_member(const struct json *j, struct json_cursor *at, struct bytes *name,
+		      const struct json **value);
 /* The getters below return false, and leave *out alone, if j is NULL or of another kind. */
 bool json_text(const struct json *j, struct bytes *out); /* may hold NULs; data is NUL-terminated */
 bool json_integer(const struct json *j, int64_t *out);
@@ -61,7 +76,9 @@ struct json *json_new_integer(int64_t n);
 struct json *json_new_bool(bool b);
 struct json *json_new_null(void);
 struct json *json_copy(const struct json *j); /* deep */
-/* value NULL: VT_ENOMEM, so that a failed json_new_*() can be passed straight on. */
+/* value NULL: VT_ENOMEM, so that a failed json_new_*() can be passed straight on. The same goes for
+ * the container. A name that is there already keeps its place and takes the new value.
+ * VT_EINVAL: not an object (array), the container itself, or a name that is not UTF-8. */
 enum vt_err json_set(struct json *object, const char *name, struct json *value);
 enum vt_err json_push(struct json *array, struct json *value);
 
@@ -69,7 +86,8 @@ enum json_style {
 	JSON_COMPACT,  /* no white space, members in the order they were set */
 	JSON_INDENTED, /* two spaces, for people */
 };
-/* Append the text; no trailing newline. */
+/* Append the text; no trailing newline. Text beyond ASCII stays as it is, "/" too. VT_ENOMEM (out
+ * is unchanged). */
 enum vt_err json_write(struct buf *out, const struct json *j, enum json_style style);
 
 #endif
