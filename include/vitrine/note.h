@@ -25,17 +25,24 @@ struct vkey {
 	uint8_t key_hash[32]; /* SHA-256 of the public key material: tells duplicates apart */
 };
 
-/* "<name>+<hex id>+<base64 key>". VT_EMALFORMED; VT_EUNTRUSTED: the ID does not match the key, or
- * the key is a small-order point. */
+/*
+ * "<name>+<hex id>+<base64 key>". VT_EMALFORMED, VT_ELIMIT; VT_EUNTRUSTED: the key is not one that
+ * ed25519_key_valid() takes, or the ID does not match it. The ID is checked for the types named above;
+ * for others the specification only recommends how it is made, so it is taken as it stands.
+ */
 enum vt_err vkey_parse(struct vkey *out, struct bytes text);
-/* Type 0x01 or 0x04. VT_EINVAL: the name is empty, too long, or has a space, plus or control. */
+/* Type 0x01 or 0x04. VT_EINVAL: the name is empty, too long, or has a space, plus or control.
+ * VT_EUNTRUSTED: not a key that ed25519_key_valid() takes. */
 enum vt_err vkey_from_ed25519(struct vkey *out, const char *name, uint8_t type,
     const uint8_t key[32]);
 /* Appends the text form. VT_EINVAL for a type whose key is not kept (0x06 and unknown ones). */
 enum vt_err vkey_format(struct buf *out, const struct vkey *key);
 /* Can this build verify signatures of this key? */
 bool vkey_verifiable(const struct vkey *key);
+/* UTF-8 of 1 to VKEY_NAME_MAX bytes without controls, pluses and whatever Unicode calls a space. */
 bool vkey_name_valid(struct bytes name);
+/* The same name, ID, type and key material. */
+bool vkey_equal(const struct vkey *a, const struct vkey *b);
 
 struct vkey_set {
 	const struct vkey *key;
@@ -64,9 +71,11 @@ struct note {
 enum vt_err note_parse(struct note **out, struct bytes msg);
 /*
  * Parse and verify. VT_EUNTRUSTED: no verifiable key in `known` signed it. VT_EMISMATCH: a known
- * key's signature fails, which condemns the whole note. A known key signs at most once: further lines
- * of the same key are ignored after the first. On failure *out is NULL.
- * Cosignature keys verify the timestamped message (C2SP tlog-cosignature) over the same text.
+ * key's signature fails, which condemns the whole note. VT_EINVAL: two different known keys share the
+ * name and ID of a line. A known key signs at most once: further lines of the same key are ignored
+ * after the first. On failure *out is NULL. `known` must outlive *out.
+ * Cosignature keys verify the timestamped message (C2SP tlog-cosignature) over the same text, which
+ * must be a checkpoint.
  */
 enum vt_err note_open(struct note **out, struct bytes msg, const struct vkey_set *known);
 void note_free(struct note *n);
@@ -82,12 +91,18 @@ struct note_signer {
 
 /* May this text be signed as a note (UTF-8, no control characters but newline, ends in one)? */
 bool note_text_valid(struct bytes text);
-/* Append the signature line of `text` by a type 0x01 key, verified before it is returned. */
+/* Append the signature line of `text` by a type 0x01 key, verified before it is returned. VT_EINVAL:
+ * not such a key, or not a note's text. VT_EMISMATCH: what `by` made does not verify. */
 enum vt_err note_signature_line(struct buf *out, struct bytes text, const struct note_signer *by);
-/* Append text, blank line and one line per signer (type 0x01 only). */
+/* Append text, blank line and one line per signer (type 0x01 only); all or nothing. VT_ELIMIT: more
+ * than note_parse() takes. */
 enum vt_err note_sign(struct buf *out, struct bytes text, const struct note_signer *by, size_t n);
 
-/* Raw Ed25519 verification (RFC 8032), for the few places beside notes that need it. VT_EMISMATCH. */
+/* May this public key be trusted with anything? Not if it is a point of small order, which verifies
+ * the same signature on every message, nor if it is encoded in a way that RFC 8032 does not decode. */
+bool ed25519_key_valid(const uint8_t key[32]);
+/* Raw Ed25519 verification (RFC 8032), for the few places beside notes that need it. VT_EMISMATCH,
+ * also for a key that is not valid. */
 enum vt_err ed25519_verify(const uint8_t key[32], struct bytes msg, const uint8_t sig[64]);
 
 #endif

@@ -1,0 +1,10 @@
+set(test_signer_source ${PROJECT_SOURCE_DIR}/tests/support/test_signer.c)
+set(notes_alloc_sources ${test_signer_source} ${alloc_fail_source})
+
+vitrine_test(notes_cursor_test LABEL unit SOURCES ${here}/notes_cursor_test.c LINK vitrine)
+target_include_directories(notes_cursor_test PRIVATE ${PROJECT_SOURCE_DIR}/merkle)
+foreach(what vkey note checkpoint cosignature)
+  vitrine_test(notes_${what}_test LABEL unit
+    SOURCES ${here}/notes_${what}_test.c ${notes_alloc_sources}
+    LINK vitrine OpenSSL::Crypto ${alloc_fail})
+endforeach()
