@@ -8,7 +8,6 @@
 #define LOG_H
 
 #include "admit.h"
-#include "describe.h"
 #include "json.h"
 #include "store.h"
 #include "vitrine/note.h"
@@ -59,6 +58,8 @@ enum log_mode log_mode(const struct log *log);
 
 enum vt_err log_worker_new(struct log_worker **out, struct log *log);
 void log_worker_free(struct log_worker *w);
+/* The worker's own hasher, for its thread's use. */
+struct merkle_hasher *log_worker_hasher(struct log_worker *w);
 
 /* -- append ---------------------------------------------------------------------------------- */
 

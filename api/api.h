@@ -1,0 +1,43 @@
+/*
+ * The log's HTTP API: a table of routes over log.h. openapi.yaml beside this file is its contract.
+ */
+#ifndef API_H
+#define API_H
+
+#include "http_server.h"
+#include "log.h"
+
+struct api;
+
+struct api_config {
+	struct log *log;
+	const char *version; /* of the program, for /metrics and the index page */
+	/* Bounds of the HTTP side; zero members take the defaults of http_server.h. The callbacks and `app`
+	 * are the API's own and are filled in by it. */
+	struct http_config http;
+};
+
+/* Serve. why as in http_server_start(). */
+enum vt_err api_start(struct api **out, const struct api_config *config, char why[160]);
+const char *api_url(const struct api *api);
+/* Refuse new connections, answer what is under way (appends included, so the log must still run), close. */
+void api_stop(struct api *api, unsigned grace_seconds);
+void api_free(struct api *api);
+
+/* The table, for the test that holds it against openapi.yaml. */
+struct api_route {
+	enum http_method method;
+	const char *pattern; /* "/api/v1/entries/{index}"; "{+path}" at the end takes the rest */
+	http_handler handler;
+	bool on_loop;
+	bool rate_limited;
+	size_t body_max;
+	int modes; /* bits: 1 << LOG_RECORDS, 1 << LOG_RAW */
+};
+extern const struct api_route api_routes[];
+extern const size_t api_routes_count;
+
+/* The API's own problem types (admission's are in problem.h); ends with a NULL slug. */
+extern const struct problem_type api_problems[];
+
+#endif

@@ -1,0 +1,44 @@
+/* GET /api/v1/consistency?first=&second=: a consistency proof between two tree sizes. */
+#include "handler.h"
+
+void handle_consistency(struct http_exchange *x, void *thread, void *app)
+{
+	static const char *const names[] = {"first", "second", NULL};
+	struct http_response r;
+	struct merkle_proof proof;
+	struct json *j;
+	uint64_t first = 0, second = 0;
+	bool have_first, have_second;
+	enum vt_err err;
+
+	(void)app;
+	if (!api_only(x, names) ||
+	    !api_query_number(x, "first", 0, INT64_MAX, &first, &have_first) ||
+	    !api_query_number(x, "second", 0, INT64_MAX, &second, &have_second))
+		return;
+	if (!have_first || !have_second) {
+		api_problem(x, "query-invalid", "%s is missing", have_first ? "second" : "first");
+		return;
+	}
+	if (first > second) {
+		api_problem(x, "query-invalid", "first is larger than second");
+		return;
+	}
+	err = log_consistency(thread, first, second, &proof);
+	if (err == VT_ENOTFOUND) {
+		api_problem(x, "beyond-published", "the published tree is not that large; see /checkpoint");
+		return;
+	} else if (err != VT_OK) {
+		api_problem_err(x, err, "proving consistency");
+		return;
+	}
+	j = json_new_object();
+	if (j == NULL || json_set(j, "first", json_size(first)) != VT_OK ||
+	    json_set(j, "second", json_size(second)) != VT_OK ||
+	    json_set(j, "hashes", json_proof(&proof)) != VT_OK) {
+		json_free(j);
+		j = NULL;
+	}
+	api_response_init(&r, 200, "application/json", API_CACHE_IMMUTABLE);
+	api_send_json(x, &r, j);
+}

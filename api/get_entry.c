@@ -1,0 +1,65 @@
+/* GET /api/v1/entries/{index}: the record, decoded and raw, who signed it, what corrects it. */
+#include "handler.h"
+
+static struct json *raw_entry(uint64_t index, struct bytes entry, const struct merkle_hash *leaf)
+{
+	struct json *j = json_new_object();
+
+	if (j == NULL || json_set(j, "index", json_size(index)) != VT_OK ||
+	    json_set(j, "leafHash", json_hash(leaf)) != VT_OK ||
+	    json_set(j, "entry", json_base64(entry)) != VT_OK) {
+		json_free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void handle_entry(struct http_exchange *x, void *thread, void *app)
+{
+	static const char *const none[] = {NULL};
+	struct api *api = app;
+	struct http_response r;
+	struct json *record = NULL, *j = NULL;
+	struct merkle_hash leaf;
+	struct buf entry;
+	uint64_t index;
+	enum vt_err err;
+
+	if (!api_only(x, none) || !api_index_segment(x, 3, "index", &index))
+		return;
+	buf_init(&entry);
+	if ((err = log_entry(thread, index, &entry)) == VT_OK)
+		err = merkle_hash_leaf(&leaf, log_worker_hasher(thread), buf_bytes(&entry));
+	if (err == VT_OK && api_accepts(x, "application/octet-stream")) {
+		api_response_init(&r, 200, "application/octet-stream", API_CACHE_IMMUTABLE);
+		http_response_header(&r, "Vary", "Accept");
+		api_send_bytes(x, &r, buf_bytes(&entry));
+		goto done;
+	}
+	if (err == VT_OK && log_mode(api->log) == LOG_RECORDS)
+		err = log_describe(thread, index, &record);
+	if (err == VT_ENOTFOUND) {
+		api_problem(x, "beyond-published", "there is no published entry %llu; see /checkpoint",
+		    (unsigned long long)index);
+		goto done;
+	} else if (err != VT_OK) {
+		api_problem_err(x, err, "reading the entry");
+		goto done;
+	}
+	j = raw_entry(index, buf_bytes(&entry), &leaf);
+	if (j != NULL && record != NULL) {
+		err = json_set(j, "record", record);
+		record = NULL;
+		if (err != VT_OK) {
+			json_free(j);
+			j = NULL;
+		}
+	}
+	/* Not immutable: a later entry may correct this one. */
+	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
+	http_response_header(&r, "Vary", "Accept");
+	api_send_json(x, &r, j);
+done:
+	json_free(record);
+	buf_release(&entry);
+}

@@ -1,0 +1,118 @@
+/* GET /api/v1/tree-heads[?at=&after=&limit=]: published checkpoints over time. */
+#include "handler.h"
+
+#include "clock.h"
+#include "vitrine/checkpoint.h"
+
+enum {
+	LIMIT_DEFAULT = 100,
+	LIMIT_MAX = 1000,
+};
+
+struct listing {
+	struct json *array;
+	size_t n;
+	uint64_t last;
+};
+
+static enum vt_err root_of(struct merkle_hash *root, struct bytes note)
+{
+	struct checkpoint cp;
+	struct note *n;
+	enum vt_err err;
+
+	if ((err = note_parse(&n, note)) == VT_OK) {
+		if ((err = checkpoint_parse(&cp, n->text)) == VT_OK)
+			*root = cp.head.root;
+		note_free(n);
+	}
+	return err;
+}
+
+static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
+{
+	struct listing *l = ctx;
+	struct json *j = json_new_object();
+	struct merkle_hash root;
+	char when[CLOCK_RFC3339_SIZE];
+	enum vt_err err;
+
+	clock_format_rfc3339(when, cp->time);
+	if ((err = root_of(&root, cp->note)) != VT_OK ||
+	    (err = json_set(j, "seq", json_size(cp->seq))) != VT_OK ||
+	    (err = json_set(j, "treeSize", json_size(cp->size))) != VT_OK ||
+	    (err = json_set(j, "rootHash", json_hash(&root))) != VT_OK ||
+	    (err = json_set(j, "time", json_new_str(when))) != VT_OK ||
+	    (err = json_set(j, "checkpoint", json_new_text(cp->note))) != VT_OK) {
+		json_free(j);
+		return err;
+	}
+	l->n++;
+	l->last = cp->seq;
+	return json_push(l->array, j);
+}
+
+static bool query_time(struct http_exchange *x, uint64_t *at, bool *given)
+{
+	struct buf text;
+	int64_t seconds;
+	enum vt_err err;
+	bool ok = true;
+
+	buf_init(&text);
+	err = http_query(&text, x, "at");
+	*given = err == VT_OK;
+	if (err == VT_OK)
+		err = clock_parse_rfc3339(&seconds, buf_bytes(&text));
+	if (err == VT_OK && seconds >= 0) {
+		*at = (uint64_t)seconds;
+	} else if (err != VT_ENOTFOUND) {
+		api_problem(x, "query-invalid", "at: expected an RFC 3339 time such as 2026-11-22T14:00:00Z");
+		ok = false;
+	}
+	buf_release(&text);
+	return ok;
+}
+
+void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
+{
+	static const char *const names[] = {"at", "after", "limit", NULL};
+	struct http_response r;
+	struct listing l = {NULL, 0, 0};
+	uint64_t at = 0, after = 0, limit = LIMIT_DEFAULT;
+	bool have_at, have_after;
+	struct json *j = NULL;
+	enum vt_err err;
+
+	(void)app;
+	if (!api_only(x, names) || !query_time(x, &at, &have_at) ||
+	    !api_query_number(x, "after", 0, INT64_MAX, &after, &have_after) ||
+	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
+		return;
+	if (have_at && have_after) {
+		api_problem(x, "query-invalid", "at and after exclude each other");
+		return;
+	}
+	l.array = json_new_array();
+	err = l.array == NULL ? VT_ENOMEM
+	    : have_at         ? log_tree_head_at(thread, at, list_one, &l)
+	                      : log_tree_heads(thread, after, limit, list_one, &l);
+	if (err == VT_ENOTFOUND)
+		err = VT_OK; /* nothing was published by then: an empty list */
+	if (err != VT_OK) {
+		json_free(l.array);
+		api_problem_err(x, err, "reading the tree heads");
+		return;
+	}
+	j = json_new_object();
+	if (json_set(j, "treeHeads", l.array) != VT_OK) {
+		json_free(j);
+		j = NULL;
+	}
+	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
+	if (!have_at && l.n == limit)
+		http_response_header(&r, "Link",
+		    "</api/v1/tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
+		    (unsigned long long)l.last, (unsigned long long)limit);
+	api_send_json(x, &r, j);
+}

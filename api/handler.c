@@ -1,0 +1,181 @@
+#include "handler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bytes api_path_rest(const struct http_exchange *x, size_t n)
+{
+	const char *p = http_request(x)->path;
+
+	for (; n > 0 && *p != '\0'; n--)
+		p += 1 + strcspn(p + 1, "/");
+	return bytes_str(*p == '/' ? p + 1 : p);
+}
+
+struct bytes api_segment(const struct http_exchange *x, size_t i)
+{
+	struct bytes rest = api_path_rest(x, i);
+	const uint8_t *slash = rest.len ? memchr(rest.data, '/', rest.len) : NULL;
+
+	return slash ? bytes_of(rest.data, (size_t)(slash - rest.data)) : rest;
+}
+
+bool api_accepts(const struct http_exchange *x, const char *type)
+{
+	const char *accept = http_header(x, "Accept");
+	size_t len = strlen(type);
+
+	while (accept != NULL && *accept != '\0') {
+		accept += strspn(accept, " \t,");
+		if (strncasecmp(accept, type, len) == 0 && strchr(" \t,;", accept[len]) != NULL)
+			return true; /* strchr also finds the terminating NUL */
+		accept += strcspn(accept, ",");
+	}
+	return false;
+}
+
+bool api_only(struct http_exchange *x, const char *const *names)
+{
+	char unknown[64], shown[96], known[160] = "";
+
+	if (http_query_only(x, names, unknown))
+		return true;
+	for (const char *const *n = names; *n != NULL; n++) {
+		size_t used = strlen(known);
+		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", *n);
+	}
+	problem_quote(shown, sizeof(shown), bytes_str(unknown));
+	api_problem(x, "query-unknown", "%s is not a parameter here; known: %s", shown,
+	    known[0] ? known : "none");
+	return false;
+}
+
+bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint64_t *out)
+{
+	struct bytes text = api_segment(x, i);
+	char shown[64];
+
+	if (decimal_decode(out, text) == VT_OK && *out <= INT64_MAX)
+		return true;
+	problem_quote(shown, sizeof(shown), text);
+	api_problem(x, "bad-request", "%s: %s is not a decimal number", what, shown);
+	return false;
+}
+
+bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
+    uint64_t *out, bool *given)
+{
+	struct buf value;
+	uint64_t n = 0;
+	enum vt_err err;
+	bool ok = false;
+
+	buf_init(&value);
+	if (given != NULL)
+		*given = false;
+	err = http_query(&value, x, name);
+	if (err == VT_ENOTFOUND) {
+		ok = true;
+	} else if (err == VT_ENOMEM) {
+		api_problem_err(x, err, name);
+	} else if (err != VT_OK || decimal_decode(&n, buf_bytes(&value)) != VT_OK || n < least ||
+	    n > most) {
+		api_problem(x, "query-invalid", "%s: expected a decimal number from %llu to %llu",
+		    name, (unsigned long long)least, (unsigned long long)most);
+	} else {
+		*out = n;
+		if (given != NULL)
+			*given = true;
+		ok = true;
+	}
+	buf_release(&value);
+	return ok;
+}
+
+void api_response_init(struct http_response *r, unsigned status, const char *content_type,
+    enum api_cache cache)
+{
+	static const char *const control[] = {
+	    [API_CACHE_NONE] = "no-store",
+	    [API_CACHE_CHECK] = "no-cache",
+	    [API_CACHE_IMMUTABLE] = "public, max-age=31536000, immutable",
+	};
+
+	/* A header that cannot be added for want of memory costs the client little; the http layer answers
+	 * 503 by itself when it cannot queue a response at all. */
+	http_response_init(r, status, content_type);
+	http_response_header(r, "Access-Control-Allow-Origin", "*");
+	http_response_header(r, "Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After");
+	http_response_header(r, "Cache-Control", "%s", control[cache]);
+	http_response_header(r, "X-Content-Type-Options", "nosniff");
+}
+
+void api_response_etag(struct http_response *r, const char *kind, uint64_t a, uint64_t b)
+{
+	http_response_header(r, "ETag", "\"%s-%llx-%llx\"", kind, (unsigned long long)a,
+	    (unsigned long long)b);
+}
+
+void api_send_bytes(struct http_exchange *x, struct http_response *r, struct bytes body)
+{
+	if (buf_append(&r->body, body) != VT_OK) {
+		http_response_release(r);
+		api_problem_err(x, VT_ENOMEM, "answering");
+		return;
+	}
+	http_respond(x, r);
+}
+
+void api_send_json(struct http_exchange *x, struct http_response *r, struct json *j)
+{
+	enum vt_err err = VT_ENOMEM;
+
+	if (j == NULL || (err = json_write(&r->body, j, JSON_COMPACT)) != VT_OK ||
+	    (err = buf_append_byte(&r->body, '\n')) != VT_OK) {
+		http_response_release(r);
+		api_problem_err(x, err, "answering");
+	} else {
+		r->may_gzip = true;
+		http_respond(x, r);
+	}
+	json_free(j);
+}
+
+struct json *json_hash(const struct merkle_hash *hash)
+{
+	char hex[2 * MERKLE_HASH_SIZE + 1];
+
+	hex_encode(hex, bytes_of(hash->b, sizeof(hash->b)));
+	return json_new_str(hex);
+}
+
+struct json *json_base64(struct bytes raw)
+{
+	struct buf b;
+	struct json *j = NULL;
+
+	buf_init(&b);
+	if (buf_append_base64(&b, raw) == VT_OK)
+		j = json_new_text(buf_bytes(&b));
+	buf_release(&b);
+	return j;
+}
+
+struct json *json_size(uint64_t n)
+{
+	return n < (UINT64_C(1) << 53) ? json_new_integer((int64_t)n) : NULL;
+}
+
+struct json *json_proof(const struct merkle_proof *proof)
+{
+	struct json *hashes = json_new_array();
+
+	for (size_t i = 0; hashes != NULL && i < proof->n; i++) {
+		if (json_push(hashes, json_hash(&proof->hash[i])) != VT_OK) {
+			json_free(hashes);
+			hashes = NULL;
+		}
+	}
+	return hashes;
+}

@@ -1,0 +1,84 @@
+/* What the handlers share. Private to api/. */
+#ifndef API_HANDLER_H
+#define API_HANDLER_H
+
+#include "api.h"
+#include "json.h"
+
+struct api {
+	struct log *log;
+	struct http_server *server;
+	const char *version;
+	uint64_t started; /* POSIX seconds */
+};
+
+/* -- the request ------------------------------------------------------------------------------- */
+
+/* Segment i of the path, from 0: "/api/v1/entries/7" has "7" at 3. Empty beyond the end. */
+struct bytes api_segment(const struct http_exchange *x, size_t i);
+/* Everything after the first n segments, without the slash before it. */
+struct bytes api_path_rest(const struct http_exchange *x, size_t n);
+/* Does Accept name this type (a type that is merely covered by a wildcard does not count)? */
+bool api_accepts(const struct http_exchange *x, const char *type);
+/* These answer the request with a problem and return false if there is something to complain about. */
+bool api_only(struct http_exchange *x, const char *const *names); /* query names, NULL-terminated */
+bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint64_t *out);
+/* A decimal query value; absent leaves *out alone. */
+bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
+    uint64_t *out, bool *given);
+
+/* -- the answer ----------------------------------------------------------------------------------- */
+
+enum api_cache {
+	API_CACHE_NONE,      /* no-store: errors, status */
+	API_CACHE_CHECK,     /* no-cache: may be kept, must be asked for again */
+	API_CACHE_IMMUTABLE, /* for ever */
+};
+
+/* Start an answer that carries the headers of every public answer (CORS, caching, nosniff). */
+void api_response_init(struct http_response *r, unsigned status, const char *content_type,
+    enum api_cache cache);
+/* Set ETag to a digest-free tag made of these numbers: what determines the bytes. */
+void api_response_etag(struct http_response *r, const char *kind, uint64_t a, uint64_t b);
+/* Send JSON (compact, with a newline); frees j; NULL becomes a 503. r is initialised and otherwise complete. */
+void api_send_json(struct http_exchange *x, struct http_response *r, struct json *j);
+void api_send_bytes(struct http_exchange *x, struct http_response *r, struct bytes body);
+
+/* RFC 9457 problems. */
+void api_problem(struct http_exchange *x, const char *slug, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void api_problem_typed(struct http_exchange *x, const struct problem *p, unsigned retry_after);
+/* What an error code from below means when no handler knows better. */
+void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what);
+/* The http layer's own errors; see http_config.error. */
+void api_http_error(struct http_response *out, unsigned status, const char *detail, void *app);
+
+/* -- JSON bits -------------------------------------------------------------------------------------- */
+
+struct json *json_hash(const struct merkle_hash *hash); /* lower-case hex */
+struct json *json_base64(struct bytes raw);
+struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond 2^53 - 1 */
+struct json *json_proof(const struct merkle_proof *proof);
+
+/* -- the handlers, one a file ------------------------------------------------------------------------- */
+
+void handle_index(struct http_exchange *x, void *thread, void *app);
+void handle_checkpoint(struct http_exchange *x, void *thread, void *app);
+void handle_tile(struct http_exchange *x, void *thread, void *app);
+void handle_add(struct http_exchange *x, void *thread, void *app);
+void handle_entries_post(struct http_exchange *x, void *thread, void *app);
+void handle_entries_search(struct http_exchange *x, void *thread, void *app);
+void handle_entry(struct http_exchange *x, void *thread, void *app);
+void handle_entry_proof(struct http_exchange *x, void *thread, void *app);
+void handle_entry_tlog_proof(struct http_exchange *x, void *thread, void *app);
+void handle_leaf(struct http_exchange *x, void *thread, void *app);
+void handle_consistency(struct http_exchange *x, void *thread, void *app);
+void handle_tree_heads(struct http_exchange *x, void *thread, void *app);
+void handle_parties(struct http_exchange *x, void *thread, void *app);
+void handle_party(struct http_exchange *x, void *thread, void *app);
+void handle_healthz(struct http_exchange *x, void *thread, void *app);
+void handle_readyz(struct http_exchange *x, void *thread, void *app);
+void handle_metrics(struct http_exchange *x, void *thread, void *app);
+void handle_openapi(struct http_exchange *x, void *thread, void *app);
+
+#endif

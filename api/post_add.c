@@ -1,0 +1,34 @@
+/* POST /add: raw mode. The body is the entry, the answer is its index in ASCII decimal. */
+#include <stdlib.h>
+
+#include "append.h"
+
+static void answer_add(struct http_exchange *x, void *thread, void *app)
+{
+	struct append *a = http_state(x);
+	struct http_response r;
+
+	(void)thread;
+	(void)app;
+	if (!append_failed(x, a)) {
+		api_response_init(&r, a->answer.outcome == LOG_ADDED ? 201 : 200,
+		    "text/plain; charset=utf-8", API_CACHE_NONE);
+		http_response_header(&r, "Location", "/api/v1/entries/%llu",
+		    (unsigned long long)a->answer.index);
+		if (buf_append_decimal(&r.body, a->answer.index) == VT_OK) {
+			http_respond(x, &r);
+		} else {
+			http_response_release(&r);
+			api_problem_err(x, VT_ENOMEM, "answering");
+		}
+	}
+	free(a);
+}
+
+void handle_add(struct http_exchange *x, void *thread, void *app)
+{
+	static const char *const none[] = {NULL};
+
+	if (api_only(x, none))
+		append_begin(x, thread, app, NULL, answer_add);
+}

@@ -1,0 +1,122 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "handler.h"
+
+const struct problem_type api_problems[] = {
+    {"bad-request", 400, "The request is not understood"},
+    {"query-unknown", 400, "This query parameter is not known here"},
+    {"query-invalid", 400, "A query parameter has a value that cannot be used"},
+    {"not-found", 404, "There is no such thing"},
+    {"beyond-published", 404, "Not published yet"},
+    {"method-not-allowed", 405, "This method is not possible here"},
+    {"request-timeout", 408, "The request took too long to arrive"},
+    {"too-large", 413, "The request body is too large"},
+    {"uri-too-long", 414, "The address is too long"},
+    {"too-many-requests", 429, "Too many requests from this address"},
+    {"headers-too-large", 431, "The request headers are too large"},
+    {"internal", 500, "Something is wrong inside the log"},
+    {"busy", 503, "The outcome is unknown: send the same bytes again"},
+    {"not-ready", 503, "The log is not ready"},
+    {NULL, 0, NULL},
+};
+
+static const struct problem_type *type_by_slug(const char *slug)
+{
+	for (const struct problem_type *t = api_problems; t->slug != NULL; t++)
+		if (strcmp(t->slug, slug) == 0)
+			return t;
+	return type_by_slug("internal");
+}
+
+static const struct problem_type *type_by_status(unsigned status)
+{
+	for (const struct problem_type *t = api_problems; t->slug != NULL; t++)
+		if (t->status == status)
+			return t;
+	return type_by_slug(status < 500 ? "bad-request" : "internal");
+}
+
+static enum vt_err problem_body(struct buf *out, const struct problem_type *type,
+    const char *detail)
+{
+	enum vt_err err = VT_ENOMEM;
+	struct json *j = json_new_object();
+	char urn[96];
+
+	snprintf(urn, sizeof(urn), "urn:vitrine:problem:%s", type->slug);
+	if (j == NULL || (err = json_set(j, "type", json_new_str(urn))) != VT_OK ||
+	    (err = json_set(j, "title", json_new_str(type->title))) != VT_OK ||
+	    (err = json_set(j, "status", json_new_integer((int64_t)type->status))) != VT_OK ||
+	    (err = json_set(j, "detail", json_new_str(detail))) != VT_OK ||
+	    (err = json_write(out, j, JSON_COMPACT)) != VT_OK)
+		goto done;
+	err = buf_append_byte(out, '\n');
+done:
+	json_free(j);
+	return err;
+}
+
+static void problem_response(struct http_response *r, const struct problem_type *type,
+    const char *detail, unsigned retry_after)
+{
+	api_response_init(r, type->status, "application/problem+json", API_CACHE_NONE);
+	if (type->status == 429 || type->status == 503)
+		http_response_header(r, "Retry-After", "%u", retry_after ? retry_after : 1);
+	/* Without memory for the body the status and the headers still say what matters. */
+	if (problem_body(&r->body, type, detail) != VT_OK)
+		buf_reset(&r->body);
+}
+
+void api_problem(struct http_exchange *x, const char *slug, const char *fmt, ...)
+{
+	struct http_response r;
+	char detail[PROBLEM_DETAIL_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	problem_response(&r, type_by_slug(slug), detail, 0);
+	http_respond(x, &r);
+}
+
+void api_problem_typed(struct http_exchange *x, const struct problem *p, unsigned retry_after)
+{
+	struct http_response r;
+
+	problem_response(&r, p->type, p->detail, retry_after);
+	http_respond(x, &r);
+}
+
+void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)
+{
+	switch (err) {
+	case VT_ENOTFOUND:
+		api_problem(x, "not-found", "%s: not found", what);
+		return;
+	case VT_EINVAL:
+	case VT_EMALFORMED:
+		api_problem(x, "bad-request", "%s: %s", what, vt_err_text(err));
+		return;
+	case VT_ELIMIT:
+		api_problem(x, "too-large", "%s: %s", what, vt_err_text(err));
+		return;
+	case VT_ENOMEM:
+	case VT_EBUSY:
+	case VT_EIO:
+	case VT_ECONFLICT:
+		api_problem(x, "busy", "%s: %s", what, vt_err_text(err));
+		return;
+	default:
+		api_problem(x, "internal", "%s: %s", what, vt_err_text(err));
+		return;
+	}
+}
+
+void api_http_error(struct http_response *out, unsigned status, const char *detail, void *app)
+{
+	(void)app;
+	problem_response(out, type_by_status(status), detail, 0);
+}

@@ -1,0 +1,219 @@
+#include "handler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum {
+	IN_RECORDS = 1 << LOG_RECORDS,
+	IN_RAW = 1 << LOG_RAW,
+	IN_BOTH = IN_RECORDS | IN_RAW,
+};
+
+/* Handlers that touch the store run on the pool; the few that answer from memory run on the loop. */
+const struct api_route api_routes[] = {
+    {HTTP_GET, "/", handle_index, true, false, 0, IN_BOTH},
+    {HTTP_GET, "/checkpoint", handle_checkpoint, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/tile/{+path}", handle_tile, false, false, 0, IN_BOTH},
+    {HTTP_POST, "/add", handle_add, false, true, BUNDLE_ENTRY_MAX, IN_RAW},
+    {HTTP_POST, "/api/v1/entries", handle_entries_post, false, true, RECORD_BODY_MAX, IN_RECORDS},
+    {HTTP_GET, "/api/v1/entries", handle_entries_search, false, false, 0, IN_RECORDS},
+    {HTTP_GET, "/api/v1/entries/{index}", handle_entry, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/api/v1/entries/{index}/proof", handle_entry_proof, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/api/v1/entries/{index}/tlog-proof", handle_entry_tlog_proof, false, false, 0,
+	IN_BOTH},
+    {HTTP_GET, "/api/v1/leaves/{hash}", handle_leaf, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/api/v1/consistency", handle_consistency, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/api/v1/tree-heads", handle_tree_heads, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/api/v1/parties", handle_parties, false, false, 0, IN_RECORDS},
+    {HTTP_GET, "/api/v1/parties/{id}", handle_party, false, false, 0, IN_RECORDS},
+    {HTTP_GET, "/healthz", handle_healthz, true, false, 0, IN_BOTH},
+    {HTTP_GET, "/readyz", handle_readyz, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/metrics", handle_metrics, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/openapi.yaml", handle_openapi, true, false, 0, IN_BOTH},
+};
+const size_t api_routes_count = sizeof(api_routes) / sizeof(*api_routes);
+
+/* Does the path have the pattern's shape? A "{name}" segment takes one non-empty segment. */
+static bool pattern_fits(const char *pattern, const char *path)
+{
+	while (*pattern) {
+		if (strncmp(pattern, "{+", 2) == 0)
+			return *path != '\0';
+		if (*pattern == '{') {
+			size_t len = strcspn(path, "/");
+			if (len == 0)
+				return false;
+			path += len;
+			pattern = strchr(pattern, '}') + 1;
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	return *path == '\0';
+}
+
+static bool route_is_open(const struct api_route *route, const struct api *api)
+{
+	return (route->modes & (1 << log_mode(api->log))) != 0;
+}
+
+static void handle_not_found(struct http_exchange *x, void *thread, void *app)
+{
+	const struct api *api = app;
+	char path[96];
+
+	(void)thread;
+	problem_quote(path, sizeof(path), bytes_str(http_request(x)->path));
+	for (size_t i = 0; i < api_routes_count; i++) {
+		if (pattern_fits(api_routes[i].pattern, http_request(x)->path)) {
+			api_problem(x, "not-found", "%s is not offered: this log is in %s mode", path,
+			    log_identity(api->log)->mode);
+			return;
+		}
+	}
+	api_problem(x, "not-found", "there is nothing at %s; /openapi.yaml lists what there is", path);
+}
+
+/* "GET, HEAD, OPTIONS": what this path takes. */
+static enum vt_err append_allow(struct buf *out, const struct http_exchange *x,
+    const struct api *api)
+{
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < api_routes_count && err == VT_OK; i++) {
+		const struct api_route *route = &api_routes[i];
+		if (!route_is_open(route, api) ||
+		    !pattern_fits(route->pattern, http_request(x)->path))
+			continue;
+		err = buf_append_str(out, route->method == HTTP_GET ? "GET, HEAD, " : "POST, ");
+	}
+	return err != VT_OK ? err : buf_append_str(out, "OPTIONS");
+}
+
+static void answer_allow(struct http_exchange *x, const struct api *api, unsigned status)
+{
+	struct http_response r;
+	struct buf allow;
+	struct bytes text;
+
+	buf_init(&allow);
+	if (append_allow(&allow, x, api) != VT_OK) {
+		buf_release(&allow);
+		api_problem_err(x, VT_ENOMEM, "answering");
+		return;
+	}
+	text = buf_bytes(&allow);
+	if (status == 204) {
+		api_response_init(&r, status, NULL, API_CACHE_NONE);
+		http_response_header(&r, "Access-Control-Allow-Methods", "%.*s", (int)text.len,
+		    (const char *)text.data);
+		http_response_header(&r, "Access-Control-Allow-Headers", "Content-Type, Accept");
+		http_response_header(&r, "Access-Control-Max-Age", "86400");
+	} else {
+		char detail[160];
+		char method[32];
+
+		problem_quote(method, sizeof(method), bytes_str(http_request(x)->method_name));
+		snprintf(detail, sizeof(detail), "%s is not possible here; try %.*s", method,
+		    (int)text.len, (const char *)text.data);
+		api_http_error(&r, status, detail, NULL);
+	}
+	http_response_header(&r, "Allow", "%.*s", (int)text.len, (const char *)text.data);
+	buf_release(&allow);
+	http_respond(x, &r);
+}
+
+static void handle_options(struct http_exchange *x, void *thread, void *app)
+{
+	(void)thread;
+	answer_allow(x, app, 204);
+}
+
+static void handle_method_not_allowed(struct http_exchange *x, void *thread, void *app)
+{
+	(void)thread;
+	answer_allow(x, app, 405);
+}
+
+static void find_route(struct http_route_match *out, const struct http_exchange *x, void *app)
+{
+	const struct api *api = app;
+	const struct http_request *req = http_request(x);
+	enum http_method method = req->method == HTTP_HEAD ? HTTP_GET : req->method;
+	bool path_known = false;
+
+	*out = (struct http_route_match){.handler = handle_not_found, .on_loop = true};
+	for (size_t i = 0; i < api_routes_count; i++) {
+		const struct api_route *route = &api_routes[i];
+		if (!route_is_open(route, api) || !pattern_fits(route->pattern, req->path))
+			continue;
+		path_known = true;
+		if (route->method != method)
+			continue;
+		*out = (struct http_route_match){route->handler, route->on_loop, route->body_max,
+		    route->rate_limited};
+		return;
+	}
+	if (path_known)
+		out->handler = method == HTTP_OPTIONS ? handle_options : handle_method_not_allowed;
+}
+
+static void *worker_new(void *app)
+{
+	struct api *api = app;
+	struct log_worker *w = NULL;
+
+	return log_worker_new(&w, api->log) == VT_OK ? w : NULL;
+}
+
+static void worker_free(void *thread, void *app)
+{
+	(void)app;
+	log_worker_free(thread);
+}
+
+enum vt_err api_start(struct api **out, const struct api_config *config, char why[160])
+{
+	enum vt_err err;
+	struct api *api = calloc(1, sizeof(*api));
+	struct http_config http = config->http;
+
+	*out = NULL;
+	if (api == NULL)
+		return VT_ENOMEM;
+	api->log = config->log;
+	api->version = config->version;
+	api->started = clock_unix();
+	http.route = find_route;
+	http.error = api_http_error;
+	http.thread_new = worker_new;
+	http.thread_free = worker_free;
+	http.app = api;
+	if ((err = http_server_start(&api->server, &http, why)) != VT_OK) {
+		free(api);
+		return err;
+	}
+	*out = api;
+	return VT_OK;
+}
+
+const char *api_url(const struct api *api)
+{
+	return http_server_url(api->server);
+}
+
+void api_stop(struct api *api, unsigned grace_seconds)
+{
+	http_server_stop(api->server, grace_seconds);
+}
+
+void api_free(struct api *api)
+{
+	if (api == NULL)
+		return;
+	http_server_free(api->server);
+	free(api);
+}
