@@ -60,7 +60,8 @@ enum vt_err merkle_sha256(struct merkle_hash *out, struct merkle_hasher *h,
     const struct bytes *part, size_t n);
 
 /* Roots of the maximal perfect subtrees of leaves [0, size), widest first.
- * Invariant: n == popcount(size). */
+ * Invariant: n == popcount(size). A range read from elsewhere that breaks it is refused with
+ * VT_EINTERNAL by both functions below. */
 struct merkle_range {
 	uint64_t size;
 	size_t n;
@@ -99,7 +100,8 @@ enum vt_err proof_plan_inclusion(struct merkle_plan *plan, uint64_t index, uint6
 /* VT_EINVAL unless first <= second. first 0 or first == second: an empty proof. */
 enum vt_err proof_plan_consistency(struct merkle_plan *plan, uint64_t first, uint64_t second);
 /* Subtrees [start, end) are as draft-ietf-plants-merkle-tree-certs defines them: start is a multiple
- * of the smallest power of two >= end - start. VT_EINVAL unless valid, and index inside it. */
+ * of the smallest power of two >= end - start. VT_EINVAL unless valid, and index inside it. An empty
+ * one, start == end, is a subtree of every tree that reaches it; its consistency proof is empty. */
 enum vt_err proof_plan_subtree_inclusion(struct merkle_plan *plan, uint64_t index, uint64_t start,
     uint64_t end);
 /* From the subtree [start, end) to the tree of `size` leaves. */
@@ -115,7 +117,9 @@ enum vt_err proof_build_root(struct merkle_hash *out, struct merkle_hasher *h,
     const struct merkle_plan *plan, const struct merkle_hash *node);
 
 /* All of these: VT_OK it holds; VT_EMISMATCH it does not (wrong length included); VT_EINVAL the
- * numbers can belong to no tree. */
+ * numbers can belong to no tree, or (consistency) first->size is 0: every tree extends the empty
+ * one, so such a proof would hold for any second root. A caller whose first head is empty has
+ * nothing to verify and must know that. Equal sizes: the proof is empty and the roots are equal. */
 enum vt_err proof_verify_inclusion(struct merkle_hasher *h, const struct merkle_proof *proof,
     uint64_t index, const struct merkle_hash *leaf, const struct tree_head *head);
 /* The root that this proof leads to: what proof_verify_inclusion compares. */
