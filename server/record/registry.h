@@ -1,6 +1,6 @@
 /*
- * The registry: the state that the accreditation entries up to an index make. It depends on the log's
- * entries and on nothing else (no clock, no configuration), so anyone can replay it.
+ * The registry: the state that the accreditation entries up to an index make. It depends on the
+ * log's entries and on nothing else (no clock, no configuration), so anyone can replay it.
  *
  * Not locked: the owner keeps writers and readers apart. What a getter returns lives until the next
  * registry_apply() or free.
@@ -18,7 +18,8 @@ enum accreditation_status {
 };
 const char *accreditation_status_name(enum accreditation_status status);
 
-/* One registry entry: the whole truth about its key from `index` on, until the next for the same key. */
+/* One registry entry: the whole truth about its key from `index` on, until the next for the same
+ * key. */
 struct accreditation {
 	uint64_t index;
 	struct merkle_hash leaf;
@@ -26,7 +27,7 @@ struct accreditation {
 	size_t n_predicate_types;
 	char **predicate_type;
 	size_t n_aliases;
-	char **alias; /* keyid hints that stand for this key */
+	char **alias;      /* keyid hints that stand for this key */
 	char *valid_until; /* RFC 3339 or NULL; information for people */
 };
 
@@ -44,19 +45,23 @@ struct registry;
 enum vt_err registry_new(struct registry **out);
 void registry_free(struct registry *r);
 /*
- * Take in the accreditation entry at `index` (larger than all before). The entry must have been judged, or
- * read from a log that is trusted: signatures are not verified here, the rest is. VT_EMALFORMED with *why.
+ * Take in the accreditation entry at `index` (larger than all before). The entry must have been
+ * judged, or read from a log that is trusted: signatures are not verified here, the rest is.
+ * VT_EMALFORMED with *why.
  */
 enum vt_err registry_apply(struct registry *r, uint64_t index, const struct merkle_hash *leaf,
-    struct bytes entry, struct problem *why);
+			   struct bytes entry, struct problem *why);
 
-/* How many registry entries there are: two registries of one log with the same count are the same. */
+/* How many registry entries there are: two registries of one log with the same count are the same.
+ */
 uint64_t registry_version(const struct registry *r);
 size_t registry_count(const struct registry *r); /* keys ever registered */
 const struct registered_key *registry_at(const struct registry *r, size_t i); /* by first index */
-const struct registered_key *registry_find(const struct registry *r, const struct merkle_hash *keyid);
+const struct registered_key *registry_find(const struct registry *r,
+					   const struct merkle_hash *keyid);
 /* The accreditation in force for entry `index`, or NULL: the key was not registered before it. */
-const struct accreditation *registry_accreditation(const struct registered_key *key, uint64_t index);
+const struct accreditation *registry_accreditation(const struct registered_key *key,
+						   uint64_t index);
 /* Is the key accredited for this predicateType for the entry at `index`? */
 bool registry_allows(const struct registered_key *key, uint64_t index, struct bytes predicate_type);
 /* The centre's key that is current for the entry at `index`; NULL before entry 0. */

@@ -1,0 +1,50 @@
+/*
+ * An entry as people and programs read it: its statement decoded, who signed it, and which
+ * accreditation made each signer admissible.
+ */
+#ifndef RECORD_DESCRIBE_H
+#define RECORD_DESCRIBE_H
+
+#include "admit.h"
+
+struct json;
+
+enum { DESCRIBE_CORRECTIONS_MAX = 16 };
+
+/*
+ * Describe the entry at `index`. view->size may be any size beyond it (its registry, find and read
+ *cover that many entries); no signature is verified. *out is new:
+ *
+ *	{ "index": 7, "leafHash": "<hex>",
+ *	  "payloadType": "application/vnd.in-toto+json", "predicateType": "...",
+ *	  "statement": { ... the payload ... },
+ *	  "signers": [ { "keyid": "<hex>", "party": "...", "role": "...", "scheme": "...",
+ *	                 "accreditation": 3,          (index of the entry that made it admissible)
+ *	                 "sealed": 5 } ],             (only if it is admissible because of a sealed
+ *record) "correctedBy": [ { "index": 9, "leafHash": "<hex>", "action": "withdraw" } ],  (entries
+ *before view->size; at most DESCRIBE_CORRECTIONS_MAX, oldest first) "correctedByMore": true, (only
+ *if there are more) "envelope": { ... the entry itself ... } }
+ *
+ * An accreditation that registers a signer's own key is that signer's "accreditation" itself.
+ *Re-serialising "envelope" without white space gives the entry's bytes. VT_EMALFORMED: not an entry
+ *in canonical form; VT_EINVAL: index >= view->size.
+ */
+enum vt_err describe_entry(struct json **out, struct merkle_hasher *h, uint64_t index,
+			   struct bytes entry, const struct admission_view *view);
+
+/*
+ * One party, for GET /api/v1/parties and /parties/{id}: *out is new, NULL-party lists them all.
+ *
+ *	{ "party": "lab-1", "keys": [ { "keyid": "<hex>", "role": "lab", "scheme": "ed25519",
+ *"spki": "<base64 DER>", "status": "granted", "accreditation": 3,      (the entry that made it so)
+ *	      "history": [ { "index": 3, "leafHash": "<hex>", "status": "granted", "predicateTypes":
+ *[..], "keyidAliases": [..], "validUntil": "..." } ] } ] }
+ *
+ * describe_party: VT_ENOTFOUND. describe_parties: an array of such objects, ordered by first
+ *registration. State is that for the entry at `index`: pass the tree size.
+ */
+enum vt_err describe_party(struct json **out, const struct registry *registry, uint64_t index,
+			   const char *party);
+enum vt_err describe_parties(struct json **out, const struct registry *registry, uint64_t index);
+
+#endif

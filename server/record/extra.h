@@ -1,0 +1,72 @@
+/*
+ * The `extra` line of a tlog-proof: the entry, and what made it admissible, so that one file proves
+ *it offline.
+ *
+ * Canonical JSON, no white space, members in this order:
+ *
+ *	{"entry":E,"support":[{"index":0,"entry":E0,"proof":["<base64>",...]},...]}
+ *
+ * E and E0 are entries, embedded as they are (an entry is JSON). support is ordered by index:
+ *everything that the entry's admission depended on, back to entry 0. That is, for every entry in
+ *the file: the accreditation in force for each of its signers, the `previous` entries of each
+ *accreditation, the sealed record that it reveals, the target and replacement of a correction. Each
+ *proof is an inclusion proof under the same checkpoint as the tlog-proof's own.
+ */
+#ifndef RECORD_EXTRA_H
+#define RECORD_EXTRA_H
+
+#include "admit.h"
+
+enum {
+	/* Beyond this it is left out. 48 KiB, less what the word "extra", its space and a newline
+	 * need: readers elsewhere stop at lines of 64 KiB, and base64 makes 3 bytes 4. */
+	EXTRA_SIZE_MAX = 48 * 1024 - 16,
+	EXTRA_SUPPORT_MAX = 64, /* entries */
+};
+
+/* Where extra_build() reads. */
+struct extra_source {
+	const struct admission_view
+	    *view; /* size: the checkpoint's. registry, find and read cover it */
+	/* Inclusion proof of an index under the checkpoint. */
+	enum vt_err (*prove)(void *ctx, struct merkle_proof *out, uint64_t index);
+	void *ctx;
+};
+
+/*
+ * Append the extra of the entry at `index`. VT_ELIMIT: too large, leave it out (*out is unchanged).
+ * Other errors are the callbacks' own, or VT_EMALFORMED for what is not an admitted entry.
+ */
+enum vt_err extra_build(struct buf *out, struct merkle_hasher *h, uint64_t index,
+			struct bytes entry, const struct extra_source *source);
+
+struct extra; /* parsed, nothing verified */
+/* VT_EMALFORMED with *why (problem extra-shape), VT_ELIMIT. */
+enum vt_err extra_parse(struct extra **out, struct bytes text, struct problem *why);
+void extra_free(struct extra *x);
+struct bytes extra_entry(const struct extra *x); /* lives as long as x */
+
+/* What an extra proved. release frees what it points to. */
+struct extra_verdict {
+	struct registry *registry; /* as far as the file tells: of the keys that matter here */
+	struct record *record; /* the entry: signatures verified, judged admissible at its index */
+	bool centre_pinned;    /* false: the file itself said whose centre it is */
+	struct merkle_hash centre; /* keyid of the centre's key in entry 0 */
+};
+
+void extra_verdict_release(struct extra_verdict *v);
+/*
+ * Verify all of it offline: each support entry is included under `head`; replayed in order of index
+ * each was admissible; and so was the entry at `index`. That the entry itself is included is the
+ * caller's to check (tlog_proof_verify() with its leaf hash). centre empty: not pinned.
+ *
+ * What this cannot show, and the caller must say: that no accreditation of these keys was left out
+ * between the ones in the file (a suspension, say), and what happened after (corrections).
+ *
+ * VT_EMISMATCH, VT_EUNTRUSTED, VT_EMALFORMED, VT_ECONFLICT with *why: it does not hold.
+ */
+enum vt_err extra_verify(struct extra_verdict *out, struct merkle_hasher *h, const struct extra *x,
+			 uint64_t index, const struct tree_head *head, const char *origin,
+			 struct bytes centre, struct problem *why);
+
+#endif
