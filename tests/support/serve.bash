@@ -1,0 +1,57 @@
+# tests/support/serve.bash: sourced by scripts that need a running server.
+#
+#   vitrine=PATH                  set before; the program under test
+#   start_server ARGUMENTS...     runs `vitrine serve ARGUMENTS`; returns when it is ready, with $url
+#                                 and $server (its process) set; its standard error is in $server_log
+#   stop_server                   ends it with SIGTERM; fails if it did not exit with 0
+#
+# $work is a temporary folder of the script's; it goes, and a server still running is ended, when
+# the script exits.
+
+work=$(mktemp -d)
+server=
+url=
+server_log=$work/server.log
+
+serve_cleanup() {
+	if [[ $server ]]; then
+		kill "$server" 2>/dev/null || :
+		wait "$server" || :
+	fi
+	rm -rf "$work"
+}
+trap serve_cleanup EXIT
+
+# Waits for the line "listening on URL" of what start_server or a script runs, by reading it: no
+# timed wait. $1 is a FIFO that the process has as its standard output.
+await_ready_line() {
+	local line
+	exec 9<"$1"
+	url=
+	while IFS= read -r line <&9; do
+		if [[ $line == "listening on "* ]]; then
+			url=${line#listening on }
+			return
+		fi
+	done
+	echo "the server ended before it was ready:"
+	cat "$server_log"
+	return 1
+}
+
+start_server() {
+	rm -f "$work/said"
+	mkfifo "$work/said"
+	"$vitrine" serve "$@" >"$work/said" 2>"$server_log" &
+	server=$!
+	await_ready_line "$work/said"
+}
+
+stop_server() {
+	local code=0
+	kill "$server"
+	wait "$server" || code=$?
+	server=
+	exec 9<&-
+	[[ $code == 0 ]] || { echo "the server exited with $code:"; cat "$server_log"; return 1; }
+}
