@@ -1,6 +1,7 @@
 /*
  * Trust policies (C2SP tlog-policy): which logs, and which quorum of witnesses, make a checkpoint
- * valid.
+ * valid. Logs may have keys of any type but a witness's (0x04), witnesses 0x04 or 0x06; those that this
+ * build cannot verify are listed and never count as having signed.
  */
 #ifndef VITRINE_POLICY_H
 #define VITRINE_POLICY_H
@@ -27,13 +28,14 @@ struct policy_witness {
 
 struct policy; /* owns a copy of its text; immutable, so threads may share it */
 
-/* Where and why a policy does not parse. */
+/* Where and why a policy does not parse, in printable ASCII, for whoever wrote it. */
 struct policy_error {
 	size_t line; /* from 1 */
 	char text[160];
 };
 
-/* *out is new, freed with policy_free(). why may be NULL. VT_EMALFORMED, VT_ELIMIT, VT_ENOMEM. */
+/* *out is new, freed with policy_free(). why may be NULL; it is filled in on every failure.
+ * VT_EMALFORMED, VT_ELIMIT, VT_ENOMEM. */
 enum vt_err policy_parse(struct policy **out, struct bytes text, struct policy_error *why);
 void policy_free(struct policy *p);
 
@@ -49,7 +51,8 @@ bool policy_quorum(const struct policy *p, const bool *cosigned);
 /*
  * Is msg a checkpoint that the policy accepts: signed by one of its logs under that log's name as
  * origin, and cosigned by a quorum? VT_EUNTRUSTED: no listed log signed it. VT_EMISMATCH: a known
- * key's signature fails, or the quorum is missing. *note is new; *log is the policy's own.
+ * key's signature fails, or the quorum is missing. *note is new; *log is the policy's own; p must
+ * outlive both. VT_EMALFORMED and VT_ELIMIT as note_open() and checkpoint_parse() have them.
  * cosigned, if not NULL, has room for every witness and is filled in whenever a listed log signed it,
  * so that a missing quorum can be told apart and explained.
  */

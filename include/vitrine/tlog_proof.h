@@ -20,9 +20,11 @@ struct tlog_proof {
 
 void tlog_proof_init(struct tlog_proof *p);
 void tlog_proof_release(struct tlog_proof *p);
-/* p is initialised; `text` must outlive it. VT_EMALFORMED, VT_ELIMIT, VT_ENOMEM. */
+/* p is initialised, and is empty again on failure; `text` must outlive it. The checkpoint is one in
+ * form, and nothing is verified. VT_EMALFORMED, VT_ELIMIT, VT_ENOMEM. */
 enum vt_err tlog_proof_parse(struct tlog_proof *p, struct bytes text);
-/* extra.data NULL: no extra line. */
+/* extra.data NULL: no extra line. All or nothing. VT_EMALFORMED: `checkpoint` is none.
+ * VT_ELIMIT: more than tlog_proof_parse() takes. */
 enum vt_err tlog_proof_format(struct buf *out, struct bytes extra, uint64_t index,
     const struct merkle_proof *proof, struct bytes checkpoint);
 /*

@@ -1,10 +1,11 @@
 set(test_signer_source ${PROJECT_SOURCE_DIR}/tests/support/test_signer.c)
-set(notes_alloc_sources ${test_signer_source} ${alloc_fail_source})
+set(notes_sources ${test_signer_source} ${PROJECT_SOURCE_DIR}/tests/support/test_policy.c
+  ${alloc_fail_source})
 
 vitrine_test(notes_cursor_test LABEL unit SOURCES ${here}/notes_cursor_test.c LINK vitrine)
 target_include_directories(notes_cursor_test PRIVATE ${PROJECT_SOURCE_DIR}/merkle)
-foreach(what vkey note checkpoint cosignature)
+foreach(what vkey note checkpoint cosignature policy tlog_proof)
   vitrine_test(notes_${what}_test LABEL unit
-    SOURCES ${here}/notes_${what}_test.c ${notes_alloc_sources}
+    SOURCES ${here}/notes_${what}_test.c ${notes_sources}
     LINK vitrine OpenSSL::Crypto ${alloc_fail})
 endforeach()
