@@ -1,14 +1,24 @@
 /*
- * Where a log keeps its entries, tiles, index and head: a narrow interface phrased as what a log does.
+ * Where a log keeps its entries, tiles, index and head: a narrow interface phrased as what a log
+ * does.
  *
  * The head is the lock. Any number of processes may hold a store open; a batch becomes durable only
  * if the stored head (size and root) is still the one that the batch began on. Everything under a
  * committed size is immutable, so readers need no lock and no snapshot.
  *
- * A `struct store` is thread-safe, except that one batch may be open at a time. A reader serves one thread
- * at a time, and reads through a connection of its own: what it returns is what is stored, not what the
- * writer remembers. Errors: VT_EIO (the outcome is unknown: a process whose commit fails so must
- * end), VT_ENOMEM, VT_EBUSY (contention that lasted: nothing was done, try again), and those named below.
+ * A `struct store` is thread-safe. A batch or a reader serves one thread at a time; any number of
+ * them may be open, and of batches on one head the first to commit wins. Free readers and batches
+ * before their store. A reader reads through a connection of its own: what it returns is what is
+ * stored, not what the writer remembers. A visitor (store_entry_fn and so on) must not call the
+ * reader that calls it.
+ *
+ * Errors of every call: VT_EIO (the disk failed or what is stored is broken; the outcome of a write
+ * is unknown, every later write through this store fails alike, and the process must end),
+ * VT_ENOMEM, VT_EBUSY (contention that lasted: nothing was done, try again), VT_EINVAL (also: a
+ * write to a store that was opened to be read), and those named below.
+ *
+ * store->ops->read_state(...) is long to write: the functions store_*() at the end of this file
+ * call the table for you.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -31,14 +41,19 @@ struct tree_state {
 };
 
 /*
- * An index key is a 32-byte hash under which an entry can be found: its leaf hash first, then one per
- * (PAE hash, keyid) pair, subject digest, party and so on, as log/index.h defines them. The store keeps each
- * entry's keys in one sequential row beside it, and sorted runs of (prefix, index) made from them later.
+ * An index key is a 32-byte hash under which an entry can be found: its leaf hash first, then one
+ * per (PAE hash, keyid) pair, subject digest, party and so on, as log/index.h defines them. The
+ * store keeps each entry's keys in one sequential row beside it, and sorted runs of (prefix, index)
+ * made from them later.
  */
 enum {
-	STORE_KEYS_MAX = 256,    /* of one entry */
+	STORE_KEYS_MAX = 256, /* of one entry */
 	STORE_RUNS_MAX = 256,
 	STORE_CHUNK_SLOTS = 1024, /* of a run, read and written together */
+	/* Of one batch: entries, and bytes of entries and keys together. */
+	STORE_BATCH_ENTRIES_MAX = 1 << 16,
+	STORE_BATCH_BYTES_MAX = 1 << 28,
+	STORE_NOTE_MAX = 1 << 20, /* bytes of a published checkpoint */
 };
 
 struct index_slot {
@@ -48,25 +63,26 @@ struct index_slot {
 
 /* A sorted run: every key of the entries [first, end), ordered by (prefix, index). */
 struct store_run {
-	uint64_t id;    /* unique in this store, never used again */
+	uint64_t id;    /* unique in this store, never used again: see write_chunk */
 	unsigned level; /* how many merges deep; 0 came from the tail */
 	uint64_t first;
 	uint64_t end;
 	uint64_t slots;
 };
 
-/* Invariant: run[0].first == 0 if n > 0; run[i].end == run[i+1].first. The mark, up to which the runs
- * are complete, is the last end, or 0. */
+/* Invariant: run[0].first == 0 if n > 0; run[i].first < run[i].end == run[i+1].first; no two ids
+ * are equal, all are below next_id. The mark, up to which the runs are complete, is the last end,
+ * or 0. */
 struct store_runs {
 	uint64_t version; /* raised by each replacement */
-	uint64_t next_id;
+	uint64_t next_id; /* no run has ever had this id or a larger one */
 	size_t n;
 	struct store_run run[STORE_RUNS_MAX];
 };
 
 /* A published checkpoint as it is kept over time. */
 struct store_checkpoint {
-	uint64_t seq;  /* grows with each one kept */
+	uint64_t seq; /* grows with each one kept, from 1 */
 	uint64_t size;
 	uint64_t time; /* POSIX seconds at which it was published */
 	struct bytes note;
@@ -76,9 +92,10 @@ struct store;
 struct store_reader;
 struct store_batch;
 
-/* entry and keys are borrowed for the call. n_keys hashes. Returning an error stops the scan with it. */
+/* entry and keys are borrowed for the call. n_keys hashes. Returning an error stops the scan with
+ * it. */
 typedef enum vt_err (*store_entry_fn)(void *ctx, uint64_t index, struct bytes entry,
-    const struct merkle_hash *keys, size_t n_keys);
+				      const struct merkle_hash *keys, size_t n_keys);
 typedef enum vt_err (*store_checkpoint_fn)(void *ctx, const struct store_checkpoint *cp);
 /* One sentence naming a place and what is wrong there. */
 typedef enum vt_err (*store_fault_fn)(void *ctx, const char *place_and_fault);
@@ -91,66 +108,89 @@ struct store_ops {
 
 	/* The committed head. The empty tree, with the root of nothing, in a new store. */
 	enum vt_err (*read_state)(struct store_reader *r, struct tree_state *out);
-	/* Append the latest published checkpoint to *note. VT_ENOTFOUND: none yet. note may be NULL. */
+	/* Append the latest published checkpoint to *note. VT_ENOTFOUND: none yet. size and note
+	 * may be NULL. */
 	enum vt_err (*read_published)(struct store_reader *r, uint64_t *size, struct buf *note);
-	/* The first `width` hashes of a tile. VT_ENOTFOUND: the row is missing or shorter. */
-	enum vt_err (*read_tile)(struct store_reader *r, unsigned level, uint64_t index, unsigned width,
-	    struct merkle_hash *out);
-	/* Visit the entries [first, first + n) in order. VT_ENOTFOUND: one is missing (those before it
-	 * have been visited). */
-	enum vt_err (*read_entries)(struct store_reader *r, uint64_t first, uint64_t n, store_entry_fn visit,
-	    void *ctx);
+	/* The first `width` (1 to 256) hashes of a tile. VT_ENOTFOUND: the row is missing or
+	 * shorter. */
+	enum vt_err (*read_tile)(struct store_reader *r, unsigned level, uint64_t index,
+				 unsigned width, struct merkle_hash *out);
+	/* Visit the entries [first, first + n) in order. VT_ENOTFOUND: one is missing (those before
+	 * it have been visited). */
+	enum vt_err (*read_entries)(struct store_reader *r, uint64_t first, uint64_t n,
+				    store_entry_fn visit, void *ctx);
 	/* Checkpoints kept with seq > after, oldest first, at most limit. */
 	enum vt_err (*read_checkpoints)(struct store_reader *r, uint64_t after, size_t limit,
-	    store_checkpoint_fn visit, void *ctx);
+					store_checkpoint_fn visit, void *ctx);
 	/* The newest one kept with time <= at. VT_ENOTFOUND. */
-	enum vt_err (*read_checkpoint_at)(struct store_reader *r, uint64_t at, store_checkpoint_fn visit,
-	    void *ctx);
+	enum vt_err (*read_checkpoint_at)(struct store_reader *r, uint64_t at,
+					  store_checkpoint_fn visit, void *ctx);
 	enum vt_err (*read_runs)(struct store_reader *r, struct store_runs *out);
-	/* Slots [chunk * STORE_CHUNK_SLOTS, ...) of a run; *n is how many there are (the last chunk is
-	 * shorter). VT_ENOTFOUND: no such chunk, or the run has been replaced: read the runs again. */
+	/* Slots [chunk * STORE_CHUNK_SLOTS, ...) of a run; *n is how many there are (the last chunk
+	 * is shorter). VT_ENOTFOUND: no such chunk, or the run has been replaced: read the runs
+	 * again. */
 	enum vt_err (*read_chunk)(struct store_reader *r, uint64_t run, uint64_t chunk,
-	    struct index_slot out[STORE_CHUNK_SLOTS], size_t *n);
-	/* The backend's own faults, for fsck: broken pages, rows beyond the head, rows of the wrong shape. fault
-	 * is called for each (bounded by its own return value). */
+				  struct index_slot out[STORE_CHUNK_SLOTS], size_t *n);
+	/* The backend's own faults, for fsck: broken pages, rows beyond the head, rows of the wrong
+	 * shape, values that nothing else can contradict. fault is called for each; when it returns
+	 * an error, that ends it. VT_OK: all was looked at, whether or not something was found. */
 	enum vt_err (*check)(struct store_reader *r, store_fault_fn fault, void *ctx);
 
-	/* A batch on top of `start`. Nothing is visible to anybody before the commit. */
+	/* A batch on top of `start`. Nothing is visible to anybody before the commit; until then it
+	 * takes no lock and holds what it is given in memory. */
 	enum vt_err (*batch_begin)(struct store_batch **out, struct store *s,
-	    const struct tree_state *start);
-	/* The next entry: its index is start's size plus those added before. VT_ELIMIT. */
-	enum vt_err (*batch_entry)(struct store_batch *b, struct bytes entry, const struct merkle_hash *keys,
-	    size_t n_keys);
-	/* Hashes that continue a tile at position `offset`. */
-	enum vt_err (*batch_tile)(struct store_batch *b, unsigned level, uint64_t index, unsigned offset,
-	    const struct merkle_hash *hashes, unsigned n);
+				   const struct tree_state *start);
+	/* The next entry: its index is start's size plus those added before. Copied. VT_ELIMIT:
+	 * over BUNDLE_ENTRY_MAX bytes or STORE_KEYS_MAX keys, or the batch is full (it can still be
+	 * committed). */
+	enum vt_err (*batch_entry)(struct store_batch *b, struct bytes entry,
+				   const struct merkle_hash *keys, size_t n_keys);
 	/*
-	 * Entries, keys, tiles and head become durable together or not at all. VT_ECONFLICT: the stored head is
-	 * no longer the batch's start, nothing was written. VT_EINVAL: next is not start plus the entries
-	 * added, or a tile does not continue what is stored. The batch is used up whatever happens: discard it.
+	 * Hashes that continue a tile at position `offset`. Levels in any order, but each level
+	 * from its end on: VT_EINVAL if this is not where the level ends, by start's size and what
+	 * was given before. A commit wants every level complete: next's size >> 8 * level hashes.
+	 */
+	enum vt_err (*batch_tile)(struct store_batch *b, unsigned level, uint64_t index,
+				  unsigned offset, const struct merkle_hash *hashes, unsigned n);
+	/*
+	 * Entries, keys, tiles and head become durable together or not at all. VT_ECONFLICT: the
+	 * stored head is no longer the batch's start, nothing was written. VT_EINVAL: next is not
+	 * start plus the entries added, or its tiles are not those that next adds. VT_ELIMIT: a
+	 * size that the backend cannot hold (SQLite: beyond 2^63 - 1). The batch is used up
+	 * whatever happens: discard it. The store does not hash: that roots, range and tiles are
+	 * those of the entries is for whoever reads them back to see.
 	 */
 	enum vt_err (*batch_commit)(struct store_batch *b, const struct tree_state *next);
 	void (*batch_discard)(struct store_batch *b); /* NULL, committed or open */
 
 	/*
-	 * Raise the published mark. Monotonic: a smaller size changes nothing and is VT_OK; the same size
-	 * replaces the note (more cosignatures). Also kept over time, unless one is there already for this second, which it then replaces.
-	 * VT_EINVAL: beyond the committed head. Need not be durable before it returns: a crash after it costs one signature.
+	 * Raise the published mark. Monotonic: a smaller size changes nothing and is VT_OK; the
+	 * same size replaces the note (more cosignatures). Also kept over time, with a seq of its
+	 * own, unless one is there already for this second, which it then replaces. VT_EINVAL:
+	 * beyond the committed head, or an empty note. VT_ELIMIT. Need not be durable before it
+	 * returns: a crash after it costs one signature.
 	 */
 	enum vt_err (*publish)(struct store *s, uint64_t size, struct bytes note, uint64_t time);
 
 	/*
-	 * Write a part of a run that no reader knows yet: slots from chunk * STORE_CHUNK_SLOTS, n of them (all chunks but
-	 * the last are full). Repeating a chunk overwrites it.
+	 * Write a part of a run that no reader knows yet: slots from chunk * STORE_CHUNK_SLOTS, n
+	 * of them (all chunks but the last are full), ordered by (prefix, index). Repeating a chunk
+	 * overwrites it. The first chunk of a run claims its id for this store: `run` is the
+	 * next_id that read_runs gives (or above it), and next_id rises at once, so that no two
+	 * processes write one run. VT_ECONFLICT: the id is somebody else's, read the runs again.
+	 * Claim ids in rising order. Need not be durable before replace_runs is.
 	 */
-	enum vt_err (*write_chunk)(struct store *s, uint64_t run, uint64_t chunk, const struct index_slot *slot,
-	    size_t n);
+	enum vt_err (*write_chunk)(struct store *s, uint64_t run, uint64_t chunk,
+				   const struct index_slot *slot, size_t n);
 	/*
-	 * Put `next` in the place of the runs whose version is `expected`, and drop every chunk of a run not in
-	 * it. VT_ECONFLICT: somebody else replaced them first (the chunks written for `next` may be gone too).
-	 * VT_EINVAL: the invariant of struct store_runs does not hold or a run reaches beyond the head. next->version is ignored.
+	 * Put `next` in the place of the runs whose version is `expected`, and drop every chunk of
+	 * a run not in it. VT_ECONFLICT: somebody else replaced them first (the chunks written for
+	 * `next` may be gone too). VT_EINVAL: the invariant of struct store_runs does not hold, a
+	 * run reaches beyond the head, one that stays has changed, or a new one was not written
+	 * here in full. next->version is ignored, and so is a next->next_id that is too small.
 	 */
-	enum vt_err (*replace_runs)(struct store *s, uint64_t expected, const struct store_runs *next);
+	enum vt_err (*replace_runs)(struct store *s, uint64_t expected,
+				    const struct store_runs *next);
 };
 
 /* First member of every backend's own struct. */
@@ -169,17 +209,137 @@ struct store_batch {
 
 /*
  * The backends. Each makes the store if it is not there (identity NULL: VT_ENOTFOUND instead), and
- * refuses with VT_ECONFLICT, naming the difference in why, one that was made for another identity.
+ * refuses with VT_ECONFLICT, naming the difference in why, one that was made for another identity
+ * (or by another program). Identity NULL takes the one that is stored. On success why is empty; on
+ * any failure it says what is wrong, in words for people.
  */
 enum { STORE_WHY_MAX = 256 };
 enum vt_err store_memory_open(struct store **out, const struct store_identity *identity,
-    char why[STORE_WHY_MAX]);
+			      char why[STORE_WHY_MAX]);
 struct store_sqlite_config {
-	const char *path;       /* of the database file */
-	unsigned busy_seconds;  /* how long to wait for another process's write; 0: 10 */
-	bool read_only;         /* for fsck: never writes, not even a journal if it can be avoided */
+	const char *path;      /* of the database file */
+	unsigned busy_seconds; /* how long to wait for another process's write; 0: 10 */
+	bool read_only;        /* for fsck: never writes, not even a journal if it can be avoided */
 };
 enum vt_err store_sqlite_open(struct store **out, const struct store_sqlite_config *config,
-    const struct store_identity *identity, char why[STORE_WHY_MAX]);
+			      const struct store_identity *identity, char why[STORE_WHY_MAX]);
+
+/* -- the table, called ------------------------------------------------------------------------ */
+
+static inline void store_free(struct store *s)
+{
+	if (s != NULL)
+		s->ops->free(s);
+}
+
+static inline enum vt_err store_reader_new(struct store_reader **out, struct store *s)
+{
+	return s->ops->reader_new(out, s);
+}
+
+static inline void store_reader_free(struct store_reader *r)
+{
+	if (r != NULL)
+		r->ops->reader_free(r);
+}
+
+static inline enum vt_err store_read_state(struct store_reader *r, struct tree_state *out)
+{
+	return r->ops->read_state(r, out);
+}
+
+static inline enum vt_err store_read_published(struct store_reader *r, uint64_t *size,
+					       struct buf *note)
+{
+	return r->ops->read_published(r, size, note);
+}
+
+static inline enum vt_err store_read_tile(struct store_reader *r, unsigned level, uint64_t index,
+					  unsigned width, struct merkle_hash *out)
+{
+	return r->ops->read_tile(r, level, index, width, out);
+}
+
+static inline enum vt_err store_read_entries(struct store_reader *r, uint64_t first, uint64_t n,
+					     store_entry_fn visit, void *ctx)
+{
+	return r->ops->read_entries(r, first, n, visit, ctx);
+}
+
+static inline enum vt_err store_read_checkpoints(struct store_reader *r, uint64_t after,
+						 size_t limit, store_checkpoint_fn visit, void *ctx)
+{
+	return r->ops->read_checkpoints(r, after, limit, visit, ctx);
+}
+
+static inline enum vt_err store_read_checkpoint_at(struct store_reader *r, uint64_t at,
+						   store_checkpoint_fn visit, void *ctx)
+{
+	return r->ops->read_checkpoint_at(r, at, visit, ctx);
+}
+
+static inline enum vt_err store_read_runs(struct store_reader *r, struct store_runs *out)
+{
+	return r->ops->read_runs(r, out);
+}
+
+static inline enum vt_err store_read_chunk(struct store_reader *r, uint64_t run, uint64_t chunk,
+					   struct index_slot out[STORE_CHUNK_SLOTS], size_t *n)
+{
+	return r->ops->read_chunk(r, run, chunk, out, n);
+}
+
+static inline enum vt_err store_check(struct store_reader *r, store_fault_fn fault, void *ctx)
+{
+	return r->ops->check(r, fault, ctx);
+}
+
+static inline enum vt_err store_batch_begin(struct store_batch **out, struct store *s,
+					    const struct tree_state *start)
+{
+	return s->ops->batch_begin(out, s, start);
+}
+
+static inline enum vt_err store_batch_entry(struct store_batch *b, struct bytes entry,
+					    const struct merkle_hash *keys, size_t n_keys)
+{
+	return b->ops->batch_entry(b, entry, keys, n_keys);
+}
+
+static inline enum vt_err store_batch_tile(struct store_batch *b, unsigned level, uint64_t index,
+					   unsigned offset, const struct merkle_hash *hashes,
+					   unsigned n)
+{
+	return b->ops->batch_tile(b, level, index, offset, hashes, n);
+}
+
+static inline enum vt_err store_batch_commit(struct store_batch *b, const struct tree_state *next)
+{
+	return b->ops->batch_commit(b, next);
+}
+
+static inline void store_batch_discard(struct store_batch *b)
+{
+	if (b != NULL)
+		b->ops->batch_discard(b);
+}
+
+static inline enum vt_err store_publish(struct store *s, uint64_t size, struct bytes note,
+					uint64_t time)
+{
+	return s->ops->publish(s, size, note, time);
+}
+
+static inline enum vt_err store_write_chunk(struct store *s, uint64_t run, uint64_t chunk,
+					    const struct index_slot *slot, size_t n)
+{
+	return s->ops->write_chunk(s, run, chunk, slot, n);
+}
+
+static inline enum vt_err store_replace_runs(struct store *s, uint64_t expected,
+					     const struct store_runs *next)
+{
+	return s->ops->replace_runs(s, expected, next);
+}
 
 #endif
