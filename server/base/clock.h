@@ -11,10 +11,14 @@ enum {
 uint64_t clock_unix(void);        /* POSIX seconds */
 uint64_t clock_unix_millis(void); /* POSIX milliseconds */
 uint64_t clock_monotonic_nanos(void);
-/* "2026-11-22T14:40:50Z", NUL-terminated. */
+/* "2026-11-22T14:40:50Z", NUL-terminated. Times beyond the year 9999 are shown as its last second.
+ */
 void clock_format_rfc3339(char out[CLOCK_RFC3339_SIZE], uint64_t unix_seconds);
-/* RFC 3339 date-time, strictly (real calendar days, offset required, leap second allowed at :60).
- * VT_EMALFORMED. */
+/*
+ * RFC 3339 date-time, strictly: real calendar days, upper-case T and Z, an offset (-00:00 too), any
+ * number of decimals (dropped), and :60 only where UTC can have a leap second, at the end of a
+ * month; it counts as the second after it, as in POSIX time. VT_EMALFORMED.
+ */
 enum vt_err clock_parse_rfc3339(int64_t *unix_seconds, struct bytes text);
 
 #endif

@@ -6,13 +6,20 @@
 
 #include "vitrine/bytes.h"
 
-/* Write to a temporary name beside it, fsync, rename over, fsync the folder. VT_EIO. */
+/* On failure of any of these errno says more, where the reason is the system's. */
+
+/*
+ * Write to a temporary name beside it ("PATH.new-XXXXXX"), fsync, rename over, fsync the folder. A
+ * symbolic link is replaced, not followed. VT_EIO: the old contents or the new are there. A crash
+ * can leave the temporary file behind, which nothing reads.
+ */
 enum vt_err durable_write(const char *path, struct bytes contents, mode_t mode);
-/* The same, but VT_ECONFLICT if the file exists already. */
+/* The same, but VT_ECONFLICT if there is such a name already. */
 enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode);
-/* Append the whole file to out. VT_ENOTFOUND, VT_ELIMIT (over max bytes), VT_EIO. */
+/* Append the whole file to out. VT_ENOTFOUND, VT_ELIMIT (over max bytes), VT_ENOMEM, VT_EIO (a
+ * folder too); out is unchanged then. Not for secrets: growing out leaves copies in memory. */
 enum vt_err file_read(struct buf *out, const char *path, size_t max);
-/* Make a folder (0700) if it is missing. */
+/* Make a folder (0700) if it is missing; its parent must be there. VT_EIO. */
 enum vt_err durable_mkdir(const char *path);
 
 #endif

@@ -1,0 +1,160 @@
+#include "durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum vt_err write_all(int fd, struct bytes contents)
+{
+	size_t done = 0;
+
+	while (done < contents.len) {
+		ssize_t n = write(fd, contents.data + done, contents.len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return VT_EIO;
+		done += (size_t)n;
+	}
+	return VT_OK;
+}
+
+/* Everything up to the last slash, as a path of its own. */
+static enum vt_err folder_of(char out[PATH_MAX], const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/') /* "a/b/" is in "a" */
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	if (len >= PATH_MAX)
+		return VT_EIO;
+	memcpy(out, path, len);
+	out[len] = '\0';
+	if (len == 0)
+		memcpy(out, ".", 2);
+	return VT_OK;
+}
+
+/* A new name in a folder is on disk only when the folder is. */
+static enum vt_err sync_folder_of(const char *path)
+{
+	char folder[PATH_MAX];
+	enum vt_err err = VT_EIO;
+	int fd;
+
+	if (folder_of(folder, path) != VT_OK)
+		return VT_EIO;
+	if ((fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return VT_EIO;
+	/* Some file systems cannot sync a folder; they say EINVAL, and there is nothing to wait
+	 * for. */
+	if (fsync(fd) == 0 || errno == EINVAL)
+		err = VT_OK;
+	close(fd);
+	return err;
+}
+
+/* Rename that fails if the new name is taken. */
+static enum vt_err rename_fresh(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return VT_OK;
+	if (errno == EEXIST)
+		return VT_ECONFLICT;
+	if (errno != EINVAL && errno != ENOSYS)
+		return VT_EIO;
+	/* A file system without that flag: a hard link does not replace anything either. */
+	if (link(from, to) != 0)
+		return errno == EEXIST ? VT_ECONFLICT : VT_EIO;
+	return unlink(from) == 0 ? VT_OK : VT_EIO;
+}
+
+static enum vt_err write_file(const char *path, struct bytes contents, mode_t mode, bool replace)
+{
+	enum vt_err err = VT_EIO;
+	char temporary[PATH_MAX];
+	int fd = -1;
+	int n = snprintf(temporary, sizeof(temporary), "%s.new-XXXXXX", path);
+
+	if (n < 0 || (size_t)n >= sizeof(temporary))
+		return VT_EIO;
+	if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)
+		return VT_EIO;
+	if ((err = write_all(fd, contents)) != VT_OK)
+		goto done;
+	err = VT_EIO;
+	if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+		goto done;
+	if (replace)
+		err = rename(temporary, path) == 0 ? VT_OK : VT_EIO;
+	else
+		err = rename_fresh(temporary, path);
+	if (err == VT_OK) {
+		temporary[0] = '\0';
+		err = sync_folder_of(path);
+	}
+done:
+	close(fd);
+	if (temporary[0] != '\0')
+		unlink(temporary);
+	return err;
+}
+
+enum vt_err durable_write(const char *path, struct bytes contents, mode_t mode)
+{
+	return write_file(path, contents, mode, true);
+}
+
+enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode)
+{
+	return write_file(path, contents, mode, false);
+}
+
+enum vt_err file_read(struct buf *out, const char *path, size_t max)
+{
+	enum vt_err err = VT_EIO;
+	size_t start = out->len;
+	uint8_t extra;
+	int fd;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? VT_ENOTFOUND : VT_EIO;
+	for (;;) {
+		/* At the bound one byte more is asked for, to tell a full file from one too long.
+		 */
+		size_t room = max - (out->len - start);
+		size_t chunk = room < 65536 ? room : 65536;
+		if ((err = buf_reserve(out, chunk)) != VT_OK)
+			goto done;
+		ssize_t n = room == 0 ? read(fd, &extra, 1) : read(fd, out->data + out->len, chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		err = n < 0 ? VT_EIO : room == 0 && n > 0 ? VT_ELIMIT : VT_OK;
+		if (n <= 0 || err != VT_OK)
+			break;
+		out->len += (size_t)n;
+	}
+done:
+	if (err != VT_OK)
+		out->len = start;
+	close(fd);
+	return err;
+}
+
+enum vt_err durable_mkdir(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return sync_folder_of(path);
+	if (errno != EEXIST || stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return VT_EIO;
+	return VT_OK;
+}
