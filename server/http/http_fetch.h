@@ -1,6 +1,7 @@
 /*
  * The asking side of HTTP, over libcurl. Nothing is retried here, redirects are not followed, and
- * only http and https are spoken. One fetcher serves one thread at a time and keeps connections alive.
+ * only http and https are spoken. One fetcher serves one thread at a time and keeps connections
+ * alive.
  */
 #ifndef HTTP_FETCH_H
 #define HTTP_FETCH_H
@@ -29,7 +30,7 @@ void http_reply_init(struct http_reply *r);
 void http_reply_release(struct http_reply *r);
 
 struct http_ask {
-	const char *method;       /* "GET" or "POST" */
+	const char *method; /* "GET" or "POST" */
 	const char *url;
 	struct bytes body;        /* POST */
 	const char *content_type; /* POST */
@@ -37,9 +38,10 @@ struct http_ask {
 	size_t body_max;          /* of the answer */
 };
 /* Any status is VT_OK. VT_EIO: no complete answer (why, at least 160 bytes, may be NULL, says what
- * happened). VT_ELIMIT: the answer is larger than body_max. VT_EINVAL: not an http(s) URL. gzip is undone. */
+ * happened). VT_ELIMIT: the answer is larger than body_max. VT_EINVAL: not an http(s) URL. gzip is
+ * undone. */
 enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const struct http_ask *ask,
-    char why[160]);
+		       char why[160]);
 /* Append text with everything but RFC 3986 unreserved characters percent-encoded. */
 enum vt_err http_escape(struct buf *out, struct bytes text);
 

@@ -3,10 +3,16 @@
  *
  * One loop thread owns all sockets. A request whose route says so is handled on the loop (must not
  * block); all others on a pool thread. A handler answers by http_respond(), before it returns or
- * later, from any thread, exactly once. Until then the connection is suspended and costs only memory.
+ * later, from any thread, exactly once. Until then the connection is suspended: it costs its socket
+ * and memory, and nobody notices if its client leaves. (A client that closes its sending side
+ * before such an answer came counts as gone.)
  *
- * Bounds, all enforced here: header bytes, body bytes, connections, connections per address, time for
- * headers, for the body, idle, and for writing an answer; appends per address and second.
+ * Bounds, all enforced here: header bytes and fields, body bytes, connections, connections per
+ * address, time for headers, for the body, until an answer, for writing it, and idle; memory for
+ * bodies and answers; appends per address and second. An address is an IPv4 address or an IPv6 /64.
+ *
+ * What libmicrohttpd refuses before it shows us a request (a malformed request line, a header over
+ * 16 KiB, broken chunks) keeps its own form; every other error is written by the `error` callback.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -28,10 +34,11 @@ enum http_method {
 struct http_request {
 	enum http_method method;
 	const char *method_name;
-	const char *path;  /* as it came, percent-encoding untouched, without the query; NUL-terminated */
+	const char
+	    *path; /* as it came, percent-encoding untouched, without the query; NUL-terminated */
 	const char *query; /* after the "?", undecoded; "" when there is none */
 	struct bytes body;
-	const char *peer;  /* numeric address, no port */
+	const char *peer; /* numeric address, no port */
 };
 const struct http_request *http_request(const struct http_exchange *x);
 /* NULL when absent; a header that came several times is joined with ", ". */
@@ -39,11 +46,13 @@ const char *http_header(const struct http_exchange *x, const char *name);
 /* One decoded query value (application/x-www-form-urlencoded). VT_ENOTFOUND; VT_EMALFORMED: bad
  * percent-encoding, or the name came twice. */
 enum vt_err http_query(struct buf *out, const struct http_exchange *x, const char *name);
-/* Is every query name in this NULL-terminated list? If not, *unknown (cut, NUL-terminated) is one. */
+/* Is every query name in this NULL-terminated list? If not, *unknown (cut, NUL-terminated) is one.
+ */
 bool http_query_only(const struct http_exchange *x, const char *const *names, char unknown[64]);
 
 enum {
 	HTTP_HEADERS_MAX = 24, /* of an answer */
+	HTTP_ETAG_MAX = 128,
 };
 
 struct http_response {
@@ -56,26 +65,34 @@ struct http_response {
 		const char *name;
 		char *value;
 	} header[HTTP_HEADERS_MAX];
-	bool may_gzip;            /* compress if the client takes gzip and it helps */
-	const char *etag;         /* static or NULL; else use http_response_etag() */
+	bool may_gzip;    /* compress if the client takes gzip and it helps; adds Vary */
+	const char *etag; /* what stands between the quotes; static or NULL */
+	char *etag_text;  /* the same, owned: http_response_etag() */
 };
 void http_response_init(struct http_response *r, unsigned status, const char *content_type);
 void http_response_release(struct http_response *r);
-/* printf-style value. */
+/* printf-style value. VT_EINVAL, and no header, if it holds anything but printable ASCII: what came
+ * from outside cannot begin a line of its own. VT_ELIMIT: HTTP_HEADERS_MAX are there already. */
 enum vt_err http_response_header(struct http_response *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* printf-style text between the quotes. VT_EINVAL: it may not stand there (a quote, a space), or is
+ * longer than HTTP_ETAG_MAX. It is sent as a weak tag where may_gzip allows two forms of the body.
+ */
+enum vt_err http_response_etag(struct http_response *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /*
- * Send it. Takes over everything r owns and re-initialises it. HEAD sends the headers alone.
- * If the answer has an ETag header and the request an If-None-Match that it satisfies, 304 goes out
- * instead. x must not be used afterwards. Many calls in a row from one thread wake the loop once.
+ * Send it. Takes over everything r owns and re-initialises it. HEAD sends the headers alone, so a
+ * handler treats it as GET. If a 200 to GET or HEAD has an etag that the request's If-None-Match
+ * lists, 304 goes out instead. x must not be used afterwards. Many calls in a row wake the loop
+ * once.
  */
 void http_respond(struct http_exchange *x, struct http_response *r);
 
 /*
- * A handler that answers later: hang its own state on the exchange, return without answering, and when
- * there is something to say call http_continue() from any thread. `then` runs on a pool thread, with
- * that thread's state. Many calls in a row from one thread wake the pool once.
+ * A handler that answers later: hang its own state on the exchange, return without answering, and
+ * when there is something to say call http_continue() from any thread. `then` runs on a pool
+ * thread, with that thread's state. Many calls in a row from one thread wake the pool once.
  */
 void http_set_state(struct http_exchange *x, void *state);
 void *http_state(const struct http_exchange *x);
@@ -87,27 +104,36 @@ void http_continue(struct http_exchange *x, http_handler then);
 
 struct http_route_match {
 	http_handler handler;
-	bool on_loop;       /* answers from memory at once; never blocks */
-	size_t body_max;    /* 0: a body is refused with 413 */
-	bool rate_limited;  /* counts against the per-address append rate */
+	bool on_loop;      /* answers from memory at once; never blocks */
+	size_t body_max;   /* 0: a body is refused with 413, without being kept */
+	bool rate_limited; /* counts against the per-address append rate */
 };
 
 struct http_config {
-	const char *listen;           /* "127.0.0.1:8080", "[::1]:0", ":8080"; port 0 picks a free one */
-	unsigned workers;             /* pool threads; 0: one per core, at least 2 */
-	unsigned connections_max;     /* 0: 4096 */
-	unsigned per_address_max;     /* 0: 512 */
-	unsigned header_seconds;      /* 0: 10; from accept or the end of the last answer to the last header byte */
-	unsigned body_seconds;        /* 0: 30; the whole body */
-	unsigned idle_seconds;        /* 0: 60; keep-alive */
-	unsigned write_seconds;       /* 0: 60; a client that takes no bytes */
-	double rate_per_second;       /* 0: unlimited; tokens per address, burst as large as 2 s */
-	/* Find the route; called on the loop before the body is read. Always fills in a handler (one that
-	 * answers 404 or 405 where nothing fits). */
+	const char *listen; /* "127.0.0.1:8080", "[::1]:0", ":8080"; port 0 picks a free one */
+	unsigned workers;   /* pool threads; 0: one per core, at least 2 */
+	unsigned connections_max; /* 0: 4096; fewer where the limit on open files is lower */
+	unsigned per_address_max; /* 0: 512 */
+	/* Seconds; fractions are taken. */
+	double header_seconds; /* 0: 10; from accept or a request's first byte to its last header
+				  byte */
+	double body_seconds;   /* 0: 30; the whole body */
+	double answer_seconds; /* 0: 120; then the client is told 503, outcome unknown */
+	double
+	    write_seconds;   /* 0: 60; a client that takes no bytes, or fewer than 1 KiB a second */
+	double idle_seconds; /* 0: 60; keep-alive */
+	size_t memory_max;   /* 0: 256 MiB; bodies of requests and answers at any moment. Beyond,
+			      * requests with a body and answers over 64 KiB become 503. */
+	double rate_per_second; /* 0: unlimited; tokens per address, burst as large as 2 s */
+	/* Find the route; called on the loop before the body is read. Always fills in a handler
+	 * (one that answers 404 or 405 where nothing fits). */
 	void (*route)(struct http_route_match *out, const struct http_exchange *x, void *app);
-	/* Writes the body of errors that arise here (408, 413, 414, 429, 431, 503): the API's problem+json. */
+	/* Writes the body of errors that arise here (400, 408, 413, 429, 431, 501, 503): the API's
+	 * problem+json. out is initialised with the status; Retry-After is added here. On any
+	 * thread. */
 	void (*error)(struct http_response *out, unsigned status, const char *detail, void *app);
-	/* State per thread (readers, hashers); called on that thread. NULL from new fails the start. */
+	/* State per thread (readers, hashers), the loop's included; called on that thread. NULL
+	 * from new fails the start. Both may be NULL: then `thread` is. */
 	void *(*thread_new)(void *app);
 	void (*thread_free)(void *thread, void *app);
 	void *app;
@@ -115,18 +141,24 @@ struct http_config {
 
 /* Bind and start. why (at least 160 bytes, may be NULL) says what failed. VT_EIO, VT_EINVAL. */
 enum vt_err http_server_start(struct http_server **out, const struct http_config *config,
-    char why[160]);
-const char *http_server_url(const struct http_server *s); /* "http://127.0.0.1:8080" */
-/* Take no new connection or request; wait until every exchange under way is answered and sent, at most
- * grace_seconds; then close all. */
-void http_server_stop(struct http_server *s, unsigned grace_seconds);
-void http_server_free(struct http_server *s);
+			      char why[160]);
+/* "http://127.0.0.1:8080"; where it listens on every address, the loopback one is shown. */
+const char *http_server_url(const struct http_server *s);
+/*
+ * Take no new connection or request; wait until every exchange under way is answered and sent, at
+ * most grace_seconds; then answer 503 to what is left and close all. Ends the loop and the pool, so
+ * it waits for handlers that are running. An exchange that is answered later still has to be (that
+ * frees it).
+ */
+void http_server_stop(struct http_server *s, double grace_seconds);
+void http_server_free(
+    struct http_server *s); /* stops without grace if it still runs; NULL is fine */
 
 struct http_server_stats {
 	uint64_t connections_open;
 	uint64_t requests;
 	uint64_t suspended;
-	uint64_t timed_out;    /* header, body, idle and write deadlines together */
+	uint64_t timed_out; /* header, body, idle and write deadlines together */
 	uint64_t refused_rate;
 	uint64_t by_status[6]; /* [2]: 2xx ... [5]: 5xx */
 };

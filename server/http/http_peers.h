@@ -1,0 +1,37 @@
+/*
+ * What each address holds and asks: its connections, and its appends as a token bucket. IPv6
+ * addresses count by their /64, which is what one customer gets. Used by one thread.
+ */
+#ifndef HTTP_PEERS_H
+#define HTTP_PEERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct peers;
+struct peer;
+
+struct peers_config {
+	unsigned connections_max; /* per address */
+	double rate;              /* tokens a second and address; 0: unlimited */
+	double burst;             /* tokens a rested address has */
+};
+
+struct peers *peers_new(const struct peers_config *config); /* NULL: no memory */
+void peers_free(struct peers *p);
+/* May this address connect once more? */
+bool peers_admit(const struct peers *p, const struct sockaddr *addr);
+/* Count a connection. NULL: no memory, or too many addresses at once. */
+struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_t now_nanos);
+void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now_nanos);
+/* Take a token. 0: taken; else the whole seconds until there is one. */
+unsigned peer_take(const struct peers *p, struct peer *peer, uint64_t now_nanos);
+
+enum {
+	PEER_TEXT_SIZE = 64,
+};
+/* "192.0.2.1", "2001:db8::1"; an IPv4 address in IPv6 clothing as IPv4. */
+void peer_text(char out[PEER_TEXT_SIZE], const struct sockaddr *addr);
+
+#endif

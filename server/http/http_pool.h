@@ -1,0 +1,26 @@
+/* Worker threads that run the handlers which may block. */
+#ifndef HTTP_POOL_H
+#define HTTP_POOL_H
+
+#include "http_exchange.h"
+
+struct http_pool;
+
+struct http_pool_config {
+	unsigned workers;
+	void (*run)(struct http_exchange *x, void *state);
+	void *(*thread_new)(void *app); /* may be NULL */
+	void (*thread_free)(void *state, void *app);
+	void *app;
+};
+
+/* Returns when every thread has its state. VT_EIO: no thread; VT_ENOMEM; VT_EINTERNAL: thread_new
+ * failed. */
+enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *config);
+/* Takes x over and runs it once. The queue needs no bound of its own: a connection has one exchange
+ * at a time. */
+void pool_submit(struct http_pool *p, struct http_exchange *x);
+/* Run what is queued, end the threads, free. NULL is fine. */
+void pool_free(struct http_pool *p);
+
+#endif

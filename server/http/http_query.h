@@ -1,0 +1,18 @@
+/* application/x-www-form-urlencoded query strings. Pure functions over NUL-terminated text. */
+#ifndef HTTP_QUERY_H
+#define HTTP_QUERY_H
+
+#include "vitrine/bytes.h"
+
+/*
+ * Append the decoded value of `name`; one without "=" has the empty value. Names are compared
+ * decoded. VT_ENOTFOUND: no such name. VT_EMALFORMED: the value is wrongly percent-encoded, or the
+ * name came twice; nothing is appended then.
+ */
+enum vt_err http_query_value(struct buf *out, const char *query, const char *name);
+
+/* Is every name of the query in the NULL-terminated list? If not, unknown is the first that is not,
+ * as it was written, cut to fit, with anything but printable ASCII as "?". */
+bool http_query_names(const char *query, const char *const *names, char unknown[64]);
+
+#endif

@@ -1,0 +1,236 @@
+#include "http_peers.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+	PEER_BUCKETS = 4096,
+	PEERS_MAX = 65536, /* addresses remembered */
+	PEERS_SWEEP_AT =
+	    1024, /* look for forgettable ones at first then, later at twice what was left */
+};
+
+struct peer_key {
+	uint64_t high, low;
+};
+
+struct peer {
+	struct peer *next;
+	struct peer_key key;
+	unsigned connections;
+	double tokens;
+	uint64_t filled_at;
+};
+
+struct peers {
+	struct peers_config config;
+	uint64_t secret; /* so that nobody can choose addresses that share a bucket */
+	size_t n, sweep_at;
+	struct peer *bucket[PEER_BUCKETS];
+};
+
+struct peers *peers_new(const struct peers_config *config)
+{
+	struct peers *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->config = *config;
+	p->sweep_at = PEERS_SWEEP_AT;
+	if (getrandom(&p->secret, sizeof(p->secret), 0) != (ssize_t)sizeof(p->secret)) {
+		free(p);
+		return NULL;
+	}
+	p->secret |= 1;
+	return p;
+}
+
+void peers_free(struct peers *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < PEER_BUCKETS; i++) {
+		while (p->bucket[i] != NULL) {
+			struct peer *next = p->bucket[i]->next;
+
+			free(p->bucket[i]);
+			p->bucket[i] = next;
+		}
+	}
+	free(p);
+}
+
+static struct peer_key key_of(const struct sockaddr *addr)
+{
+	struct peer_key key = {0};
+
+	if (addr->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, addr, sizeof(in));
+		key.low = 0xffff00000000u | ntohl(in.sin_addr.s_addr);
+	} else if (addr->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+		uint32_t v4;
+
+		memcpy(&in6, addr, sizeof(in6));
+		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+			memcpy(&v4, in6.sin6_addr.s6_addr + 12, 4);
+			key.low = 0xffff00000000u | ntohl(v4);
+		} else {
+			memcpy(&key.high, in6.sin6_addr.s6_addr, 8);
+		}
+	}
+	return key;
+}
+
+static size_t bucket_of(const struct peers *p, struct peer_key key)
+{
+	uint64_t h = (key.high ^ p->secret) * 0x9e3779b97f4a7c15u;
+
+	h = (h ^ (h >> 29) ^ key.low) * p->secret;
+	h = (h ^ (h >> 32)) * 0xbf58476d1ce4e5b9u;
+	return (h >> 40) % PEER_BUCKETS;
+}
+
+static struct peer *find(const struct peers *p, struct peer_key key)
+{
+	for (struct peer *e = p->bucket[bucket_of(p, key)]; e != NULL; e = e->next) {
+		if (e->key.high == key.high && e->key.low == key.low)
+			return e;
+	}
+	return NULL;
+}
+
+static void refill(const struct peers *p, struct peer *e, uint64_t now)
+{
+	double grown = (double)(now - e->filled_at) * 1e-9 * p->config.rate;
+
+	e->tokens = fmin(p->config.burst, e->tokens + grown);
+	e->filled_at = now;
+}
+
+/* Nothing is lost by forgetting an address that has no connection and a full bucket. */
+static bool forgettable(const struct peers *p, struct peer *e, uint64_t now)
+{
+	if (e->connections > 0)
+		return false;
+	refill(p, e, now);
+	return p->config.rate <= 0 || e->tokens >= p->config.burst;
+}
+
+static void sweep(struct peers *p, uint64_t now)
+{
+	for (size_t i = 0; i < PEER_BUCKETS; i++) {
+		struct peer **at = &p->bucket[i];
+
+		while (*at != NULL) {
+			struct peer *e = *at;
+
+			if (forgettable(p, e, now)) {
+				*at = e->next;
+				free(e);
+				p->n--;
+			} else {
+				at = &e->next;
+			}
+		}
+	}
+	p->sweep_at = p->n * 2 > PEERS_SWEEP_AT ? p->n * 2 : PEERS_SWEEP_AT;
+	if (p->sweep_at > PEERS_MAX)
+		p->sweep_at = PEERS_MAX;
+}
+
+bool peers_admit(const struct peers *p, const struct sockaddr *addr)
+{
+	const struct peer *e = find(p, key_of(addr));
+
+	return e == NULL || e->connections < p->config.connections_max;
+}
+
+struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_t now)
+{
+	struct peer_key key = key_of(addr);
+	struct peer *e = find(p, key);
+
+	if (e != NULL) {
+		e->connections++;
+		return e;
+	}
+	if (p->n >= p->sweep_at)
+		sweep(p, now);
+	if (p->n >= PEERS_MAX)
+		return NULL;
+	e = calloc(1, sizeof(*e));
+	if (e == NULL)
+		return NULL;
+
+	size_t i = bucket_of(p, key);
+
+	*e = (struct peer){
+	    .next = p->bucket[i],
+	    .key = key,
+	    .connections = 1,
+	    .tokens = p->config.burst,
+	    .filled_at = now,
+	};
+	p->bucket[i] = e;
+	p->n++;
+	return e;
+}
+
+void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now)
+{
+	peer->connections--;
+	if (!forgettable(p, peer, now))
+		return;
+
+	struct peer **at = &p->bucket[bucket_of(p, peer->key)];
+
+	while (*at != peer)
+		at = &(*at)->next;
+	*at = peer->next;
+	p->n--;
+	free(peer);
+}
+
+unsigned peer_take(const struct peers *p, struct peer *peer, uint64_t now)
+{
+	if (p->config.rate <= 0)
+		return 0;
+	refill(p, peer, now);
+	if (peer->tokens >= 1) {
+		peer->tokens -= 1;
+		return 0;
+	}
+
+	double wait = ceil((1 - peer->tokens) / p->config.rate);
+
+	return wait < 1 ? 1 : wait > 3600 ? 3600 : (unsigned)wait;
+}
+
+void peer_text(char out[PEER_TEXT_SIZE], const struct sockaddr *addr)
+{
+	const char *text = NULL;
+
+	if (addr->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, addr, sizeof(in));
+		text = inet_ntop(AF_INET, &in.sin_addr, out, PEER_TEXT_SIZE);
+	} else if (addr->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+
+		memcpy(&in6, addr, sizeof(in6));
+		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+			text = inet_ntop(AF_INET, in6.sin6_addr.s6_addr + 12, out, PEER_TEXT_SIZE);
+		else
+			text = inet_ntop(AF_INET6, &in6.sin6_addr, out, PEER_TEXT_SIZE);
+	}
+	if (text == NULL)
+		memcpy(out, "?", 2);
+}

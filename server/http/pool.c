@@ -1,0 +1,121 @@
+#include "http_pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct http_pool {
+	struct http_pool_config config;
+	pthread_mutex_t lock;
+	pthread_cond_t work;    /* something is queued, or closing */
+	pthread_cond_t started; /* a thread has its state, or failed to get it */
+	struct http_exchange *first, *last;
+	unsigned idle;
+	unsigned ready, failed;
+	bool closing;
+	unsigned n_threads;
+	pthread_t thread[];
+};
+
+/* The next exchange; NULL: closing and nothing is left. */
+static struct http_exchange *take(struct http_pool *p)
+{
+	struct http_exchange *x;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->first == NULL && !p->closing) {
+		p->idle++;
+		pthread_cond_wait(&p->work, &p->lock);
+		p->idle--;
+	}
+	x = p->first;
+	if (x != NULL)
+		p->first = x->next;
+	pthread_mutex_unlock(&p->lock);
+	return x;
+}
+
+static void *worker_main(void *arg)
+{
+	struct http_pool *p = arg;
+	bool with_state = p->config.thread_new != NULL;
+	void *state = with_state ? p->config.thread_new(p->config.app) : NULL;
+	struct http_exchange *x;
+
+	pthread_mutex_lock(&p->lock);
+	p->ready++;
+	if (with_state && state == NULL)
+		p->failed++;
+	pthread_cond_signal(&p->started);
+	pthread_mutex_unlock(&p->lock);
+
+	while ((x = take(p)) != NULL)
+		p->config.run(x, state);
+	if (state != NULL && p->config.thread_free != NULL)
+		p->config.thread_free(state, p->config.app);
+	return NULL;
+}
+
+enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *config)
+{
+	struct http_pool *p = calloc(1, sizeof(*p) + config->workers * sizeof(p->thread[0]));
+	enum vt_err err = VT_OK;
+
+	*out = NULL;
+	if (p == NULL)
+		return VT_ENOMEM;
+	p->config = *config;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->work, NULL);
+	pthread_cond_init(&p->started, NULL);
+	while (p->n_threads < config->workers && err == VT_OK) {
+		if (pthread_create(&p->thread[p->n_threads], NULL, worker_main, p) == 0)
+			p->n_threads++;
+		else
+			err = VT_EIO;
+	}
+	pthread_mutex_lock(&p->lock);
+	while (p->ready < p->n_threads)
+		pthread_cond_wait(&p->started, &p->lock);
+	if (p->failed > 0)
+		err = VT_EINTERNAL;
+	pthread_mutex_unlock(&p->lock);
+	if (err != VT_OK) {
+		pool_free(p);
+		return err;
+	}
+	*out = p;
+	return VT_OK;
+}
+
+void pool_submit(struct http_pool *p, struct http_exchange *x)
+{
+	bool wake;
+
+	x->next = NULL;
+	pthread_mutex_lock(&p->lock);
+	if (p->first == NULL)
+		p->first = x;
+	else
+		p->last->next = x;
+	p->last = x;
+	wake = p->idle > 0;
+	pthread_mutex_unlock(&p->lock);
+	if (wake)
+		pthread_cond_signal(&p->work);
+}
+
+void pool_free(struct http_pool *p)
+{
+	if (p == NULL)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->closing = true;
+	pthread_cond_broadcast(&p->work);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < p->n_threads; i++)
+		pthread_join(p->thread[i], NULL);
+	pthread_cond_destroy(&p->started);
+	pthread_cond_destroy(&p->work);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}

@@ -1,0 +1,234 @@
+#include "http_sockets.h"
+
+/* Not netinet/tcp.h: its tcp_info lacks the byte counts. */
+#include <linux/tcp.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 1024,
+	HOST_SIZE = 256,
+	PORT_SIZE = 6,
+	FILES_BESIDE = 256, /* what the rest of the process opens: the store, clients, logs */
+	ROOM_LEAST = 16,
+	LINGER_MILLIS = 2000,
+	LINGER_BYTES = 1 << 20,
+};
+
+static bool port_valid(const char *port)
+{
+	size_t len = strlen(port);
+
+	return len > 0 && len < PORT_SIZE && strspn(port, "0123456789") == len &&
+	       strtoul(port, NULL, 10) <= 65535;
+}
+
+/* Split "HOST:PORT"; host comes without brackets and may be empty. */
+static bool split_address(char host[HOST_SIZE], char port[PORT_SIZE], const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	if (colon == NULL || !port_valid(colon + 1))
+		return false;
+
+	size_t len = (size_t)(colon - text);
+
+	memcpy(port, colon + 1, strlen(colon + 1) + 1);
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	} else if (memchr(text, ':', len) != NULL || memchr(text, '[', len) != NULL) {
+		return false; /* an IPv6 address needs its brackets: where would the port begin? */
+	}
+	if (len >= HOST_SIZE)
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	return true;
+}
+
+static int try_listen(const struct addrinfo *a)
+{
+	int on = 1, off = 0;
+	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (a->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+/* -1: none of the host's addresses will do, why says so. */
+static int listen_on(const char *host, const char *port, char why[160])
+{
+	struct addrinfo hints = {
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	struct addrinfo *list = NULL;
+	int rc = getaddrinfo(host, port, &hints, &list);
+	int fd = -1;
+
+	if (rc != 0) {
+		snprintf(why, 160, "%.80s: %s", host, gai_strerror(rc));
+		return -1;
+	}
+	errno = EADDRNOTAVAIL;
+	for (const struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next)
+		fd = try_listen(a);
+	if (fd < 0)
+		snprintf(why, 160, "cannot listen on %.80s port %s: %s", host, port,
+			 strerror(errno));
+	freeaddrinfo(list);
+	return fd;
+}
+
+static bool write_url(char url[SOCKET_URL_SIZE], int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[HOST_SIZE], port[PORT_SIZE];
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0 ||
+	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return false;
+	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+		memcpy(host, "127.0.0.1", sizeof("127.0.0.1"));
+	snprintf(url, SOCKET_URL_SIZE,
+		 strchr(host, ':') != NULL ? "http://[%s]:%s" : "http://%s:%s", host, port);
+	return true;
+}
+
+enum vt_err socket_listen(int *fd, char url[SOCKET_URL_SIZE], const char *text, char why[160])
+{
+	char host[HOST_SIZE], port[PORT_SIZE];
+
+	*fd = -1;
+	if (!split_address(host, port, text)) {
+		snprintf(why, 160, "%.100s: expected HOST:PORT, [IPV6]:PORT or :PORT", text);
+		return VT_EINVAL;
+	}
+	/* "::" takes IPv4 too; where the kernel has no IPv6, "0.0.0.0" is all that there is. */
+	if (host[0] != '\0')
+		*fd = listen_on(host, port, why);
+	else if ((*fd = listen_on("::", port, why)) < 0)
+		*fd = listen_on("0.0.0.0", port, why);
+	if (*fd < 0)
+		return VT_EIO;
+	if (!write_url(url, *fd)) {
+		snprintf(why, 160, "%.100s: cannot tell its own address", text);
+		close(*fd);
+		*fd = -1;
+		return VT_EIO;
+	}
+	return VT_OK;
+}
+
+unsigned socket_room(unsigned connections)
+{
+	struct rlimit limit;
+	rlim_t need = (rlim_t)connections + FILES_BESIDE;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
+		return connections;
+	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
+		return connections;
+	if (limit.rlim_cur < FILES_BESIDE + ROOM_LEAST)
+		return ROOM_LEAST;
+	return (unsigned)(limit.rlim_cur - FILES_BESIDE);
+}
+
+bool socket_progress(int fd, struct socket_progress *out)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+	    len < offsetof(struct tcp_info, tcpi_segs_out))
+		return false;
+	out->received = info.tcpi_bytes_received;
+	out->acked = info.tcpi_bytes_acked;
+	out->quiet_millis = info.tcpi_last_data_recv;
+	return true;
+}
+
+void socket_cut(int fd, bool reset)
+{
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	if (reset)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	(void)shutdown(fd, SHUT_RDWR);
+}
+
+static void linger_close(struct lingering *l, size_t i)
+{
+	close(l->socket[i].fd);
+	l->n--;
+	memmove(&l->socket[i], &l->socket[i + 1], (l->n - i) * sizeof(l->socket[0]));
+}
+
+void linger_add(struct lingering *l, int fd, uint64_t now)
+{
+	if (l->n == LINGER_MAX)
+		linger_close(l, 0);
+	l->socket[l->n++] = (struct linger_socket){
+	    .fd = fd,
+	    .until = now + (uint64_t)LINGER_MILLIS * 1000000,
+	    .room = LINGER_BYTES,
+	};
+}
+
+/* Throw away what has come. false: there will be no more, or there was too much. */
+static bool discard(struct linger_socket *s)
+{
+	char sink[16384];
+	ssize_t got = recv(s->fd, sink, sizeof(sink), MSG_DONTWAIT);
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+	if (got == 0 || (size_t)got >= s->room)
+		return false;
+	s->room -= (size_t)got;
+	return true;
+}
+
+void linger_step(struct lingering *l, const bool readable[LINGER_MAX], uint64_t now)
+{
+	/* From the last to the first: closing one moves only those that were looked at. */
+	for (size_t i = l->n; i-- > 0;) {
+		if (l->socket[i].until <= now || (readable[i] && !discard(&l->socket[i])))
+			linger_close(l, i);
+	}
+}
+
+uint64_t linger_next(const struct lingering *l)
+{
+	return l->n == 0 ? UINT64_MAX : l->socket[0].until;
+}
+
+void linger_release(struct lingering *l)
+{
+	while (l->n > 0)
+		linger_close(l, 0);
+}

@@ -1,0 +1,46 @@
+/*
+ * A small application on the HTTP server, for tests:
+ *   GET  /hello     "hello", on the loop
+ *   GET  /pooled    "pooled", from a pool thread
+ *   GET  /echo      path, query, peer and one header, as it came to the handler
+ *   GET  /big?n=    n bytes of text, may be gzipped, ETag "big"
+ *   GET  /tag       ETag "one", no gzip
+ *   POST /body      the body's length and FNV-1a hash; at most APP_BODY_MAX
+ *   POST /later     answered when the test says so: app_wait_parked(), app_answer_parked()
+ *   POST /paced     like /body, counts against the append rate
+ *   anything else   404
+ */
+#ifndef VITRINE_HTTP_APP_H
+#define VITRINE_HTTP_APP_H
+
+#include <pthread.h>
+
+#include "http_server.h"
+
+enum {
+	APP_BODY_MAX = 256 * 1024,
+	APP_PARKED_MAX = 1024,
+};
+
+struct app {
+	struct http_server *server;
+	const char *url;
+	pthread_mutex_t lock;
+	pthread_cond_t parked_more;
+	size_t n_parked;
+	struct http_exchange *parked[APP_PARKED_MAX];
+	unsigned threads_made, threads_freed;
+};
+
+/* config may be NULL; its routes and callbacks are filled in here. Fails the test if it does not
+ * start. */
+void app_start(struct app *a, const struct http_config *config);
+void app_stop(struct app *a, double grace_seconds);
+void app_wait_parked(struct app *a, size_t n);
+/* Take a parked exchange off the list; NULL: none. */
+struct http_exchange *app_take_parked(struct app *a);
+/* 200 with this text. */
+void app_answer(struct http_exchange *x, const char *text);
+uint64_t app_hash(struct bytes data);
+
+#endif

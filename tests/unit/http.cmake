@@ -1,0 +1,8 @@
+add_library(http_test_support STATIC
+  ${PROJECT_SOURCE_DIR}/tests/support/http_app.c
+  ${PROJECT_SOURCE_DIR}/tests/support/raw_http.c)
+target_include_directories(http_test_support PUBLIC ${PROJECT_SOURCE_DIR}/tests/support)
+target_link_libraries(http_test_support PUBLIC http PkgConfig::CMOCKA Threads::Threads
+  PRIVATE vitrine_warnings)
+
+vitrine_test(http_server_test LABEL unit SOURCES ${here}/http_server_test.c LINK http_test_support)
