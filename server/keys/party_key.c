@@ -1,6 +1,6 @@
 #include "party_key.h"
 
-#include "pem.h"
+#include "keys_internal.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -392,7 +392,7 @@ enum vt_err party_key_from_pem(struct party_key **out, struct bytes pem, struct 
 	}
 	err = party_key_from_spki(out, buf_bytes(&der), why);
 done:
-	pem_wipe(&der); /* it may be a private key, given by mistake */
+	secret_release(&der); /* it may be a private key, given by mistake */
 	return err;
 }
 

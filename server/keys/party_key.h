@@ -1,9 +1,9 @@
 /*
  * Public keys of parties: parsing, canonical form, and verification under a fixed scheme.
  *
- * Only these are taken: Ed25519 (no small-order point), ECDSA on P-256 and P-384, RSA of 3072 to 8192
- * bits with an odd exponent of at least 3; and only SPKI DER that equals its own canonical re-encoding
- * (named curve, uncompressed point). A key is immutable and may be shared by threads.
+ * Only these are taken: Ed25519 (no small-order point), ECDSA on P-256 and P-384, RSA of 3072 to
+ * 8192 bits with an odd exponent of at least 3; and only SPKI DER that equals its own canonical
+ * re-encoding (named curve, uncompressed point). A key is immutable and may be shared by threads.
  */
 #ifndef KEYS_PARTY_KEY_H
 #define KEYS_PARTY_KEY_H
@@ -13,15 +13,15 @@
 /* Fixed at registration, so that a signature has one meaning. The text names stand in
  * accreditations. */
 enum key_scheme {
-	SCHEME_ED25519,             /* "ed25519" */
-	SCHEME_ECDSA_P256_SHA256,   /* "ecdsa-p256-sha256" */
-	SCHEME_ECDSA_P384_SHA384,   /* "ecdsa-p384-sha384" */
-	SCHEME_RSA_PSS_SHA256,      /* "rsa-pss-sha256": MGF1 with the same hash, salt = hash length */
-	SCHEME_RSA_PSS_SHA384,      /* "rsa-pss-sha384" */
-	SCHEME_RSA_PSS_SHA512,      /* "rsa-pss-sha512" */
-	SCHEME_RSA_PKCS1_SHA256,    /* "rsa-pkcs1-sha256" */
-	SCHEME_RSA_PKCS1_SHA384,    /* "rsa-pkcs1-sha384" */
-	SCHEME_RSA_PKCS1_SHA512,    /* "rsa-pkcs1-sha512" */
+	SCHEME_ED25519,           /* "ed25519" */
+	SCHEME_ECDSA_P256_SHA256, /* "ecdsa-p256-sha256" */
+	SCHEME_ECDSA_P384_SHA384, /* "ecdsa-p384-sha384" */
+	SCHEME_RSA_PSS_SHA256,   /* "rsa-pss-sha256": MGF1 with the same hash, salt = hash length */
+	SCHEME_RSA_PSS_SHA384,   /* "rsa-pss-sha384" */
+	SCHEME_RSA_PSS_SHA512,   /* "rsa-pss-sha512" */
+	SCHEME_RSA_PKCS1_SHA256, /* "rsa-pkcs1-sha256" */
+	SCHEME_RSA_PKCS1_SHA384, /* "rsa-pkcs1-sha384" */
+	SCHEME_RSA_PKCS1_SHA512, /* "rsa-pkcs1-sha512" */
 	SCHEME_COUNT,
 };
 
@@ -52,16 +52,16 @@ bool party_key_takes(const struct party_key *key, enum key_scheme scheme);
 enum key_scheme party_key_default_scheme(const struct party_key *key);
 
 /*
- * Could sig be a signature under this scheme, by its shape alone (length; for ECDSA, DER or the fixed
- * r || s form)? Cheap; tells candidates apart before the dear check.
+ * Could sig be a signature under this scheme, by its shape alone (length; for ECDSA, DER or the
+ * fixed r || s form)? Cheap; tells candidates apart before the dear check.
  */
 bool party_key_signature_fits(const struct party_key *key, enum key_scheme scheme,
-    struct bytes sig);
+			      struct bytes sig);
 /*
- * Verify sig over msg. canonical, if not NULL, receives the signature as an entry keeps it: strict DER for
- * ECDSA whichever way it came, otherwise the same bytes. VT_EMISMATCH.
+ * Verify sig over msg. canonical, if not NULL, receives the signature as an entry keeps it: strict
+ * DER for ECDSA whichever way it came, otherwise the same bytes. VT_EMISMATCH.
  */
 enum vt_err party_key_verify(const struct party_key *key, enum key_scheme scheme, struct bytes msg,
-    struct bytes sig, struct buf *canonical);
+			     struct bytes sig, struct buf *canonical);
 
 #endif

@@ -1,4 +1,4 @@
-#include "pem.h"
+#include "keys_internal.h"
 
 #include <openssl/crypto.h>
 
@@ -85,11 +85,11 @@ enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem,
 	if (err != VT_OK)
 		key_refuse(why, err, "%s", err == VT_EMALFORMED ? refusal : vt_err_text(err));
 done:
-	pem_wipe(&base64);
+	secret_release(&base64);
 	return err;
 }
 
-void pem_wipe(struct buf *b)
+void secret_release(struct buf *b)
 {
 	if (b->data != NULL)
 		OPENSSL_cleanse(b->data, b->cap);

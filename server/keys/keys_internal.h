@@ -1,21 +1,18 @@
-/* Inside keys/: strict PEM, and how failures of OpenSSL become errors of ours. */
-#ifndef KEYS_PEM_H
-#define KEYS_PEM_H
+/* For keys/ alone: strict PEM, and how failures of OpenSSL become errors of ours. */
+#ifndef KEYS_INTERNAL_H
+#define KEYS_INTERNAL_H
 
 #include <openssl/evp.h>
 
-#include "party_key.h"
+#include "signer.h"
 
 /*
  * One PEM block (RFC 7468) and nothing else but white space: no text around it, no headers, padded
- * standard base64. label points into pem; der is appended to. VT_EMALFORMED, VT_ENOMEM.
+ * standard base64. label points into pem; der is appended to, and it and any copy are wiped by
+ * secret_release(). VT_EMALFORMED, VT_ENOMEM.
  */
 enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem,
 		       struct key_error *why);
-/* Release a buffer that may hold a secret. Whoever appends to such a buffer reserves all of its
- * room first, so that growing leaves no copy behind. */
-void pem_wipe(struct buf *b);
-
 /* Returns err, with the reason in *why (may be NULL). */
 enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
