@@ -214,8 +214,6 @@ static enum vt_err base64_tail(uint8_t *out, struct base64_seen *seen, struct by
 {
 	uint32_t bits = 0;
 
-	if (text.len == 0)
-		return VT_OK;
 	for (size_t i = 0; i < text.len; i++)
 		bits |= base64_value(seen, text.data[i]) << (18 - 6 * i);
 	out[0] = (uint8_t)(bits >> 16);

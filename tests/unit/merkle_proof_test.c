@@ -193,6 +193,16 @@ static void broken_plans_are_not_built(void **state)
 	assert_int_equal(proof.n, 0);
 	/* A proof's plan is not a root's. */
 	assert_int_equal(proof_build_root(&root, &hasher, &plan, node), VT_EINVAL);
+	assert_int_equal(proof_plan_root(&plan, 7), VT_OK);
+	broken = plan;
+	broken.span[0] = 2;
+	assert_int_equal(proof_build_root(&root, &hasher, &broken, node), VT_EINVAL);
+	broken = plan;
+	broken.n = broken.span[0] = 0;
+	assert_int_equal(proof_build_root(&root, &hasher, &broken, node), VT_EINVAL);
+	broken = plan;
+	broken.n_spans = 0;
+	assert_int_equal(proof_build_root(&root, &hasher, &broken, node), VT_EINVAL);
 }
 
 int main(void)

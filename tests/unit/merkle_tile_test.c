@@ -538,7 +538,8 @@ static void bundles_split_into_what_was_appended(void **state)
 	static uint8_t big[BUNDLE_ENTRY_MAX + 1];
 	const struct bytes entries[] = {bytes_str("one"),   bytes_of(NULL, 0),
 					bytes_of(big, 1),   bytes_of(big, 255),
-					bytes_of(big, 256), bytes_of(big, BUNDLE_ENTRY_MAX)};
+					bytes_of(big, 256), bytes_of(big, BUNDLE_ENTRY_MAX),
+					bytes_of(NULL, 0)};
 	const size_t n = sizeof(entries) / sizeof(entries[0]);
 	struct bytes rest, entry;
 	struct buf b;
