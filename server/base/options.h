@@ -1,7 +1,8 @@
 /*
  * Command-line options from a table: every option is "--name VALUE", "--name=VALUE" or a flag, and
- * also the environment variable VITRINE_NAME (upper case, dashes as underscores; a flag takes 1, true, yes,
- * 0, false, no). The command line wins. Help text is made from the same table.
+ * also the environment variable VITRINE_NAME (upper case, dashes as underscores; a flag takes 1,
+ * true, yes, 0, false, no; an empty variable counts as unset). The command line wins. "--" ends the
+ * options. Help text is made from the same table.
  */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
@@ -11,47 +12,56 @@
 #include "vitrine/bytes.h"
 
 enum option_kind {
-	OPTION_FLAG,   /* bool */
-	OPTION_TEXT,   /* const char *; points into argv or the environment */
-	OPTION_COUNT,  /* uint64_t, decimal, within [min, max] */
-	OPTION_LIST,   /* struct option_list; may be given several times; the variable splits at spaces */
+	OPTION_FLAG,  /* bool */
+	OPTION_TEXT,  /* const char *; points into argv or the environment */
+	OPTION_COUNT, /* uint64_t, decimal, within [min, max] */
+	OPTION_LIST,  /* struct option_list; may be given several times; the variable splits at
+			 spaces */
 };
 
+/* {0} before options_parse(). */
 struct option_list {
 	size_t n;
 	const char **item; /* released by options_release() */
 };
 
 struct option {
-	const char *name;  /* without dashes */
+	const char *name; /* without dashes; at most 48 bytes */
 	enum option_kind kind;
-	void *value;       /* bool *, const char **, uint64_t * or struct option_list *, holding the default */
+	void *value;       /* bool *, const char **, uint64_t * or struct option_list *, holding the
+			      default */
 	const char *arg;   /* what help calls the value, e.g. "FILE"; NULL for flags */
 	const char *help;  /* one or more sentences; wrapped by the help writer */
 	uint64_t min, max; /* OPTION_COUNT */
-	bool required;
+	bool required;     /* here or in the environment */
 	bool secret;       /* environment or file only would be wiser: help says so */
 };
 
 struct command_usage {
-	const char *synopsis; /* "vitrine serve --data DIR ..." */
-	const char *about;    /* what it does, for a newcomer */
-	const char *examples; /* may be NULL */
+	const char
+	    *synopsis;     /* "vitrine serve --data DIR ..."; messages begin with its first words */
+	const char *about; /* what it does, for a newcomer; wrapped, "\n" ends a line */
+	const char *examples; /* printed as it is; may be NULL */
 	const char *operands; /* "FILE..." or NULL when none are taken */
 	const struct option *option;
-	size_t n_options;
+	size_t n_options; /* at most 64 */
 };
 
 struct operands {
 	size_t n;
-	char **arg; /* into argv */
+	char **arg; /* into argv, whose order changes: operands move to the front */
 };
 
-/* VT_OK; VT_EINVAL: a message naming the option, what was given and what would be right is on `err`.
- * --help prints usage to standard output and sets *help. Reads the environment too. */
+/*
+ * Read argv[1] ... argv[argc - 1] (argv[0] is the subcommand's name) and the environment.
+ * VT_OK; VT_EINVAL, VT_ENOMEM: a message naming the option, what was given and what would be right
+ * is on `err`, and lists are released. --help or -h anywhere prints usage to standard output and
+ * sets *help; nothing else is read then.
+ */
 enum vt_err options_parse(const struct command_usage *usage, int argc, char **argv,
-    struct operands *rest, bool *help, FILE *err);
+			  struct operands *rest, bool *help, FILE *err);
 void options_release(const struct command_usage *usage);
+/* With the values as they are now as defaults: before options_parse() has read any. */
 void options_print_help(const struct command_usage *usage, FILE *out);
 
 #endif
