@@ -10,3 +10,7 @@ vitrine_test(merkle_range_test LABEL unit
   SOURCES ${here}/merkle_range_test.c ${model_tree} LINK vitrine)
 vitrine_test(merkle_tile_test LABEL unit
   SOURCES ${here}/merkle_tile_test.c ${model_tree} LINK vitrine)
+
+add_test(NAME merkle_two_paths
+  COMMAND ${here}/merkle_two_paths.sh ${CMAKE_NM} $<TARGET_OBJECTS:vitrine> COMMAND_EXPAND_LISTS)
+set_tests_properties(merkle_two_paths PROPERTIES LABELS unit)
