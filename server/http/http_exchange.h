@@ -45,6 +45,9 @@ struct http_exchange {
 	unsigned retry_after;
 	size_t dropped; /* bytes of a refused body that were read and thrown away */
 
+	void *handler_state; /* http_set_state() */
+	bool continued;
+
 	_Atomic int state; /* enum exchange_state */
 	unsigned status;
 	struct MHD_Response *answer; /* NULL: there was no memory even for an error */

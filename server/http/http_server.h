@@ -92,7 +92,8 @@ void http_respond(struct http_exchange *x, struct http_response *r);
 /*
  * A handler that answers later: hang its own state on the exchange, return without answering, and
  * when there is something to say call http_continue() from any thread. `then` runs on a pool
- * thread, with that thread's state. Many calls in a row from one thread wake the pool once.
+ * thread, with that thread's state, and must answer. It runs even if the loop has given up waiting meanwhile, so that
+ * it can free what it hung there. Not after http_server_free(); between http_server_stop() and that is fine.
  */
 void http_set_state(struct http_exchange *x, void *state);
 void *http_state(const struct http_exchange *x);

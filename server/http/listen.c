@@ -639,9 +639,27 @@ static enum MHD_Result take_body(struct http_conn *c, const char *piece, size_t 
 	return MHD_NO;
 }
 
+void http_set_state(struct http_exchange *x, void *state)
+{
+	x->handler_state = state;
+}
+
+void *http_state(const struct http_exchange *x)
+{
+	return x->handler_state;
+}
+
+void http_continue(struct http_exchange *x, http_handler then)
+{
+	x->match.handler = then;
+	x->continued = true;
+	pool_submit(x->server->pool, x);
+}
+
 static void run_handler(struct http_exchange *x, void *state)
 {
-	if (atomic_load(&x->state) == EXCHANGE_ABANDONED) {
+	/* A handler that has state on the exchange must run, abandoned or not: it frees it. */
+	if (!x->continued && atomic_load(&x->state) == EXCHANGE_ABANDONED) {
 		struct http_server *s = x->server;
 
 		exchange_end(x);
@@ -1084,7 +1102,6 @@ static void *loop_main(void *arg)
 	if (s->daemon != NULL)
 		MHD_stop_daemon(s->daemon);
 	linger_release(&s->lingering);
-	pool_free(s->pool);
 	if (s->state != NULL && s->config.thread_free != NULL)
 		s->config.thread_free(s->state, s->config.app);
 	return NULL;
@@ -1230,6 +1247,8 @@ void http_server_free(struct http_server *s)
 	if (s == NULL)
 		return;
 	http_server_stop(s, 0);
+	/* Last, because http_continue() may hand it exchanges until whoever calls that has stopped. */
+	pool_free(s->pool);
 	peers_free(s->peers);
 	server_unref(s);
 }
