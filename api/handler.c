@@ -1,5 +1,6 @@
 #include "handler.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,28 @@ struct bytes api_segment(const struct http_exchange *x, size_t i)
 	const uint8_t *slash = rest.len ? memchr(rest.data, '/', rest.len) : NULL;
 
 	return slash ? bytes_of(rest.data, (size_t)(slash - rest.data)) : rest;
+}
+
+enum vt_err api_decode_segment(struct buf *out, struct bytes segment)
+{
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < segment.len && err == VT_OK; i++) {
+		char digits[3] = "";
+		uint8_t byte = segment.data[i];
+
+		if (byte == '%') {
+			if (segment.len - i < 3 || !isxdigit(segment.data[i + 1]) ||
+			    !isxdigit(segment.data[i + 2]))
+				return VT_EMALFORMED;
+			digits[0] = (char)segment.data[i + 1];
+			digits[1] = (char)segment.data[i + 2];
+			byte = (uint8_t)strtoul(digits, NULL, 16);
+			i += 2;
+		}
+		err = buf_append_byte(out, byte);
+	}
+	return err;
 }
 
 bool api_accepts(const struct http_exchange *x, const char *type)

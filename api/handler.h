@@ -18,6 +18,8 @@ struct api {
 struct bytes api_segment(const struct http_exchange *x, size_t i);
 /* Everything after the first n segments, without the slash before it. */
 struct bytes api_path_rest(const struct http_exchange *x, size_t n);
+/* Undo percent-encoding. VT_EMALFORMED, VT_ENOMEM. */
+enum vt_err api_decode_segment(struct buf *out, struct bytes segment);
 /* Does Accept name this type (a type that is merely covered by a wildcard does not count)? */
 bool api_accepts(const struct http_exchange *x, const char *type);
 /* These answer the request with a problem and return false if there is something to complain about. */

@@ -26,26 +26,32 @@ static bool query_text(struct http_exchange *x, const char *name, struct buf *ou
 	return false;
 }
 
+static enum vt_err copy_member(struct json *into, const struct json *from, const char *name)
+{
+	const struct json *value = json_member(from, name);
+
+	return value ? json_set(into, name, json_copy(value)) : VT_OK;
+}
+
 /* What a list shows of a record: enough to choose which one to open. */
 static struct json *summary(struct log_worker *w, uint64_t index)
 {
-	static const char *const shown[] = {"predicateType", "subject", "signers", "result",
-	    "correctedBy", NULL};
 	struct json *full = NULL, *j = json_new_object();
+	const struct json *statement;
 	enum vt_err err = log_describe(w, index, &full);
 
-	if (err == VT_OK)
-		err = json_set(j, "index", json_size(index));
-	for (const char *const *name = shown; *name != NULL && err == VT_OK; name++) {
-		const struct json *value = json_member(full, *name);
-		if (value != NULL)
-			err = json_set(j, *name, json_copy(value));
+	statement = json_member(full, "statement");
+	if (err != VT_OK || (err = copy_member(j, full, "index")) != VT_OK ||
+	    (err = copy_member(j, full, "leafHash")) != VT_OK ||
+	    (err = copy_member(j, full, "predicateType")) != VT_OK ||
+	    (err = copy_member(j, statement, "subject")) != VT_OK ||
+	    (err = copy_member(j, full, "result")) != VT_OK ||
+	    (err = copy_member(j, full, "signers")) != VT_OK ||
+	    (err = copy_member(j, full, "correctedBy")) != VT_OK) {
+		json_free(j);
+		j = NULL;
 	}
 	json_free(full);
-	if (err != VT_OK) {
-		json_free(j);
-		return NULL;
-	}
 	return j;
 }
 
