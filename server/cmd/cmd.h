@@ -1,0 +1,55 @@
+/* The subcommands of the one program. Each is main() for its own arguments: argv[0] is its name. */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdbool.h>
+
+#include "vitrine/bytes.h"
+
+#ifndef VITRINE_VERSION
+#define VITRINE_VERSION "unversioned"
+#endif
+
+/* Exit codes of every subcommand. */
+enum {
+	CMD_HOLDS = 0,
+	CMD_FAILS = 1, /* what was asked does not hold */
+	CMD_USAGE = 2, /* wrong use */
+	CMD_UNSURE = 3, /* could not tell: network, disk, memory */
+};
+
+int cmd_keygen(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_submit(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_find(int argc, char **argv);
+int cmd_fsck(int argc, char **argv);
+int cmd_health(int argc, char **argv);
+
+/* "vitrine NAME: message" on standard error. Returns code, so that a command can end in it. */
+int cmd_fail(const char *name, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* 3 for what may work later (network, disk, memory), 1 for what does not hold, 2 for wrong input. */
+int cmd_code(enum vt_err err);
+
+/* The first line of a file, as a passphrase; NULL path: *out is NULL. CMD_HOLDS or the code to exit with,
+ * the reason having been said. */
+int cmd_read_passphrase(const char *name, const char *path, char **out);
+void cmd_forget(char *secret); /* wipe and free; NULL is legal */
+/* A key from a file, or the reason said on standard error. */
+struct signer;
+int cmd_read_signer(const char *name, const char *option, const char *path,
+    const char *passphrase_file, struct signer **out);
+/* A public key: SPKI PEM, from a file. */
+struct party_key;
+int cmd_read_public_key(const char *name, const char *option, const char *path,
+    struct party_key **out);
+/* SHA-256 of a file of any size. */
+struct merkle_hash;
+int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out);
+/* A policy file, parse errors told with their line. */
+struct policy;
+int cmd_read_policy(const char *name, const char *path, struct policy **out);
+
+#endif

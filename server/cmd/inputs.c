@@ -1,0 +1,147 @@
+/* What several subcommands read from files, with the messages that a person needs when it fails. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "durable.h"
+#include "signer.h"
+#include "vitrine/policy.h"
+
+enum {
+	SECRET_MAX = 4096,
+};
+
+int cmd_read_passphrase(const char *name, const char *path, char **out)
+{
+	struct buf text;
+	enum vt_err err;
+	int code = CMD_HOLDS;
+
+	*out = NULL;
+	if (path == NULL)
+		return CMD_HOLDS;
+	buf_init(&text);
+	if ((err = file_read(&text, path, SECRET_MAX)) != VT_OK) {
+		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+	} else {
+		const uint8_t *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
+		size_t len = end ? (size_t)(end - text.data) : text.len;
+		if (len == 0)
+			code = cmd_fail(name, CMD_USAGE, "%s: the first line is empty", path);
+		else if ((*out = strndup((const char *)text.data, len)) == NULL)
+			code = cmd_fail(name, CMD_UNSURE, "out of memory");
+	}
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.cap);
+	buf_release(&text);
+	return code;
+}
+
+void cmd_forget(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+int cmd_read_signer(const char *name, const char *option, const char *path,
+    const char *passphrase_file, struct signer **out)
+{
+	struct key_error why = {""};
+	char *passphrase;
+	enum vt_err err;
+	int code = cmd_read_passphrase(name, passphrase_file, &passphrase);
+
+	*out = NULL;
+	if (code != CMD_HOLDS)
+		return code;
+	if ((err = signer_from_file(out, path, passphrase, &why)) != VT_OK)
+		code = cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
+		    "--%s %s: %s", option, path, why.text[0] ? why.text : vt_err_text(err));
+	cmd_forget(passphrase);
+	return code;
+}
+
+int cmd_read_public_key(const char *name, const char *option, const char *path,
+    struct party_key **out)
+{
+	struct key_error why = {""};
+	struct buf text;
+	enum vt_err err;
+	int code = CMD_HOLDS;
+
+	*out = NULL;
+	buf_init(&text);
+	if ((err = file_read(&text, path, 64 * 1024)) == VT_OK)
+		err = party_key_from_pem(out, buf_bytes(&text), &why);
+	if (err != VT_OK)
+		code = cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
+		    "--%s %s: %s", option, path, why.text[0] ? why.text : vt_err_text(err));
+	buf_release(&text);
+	return code;
+}
+
+/* Mapped rather than read: images may be larger than memory. */
+static enum vt_err hash_mapped(int fd, size_t len, struct merkle_hash *out)
+{
+	struct merkle_hasher h;
+	struct bytes part = {NULL, len};
+	void *map = NULL;
+	enum vt_err err;
+
+	if (len > 0) {
+		if ((map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
+			return VT_EIO;
+		part.data = map;
+	}
+	if ((err = merkle_hasher_init(&h)) == VT_OK) {
+		err = merkle_sha256(out, &h, &part, 1);
+		merkle_hasher_release(&h);
+	}
+	if (map != NULL)
+		munmap(map, len);
+	return err;
+}
+
+int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out)
+{
+	struct stat st;
+	enum vt_err err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		if (fd >= 0)
+			close(fd);
+		return cmd_fail(name, CMD_UNSURE, "%s: cannot be read", path);
+	}
+	if (!S_ISREG(st.st_mode)) {
+		close(fd);
+		return cmd_fail(name, CMD_USAGE, "%s: not a regular file", path);
+	}
+	err = hash_mapped(fd, (size_t)st.st_size, out);
+	close(fd);
+	return err == VT_OK ? CMD_HOLDS : cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+}
+
+int cmd_read_policy(const char *name, const char *path, struct policy **out)
+{
+	struct policy_error why = {0, ""};
+	struct buf text;
+	enum vt_err err;
+	int code = CMD_HOLDS;
+
+	*out = NULL;
+	buf_init(&text);
+	if ((err = file_read(&text, path, POLICY_SIZE_MAX)) != VT_OK)
+		code = cmd_fail(name, err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE, "--policy %s: %s", path,
+		    vt_err_text(err));
+	else if ((err = policy_parse(out, buf_bytes(&text), &why)) != VT_OK)
+		code = cmd_fail(name, err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE, "--policy %s: line %zu: %s",
+		    path, why.line, why.text[0] ? why.text : vt_err_text(err));
+	buf_release(&text);
+	return code;
+}

@@ -1,0 +1,157 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "durable.h"
+#include "json.h"
+#include "options.h"
+#include "signer.h"
+
+enum key_use {
+	USE_LOG,
+	USE_WITNESS,
+	USE_PARTY,
+};
+
+static const char *opt_name, *opt_out, *opt_for = "log", *opt_kind = "ed25519", *opt_passphrase_file;
+static bool opt_json;
+
+static const struct option options[] = {
+    {"name", OPTION_TEXT, &opt_name, "ORIGIN",
+	"The log's origin or the witness's name, best a URL without scheme: log.example.org/lab. Needed "
+	"for logs and witnesses.",
+	0, 0, false, false},
+    {"out", OPTION_TEXT, &opt_out, "FILE",
+	"Where the private key goes (PKCS#8 PEM, mode 0600). An existing file is never overwritten.", 0, 0,
+	true, false},
+    {"for", OPTION_TEXT, &opt_for, "WHO",
+	"log, witness or party. A party's public key is written to FILE.pub as well. Default: log.", 0, 0,
+	false, false},
+    {"kind", OPTION_TEXT, &opt_kind, "KIND",
+	"For a party: ed25519, p256, p384, rsa3072 or rsa4096. Logs and witnesses use ed25519, which is the "
+	"default.",
+	0, 0, false, false},
+    {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
+	"Encrypt the private key with the first line of this file.", 0, 0, false, false},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object instead.", 0, 0, false, false},
+};
+static const struct command_usage usage = {
+    "vitrine keygen --name ORIGIN --out FILE [--for log|witness|party] [--kind KIND]",
+    "Makes a private key and prints what others need to verify with it: the vkey of a log or a witness, "
+    "the keyid of a party.",
+    "  vitrine keygen --name log.example.org/lab --out log.pem\n"
+    "  vitrine keygen --for party --kind p256 --out lab.pem\n",
+    NULL, options, sizeof(options) / sizeof(*options)};
+
+static bool parse_use(enum key_use *use)
+{
+	static const char *const names[] = {"log", "witness", "party"};
+
+	for (size_t i = 0; i < 3; i++) {
+		if (strcmp(opt_for, names[i]) == 0) {
+			*use = (enum key_use)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The private key first: a public key without its private half would be worth nothing. */
+static enum vt_err write_keys(const struct signer *key, enum key_use use, const char *passphrase)
+{
+	struct buf pem, path;
+	enum vt_err err;
+
+	buf_init(&pem);
+	buf_init(&path);
+	if ((err = signer_private_pem(&pem, key, passphrase)) == VT_OK)
+		err = durable_create(opt_out, buf_bytes(&pem), 0600);
+	if (pem.data != NULL)
+		explicit_bzero(pem.data, pem.cap);
+	buf_reset(&pem);
+	if (err == VT_OK && use == USE_PARTY && (err = signer_public_pem(&pem, key)) == VT_OK &&
+	    (err = buf_appendf(&path, "%s.pub%c", opt_out, '\0')) == VT_OK)
+		err = durable_create((const char *)path.data, buf_bytes(&pem), 0644);
+	buf_release(&pem);
+	buf_release(&path);
+	return err;
+}
+
+static int print_public(const struct signer *key, const struct vkey *vkey, enum key_use use)
+{
+	struct buf text, out;
+	struct json *j = NULL;
+	enum vt_err err;
+
+	buf_init(&text);
+	buf_init(&out);
+	err = use == USE_PARTY
+	    ? buf_append_hex(&text,
+		  bytes_of(party_key_id(signer_public(key))->b, MERKLE_HASH_SIZE))
+	    : vkey_format(&text, vkey);
+	if (err == VT_OK && opt_json) {
+		j = json_new_object();
+		if ((err = json_set(j, use == USE_PARTY ? "keyid" : "vkey",
+			 json_new_text(buf_bytes(&text)))) == VT_OK &&
+		    (err = json_set(j, "file", json_new_str(opt_out))) == VT_OK)
+			err = json_write(&out, j, JSON_COMPACT);
+	} else if (err == VT_OK) {
+		err = buf_append(&out, buf_bytes(&text));
+	}
+	if (err == VT_OK)
+		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	json_free(j);
+	buf_release(&text);
+	buf_release(&out);
+	return err == VT_OK ? CMD_HOLDS : cmd_fail("keygen", CMD_UNSURE, "%s", vt_err_text(err));
+}
+
+static int generate(enum key_use use, const char *passphrase)
+{
+	struct signer *key = NULL;
+	struct note_signer note = {0};
+	struct key_error why = {""};
+	enum vt_err err;
+	int code;
+
+	if ((err = signer_generate(&key, opt_kind, &why)) != VT_OK)
+		return cmd_fail("keygen", cmd_code(err), "--kind %s: %s", opt_kind, why.text);
+	if (use != USE_PARTY &&
+	    (err = signer_note(&note, key, opt_name,
+		 use == USE_LOG ? VKEY_TYPE_ED25519 : VKEY_TYPE_COSIGNATURE_ED25519)) != VT_OK)
+		code = cmd_fail("keygen", CMD_USAGE,
+		    "--name: 1 to 255 bytes of UTF-8 without space, plus or control characters");
+	else if ((err = write_keys(key, use, passphrase)) != VT_OK)
+		code = cmd_fail("keygen", CMD_UNSURE, "%s: %s", opt_out,
+		    err == VT_ECONFLICT ? "exists already; remove it or choose another name"
+					: vt_err_text(err));
+	else
+		code = print_public(key, &note.key, use);
+	signer_free(key);
+	return code;
+}
+
+int cmd_keygen(int argc, char **argv)
+{
+	struct operands rest;
+	enum key_use use;
+	bool help = false;
+	char *passphrase = NULL;
+	int code;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	if (!parse_use(&use))
+		return cmd_fail("keygen", CMD_USAGE, "--for: log, witness or party, not %s", opt_for);
+	if (use != USE_PARTY && opt_name == NULL)
+		return cmd_fail("keygen", CMD_USAGE, "--name ORIGIN is needed for a %s key", opt_for);
+	if (use != USE_PARTY && strcmp(opt_kind, "ed25519") != 0)
+		return cmd_fail("keygen", CMD_USAGE, "--kind: logs and witnesses sign with ed25519");
+	if ((code = cmd_read_passphrase("keygen", opt_passphrase_file, &passphrase)) != CMD_HOLDS)
+		return code;
+	code = generate(use, passphrase);
+	cmd_forget(passphrase);
+	return code;
+}

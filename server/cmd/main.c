@@ -1,0 +1,96 @@
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *about;
+};
+
+static const struct subcommand subcommands[] = {
+    {"keygen", cmd_keygen, "make a key for a log, a witness or a party"},
+    {"serve", cmd_serve, "run a log"},
+    {"record", cmd_record, "write and sign a record, or add a signature to one"},
+    {"submit", cmd_submit, "append records to a log and check what comes back"},
+    {"verify", cmd_verify, "check a proof file offline"},
+    {"find", cmd_find, "what does a log know of this firmware?"},
+    {"fsck", cmd_fsck, "recompute a whole log, on disk or over HTTP"},
+    {"health", cmd_health, "is a log ready? (for containers and scripts)"},
+};
+enum {
+	N_SUBCOMMANDS = sizeof(subcommands) / sizeof(*subcommands),
+};
+
+static void print_help(FILE *out)
+{
+	fputs("usage: vitrine COMMAND [OPTION...] [FILE...]\n\n"
+	      "Vitrine is a signed transparency log: records go in, proofs come out, and anyone can\n"
+	      "check that the history was never rewritten.\n\n"
+	      "commands:\n",
+	    out);
+	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+		fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].about);
+	fputs("\n`vitrine COMMAND --help` says more. `vitrine --version` prints the version.\n"
+	      "Every option may also be given as an environment variable: --listen is VITRINE_LISTEN.\n"
+	      "Exit codes: 0 it holds, 1 it does not hold, 2 wrong use, 3 could not tell.\n",
+	    out);
+}
+
+int cmd_fail(const char *name, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "vitrine %s: ", name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return code;
+}
+
+int cmd_code(enum vt_err err)
+{
+	switch (err) {
+	case VT_OK:
+		return CMD_HOLDS;
+	case VT_EUNTRUSTED:
+	case VT_EMISMATCH:
+	case VT_ECONFLICT:
+		return CMD_FAILS;
+	case VT_EINVAL:
+	case VT_EMALFORMED:
+	case VT_ELIMIT:
+	case VT_ENOTFOUND:
+		return CMD_USAGE;
+	default:
+		return CMD_UNSURE;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	/* A peer or a pager that goes away is an error of that write, not the end of the program. */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		print_help(stderr);
+		return CMD_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return CMD_HOLDS;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("vitrine %s\n", VITRINE_VERSION);
+		return CMD_HOLDS;
+	}
+	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+		if (strcmp(argv[1], subcommands[i].name) == 0)
+			return subcommands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "vitrine: there is no command \"%s\"; `vitrine --help` lists them\n", argv[1]);
+	return CMD_USAGE;
+}

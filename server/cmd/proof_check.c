@@ -1,0 +1,208 @@
+#include "proof_check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsse.h"
+#include "json.h"
+
+void checked_init(struct checked *c)
+{
+	memset(c, 0, sizeof(*c));
+	buf_init(&c->text);
+	buf_init(&c->entry);
+	tlog_proof_init(&c->proof);
+	statement_init(&c->statement);
+}
+
+void checked_release(struct checked *c)
+{
+	statement_release(&c->statement);
+	extra_verdict_release(&c->verdict);
+	note_free(c->note);
+	tlog_proof_release(&c->proof);
+	buf_release(&c->entry);
+	buf_release(&c->text);
+}
+
+static enum vt_err fails(struct checked *c, enum vt_err err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static enum vt_err fails(struct checked *c, enum vt_err err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(c->why, sizeof(c->why), fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* Why the policy does not accept the checkpoint, in terms of what is missing. */
+static enum vt_err explain_checkpoint(struct checked *c, enum vt_err err,
+    const struct policy *policy)
+{
+	bool *cosigned = calloc(policy_witness_count(policy) + 1, sizeof(bool));
+	const struct policy_log *log = NULL;
+	struct note *note = NULL;
+	struct checkpoint cp;
+	size_t n = 0;
+
+	if (cosigned == NULL)
+		return VT_ENOMEM;
+	if (err == VT_EUNTRUSTED) {
+		fails(c, err, "the checkpoint is not signed by a log that the policy lists");
+	} else if (policy_open_checkpoint(&note, &cp, &log, cosigned, c->proof.checkpoint, policy) ==
+	    VT_OK) {
+		fails(c, err, "the inclusion proof does not lead from this entry to the signed root");
+	} else {
+		for (size_t i = 0; i < policy_witness_count(policy); i++)
+			n += cosigned[i];
+		fails(c, err,
+		    "a signature on the checkpoint fails, or the quorum is missing (%zu of %zu witnesses "
+		    "cosigned)",
+		    n, policy_witness_count(policy));
+	}
+	note_free(note);
+	free(cosigned);
+	return err;
+}
+
+static void count_cosignatures(struct checked *c, const struct policy *policy)
+{
+	bool *cosigned = calloc(policy_witness_count(policy) + 1, sizeof(bool));
+	const struct policy_log *log;
+	struct note *note = NULL;
+	struct checkpoint cp;
+
+	if (cosigned != NULL &&
+	    policy_open_checkpoint(&note, &cp, &log, cosigned, c->proof.checkpoint, policy) == VT_OK)
+		for (size_t i = 0; i < policy_witness_count(policy); i++)
+			c->cosigned += cosigned[i];
+	note_free(note);
+	free(cosigned);
+}
+
+static enum vt_err check_inclusion(struct checked *c, struct merkle_hasher *h, struct bytes entry,
+    const struct policy *policy)
+{
+	enum vt_err err;
+
+	if ((err = merkle_hash_leaf(&c->leaf, h, entry)) != VT_OK)
+		return err;
+	err = tlog_proof_verify(&c->note, &c->cp, &c->log, h, &c->proof, &c->leaf, policy);
+	if (err != VT_OK)
+		return explain_checkpoint(c, err, policy);
+	count_cosignatures(c, policy);
+	c->entry.len = 0;
+	return buf_append(&c->entry, entry);
+}
+
+/* The record inside the entry: its statement, and who signed it. */
+static enum vt_err read_record(struct checked *c)
+{
+	struct problem why = {0};
+	struct dsse envelope;
+	enum vt_err err;
+
+	dsse_init(&envelope);
+	if ((err = dsse_parse(&envelope, buf_bytes(&c->entry), &why)) != VT_OK ||
+	    (err = statement_parse(&c->statement, envelope.payload, &why)) != VT_OK) {
+		fails(c, err, "the entry is no record: %s", why.detail);
+		goto done;
+	}
+	for (size_t i = 0; i < envelope.n && i < CHECK_SIGNERS_MAX; i++) {
+		const struct registered_key *key = NULL;
+		struct merkle_hash id;
+
+		if (envelope.sig[i].keyid.len != 64 ||
+		    hex_decode_exact(id.b, sizeof(id.b), envelope.sig[i].keyid) != VT_OK) {
+			err = fails(c, VT_EMALFORMED, "the entry names a signer by something else than a keyid");
+			goto done;
+		}
+		hex_encode(c->signer[i].keyid, bytes_of(id.b, sizeof(id.b)));
+		if (c->proven_admission && (key = registry_find(c->verdict.registry, &id)) != NULL) {
+			c->signer[i].party = key->party;
+			c->signer[i].role = key->role;
+		}
+		c->n_signers = i + 1;
+	}
+done:
+	dsse_release(&envelope);
+	return err;
+}
+
+static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, const struct extra *x,
+    const struct policy *policy, struct bytes centre)
+{
+	struct problem why = {0};
+	char origin[VKEY_NAME_MAX + 1];
+	enum vt_err err;
+
+	if ((err = check_inclusion(c, h, extra_entry(x), policy)) != VT_OK)
+		return err;
+	snprintf(origin, sizeof(origin), "%.*s", (int)c->cp.origin.len,
+	    (const char *)c->cp.origin.data);
+	err = extra_verify(&c->verdict, h, x, c->proof.index, &c->cp.head, origin, centre, &why);
+	if (err != VT_OK)
+		return fails(c, err, "it is in the log, but was not admissible: %s", why.detail);
+	c->proven_admission = true;
+	return read_record(c);
+}
+
+enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
+    struct bytes centre, struct bytes beside)
+{
+	struct problem why = {0};
+	struct extra *x = NULL;
+	enum vt_err err;
+
+	if ((err = tlog_proof_parse(&c->proof, buf_bytes(&c->text))) != VT_OK)
+		return fails(c, err, "not a C2SP tlog-proof");
+	if (!c->proof.has_extra || beside.len > 0) {
+		if (beside.len == 0)
+			return fails(c, VT_EINVAL, "the proof does not carry the entry: give it with --entry");
+		if ((err = check_inclusion(c, h, beside, policy)) == VT_OK && (err = read_record(c)) != VT_OK) {
+			c->raw = true;
+			c->why[0] = '\0';
+			err = VT_OK;
+		}
+		return err;
+	}
+	if ((err = extra_parse(&x, buf_bytes(&c->proof.extra), &why)) == VT_OK) {
+		err = check_record(c, h, x, policy, centre);
+		extra_free(x);
+		return err;
+	}
+	/* No record and its support: then, as in raw mode, the extra is the entry itself. */
+	c->raw = true;
+	return check_inclusion(c, h, buf_bytes(&c->proof.extra), policy);
+}
+
+bool checked_signed_by(const struct checked *c, const char *party)
+{
+	for (size_t i = 0; i < c->n_signers; i++)
+		if (c->signer[i].party != NULL && strcmp(c->signer[i].party, party) == 0)
+			return true;
+	return false;
+}
+
+const char *checked_what(const struct checked *c, char *out, size_t cap)
+{
+	const struct bytes type = c->statement.predicate_type;
+	struct bytes text;
+
+	if (c->raw)
+		snprintf(out, cap, "%zu bytes", c->entry.len);
+	else if (statement_result(&c->statement, &text))
+		snprintf(out, cap, "test verdict %.*s", (int)text.len, (const char *)text.data);
+	else if (bytes_is(type, PREDICATE_RELEASE_V02) || bytes_is(type, PREDICATE_RELEASE_V01))
+		snprintf(out, cap, "firmware release %.*s",
+		    json_text(statement_member(&c->statement, "purl"), &text) ? (int)text.len : 0,
+		    json_text(statement_member(&c->statement, "purl"), &text) ? (const char *)text.data
+									      : "");
+	else
+		snprintf(out, cap, "%.*s", (int)type.len, (const char *)type.data);
+	return out;
+}

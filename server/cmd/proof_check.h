@@ -1,0 +1,51 @@
+/* Checking a tlog-proof of this kind of log, offline: what `verify`, `find` and `submit` share. */
+#ifndef CMD_PROOF_CHECK_H
+#define CMD_PROOF_CHECK_H
+
+#include "cmd.h"
+#include "extra.h"
+#include "statement.h"
+#include "vitrine/tlog_proof.h"
+
+enum {
+	CHECK_SIGNERS_MAX = 16,
+	CHECK_WHY_MAX = 400,
+};
+
+/* What held, of one proof. */
+struct checked {
+	struct buf text; /* the proof file; the pointers below reach into it */
+	struct tlog_proof proof;
+	struct note *note;
+	struct checkpoint cp;
+	const struct policy_log *log;
+	size_t cosigned; /* witnesses of the policy that cosigned */
+	struct merkle_hash leaf;
+	struct buf entry;
+	bool raw; /* no record: the entry is opaque bytes */
+	bool proven_admission; /* the proof's extra showed accreditations back to entry 0 */
+	struct extra_verdict verdict;
+	struct statement statement; /* of the record */
+	size_t n_signers;
+	struct {
+		char keyid[65];
+		const char *party, *role; /* NULL when admission was not proven */
+	} signer[CHECK_SIGNERS_MAX];
+	char why[CHECK_WHY_MAX]; /* when it does not hold */
+};
+
+void checked_init(struct checked *c);
+void checked_release(struct checked *c);
+/*
+ * c->text holds the proof file. beside: the entry, for proofs whose extra was too large to carry it (empty
+ * otherwise). centre: canonical SPKI, empty when not pinned. On failure c->why says what does not hold.
+ */
+enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
+    struct bytes centre, struct bytes beside);
+
+/* Did this party sign it? */
+bool checked_signed_by(const struct checked *c, const char *party);
+/* "test verdict PASSED", "firmware release pkg:...", or the predicateType. */
+const char *checked_what(const struct checked *c, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,254 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "cmd.h"
+#include "durable.h"
+#include "index.h"
+#include "log.h"
+#include "logline.h"
+#include "options.h"
+#include "signer.h"
+#include "store.h"
+
+enum {
+	STOP_GRACE_SECONDS = 30,
+};
+
+static const char *opt_data, *opt_origin, *opt_key, *opt_centre, *opt_passphrase_file;
+static const char *opt_listen = "127.0.0.1:8080", *opt_admission = "records";
+static const char *opt_log_format = "text", *opt_log_level = "info";
+static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
+static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate;
+static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
+
+static const struct option options[] = {
+    {"data", OPTION_TEXT, &opt_data, "DIR", "Where the log lives; made if it is missing.", 0, 0, true,
+	false},
+    {"origin", OPTION_TEXT, &opt_origin, "NAME",
+	"The log's name for ever: the first line of its checkpoints and the name in its vkey.", 0, 0,
+	true, false},
+    {"key", OPTION_TEXT, &opt_key, "FILE", "The log's private key, as `vitrine keygen` makes it.", 0,
+	0, true, false},
+    {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
+	"Its first line opens an encrypted key.", 0, 0, false, false},
+    {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
+	"The centre's first public key (PEM), which must sign entry 0. Needed in records mode.", 0, 0,
+	false, false},
+    {"admission", OPTION_TEXT, &opt_admission, "MODE",
+	"records: only signed records of accredited parties; raw: any bytes by POST /add. Fixed when the "
+	"log is made. Default: records.",
+	0, 0, false, false},
+    {"listen", OPTION_TEXT, &opt_listen, "ADDR",
+	"Address and port; port 0 picks a free one. Default: 127.0.0.1:8080.", 0, 0, false, false},
+    {"workers", OPTION_COUNT, &opt_workers, "N",
+	"Threads that parse and verify. Default: one per core, at least two.", 0, 256, false, false},
+    {"queue", OPTION_COUNT, &opt_queue, "N",
+	"Submissions that may wait; beyond it they are answered 503. Default: 8192.", 1, 1 << 20, false,
+	false},
+    {"index-keys", OPTION_COUNT, &opt_index_keys, "N",
+	"Index keys held in memory before they are folded into sorted runs on disk. Default: 1048576; "
+	"docs/operations.md says what one costs.",
+	1024, UINT64_C(1) << 28, false, false},
+    {"connections", OPTION_COUNT, &opt_connections, "N", "Connections at once. Default: 4096.", 1,
+	1 << 20, false, false},
+    {"connections-per-address", OPTION_COUNT, &opt_per_address, "N",
+	"Of those, from one address. Default: 512.", 1, 1 << 20, false, false},
+    {"rate", OPTION_COUNT, &opt_rate, "N",
+	"Appends per second and address; beyond it they are answered 429. Default: 0, unlimited.", 0,
+	1000000, false, false},
+    {"header-seconds", OPTION_COUNT, &opt_header_seconds, "N",
+	"Time for a request's headers. Default: 10.", 1, 3600, false, false},
+    {"body-seconds", OPTION_COUNT, &opt_body_seconds, "N", "Time for a request's body. Default: 30.", 1,
+	3600, false, false},
+    {"idle-seconds", OPTION_COUNT, &opt_idle_seconds, "N",
+	"Time an idle connection is kept. Default: 60.", 1, 3600, false, false},
+    {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines. Default: text.",
+	0, 0, false, false},
+    {"log-level", OPTION_TEXT, &opt_log_level, "LEVEL",
+	"Least level shown: debug, info, warn or error. Default: info.", 0, 0, false, false},
+};
+static const struct command_usage usage = {
+    "vitrine serve --data DIR --origin NAME --key FILE [--centre PUBKEY] [--listen ADDR] ...",
+    "Runs a log: takes records in, publishes signed checkpoints, answers queries. Prints "
+    "\"listening on URL\" when it is ready. SIGTERM or SIGINT stops it after everything that was "
+    "taken in has been answered.",
+    "  vitrine serve --data var --origin log.example.org/lab --key log.pem --centre centre.pem.pub\n"
+    "  vitrine serve --data var --origin log.example.org/raw --key log.pem --admission raw\n",
+    NULL, options, sizeof(options) / sizeof(*options)};
+
+struct service {
+	struct signer *key;
+	struct note_signer signer;
+	struct party_key *centre;
+	struct buf vkey;
+	struct store *store;
+	struct log *log;
+	struct api *api;
+};
+
+static bool configure_loglines(void)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	bool json = strcmp(opt_log_format, "json") == 0;
+
+	if (!json && strcmp(opt_log_format, "text") != 0)
+		return false;
+	for (size_t i = 0; i < 4; i++) {
+		if (strcmp(opt_log_level, levels[i]) == 0) {
+			logline_configure((enum logline_level)i, json);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int read_keys(struct service *s, bool raw)
+{
+	int code = cmd_read_signer("serve", "key", opt_key, opt_passphrase_file, &s->key);
+	enum vt_err err;
+
+	if (code != CMD_HOLDS)
+		return code;
+	if ((err = signer_note(&s->signer, s->key, opt_origin, VKEY_TYPE_ED25519)) != VT_OK)
+		return cmd_fail("serve", CMD_USAGE,
+		    "--origin must be 1 to 255 bytes without space, plus or control characters, and --key an "
+		    "Ed25519 key");
+	if (vkey_format(&s->vkey, &s->signer.key) != VT_OK ||
+	    buf_append_byte(&s->vkey, '\0') != VT_OK)
+		return cmd_fail("serve", CMD_UNSURE, "out of memory");
+	if (raw && opt_centre != NULL)
+		return cmd_fail("serve", CMD_USAGE, "--centre has no meaning with --admission raw");
+	if (!raw && opt_centre == NULL)
+		return cmd_fail("serve", CMD_USAGE,
+		    "--centre PUBKEY is needed: the public key that will sign entry 0 (or use --admission "
+		    "raw)");
+	return raw ? CMD_HOLDS : cmd_read_public_key("serve", "centre", opt_centre, &s->centre);
+}
+
+static int open_store(struct service *s, bool raw)
+{
+	struct store_identity identity = {
+	    .origin = opt_origin,
+	    .vkey = (const char *)s->vkey.data,
+	    .mode = raw ? "raw" : "records",
+	    .centre = raw ? bytes_of(NULL, 0) : party_key_spki(s->centre),
+	};
+	char why[STORE_WHY_MAX] = "", path[4096];
+	enum vt_err err;
+
+	if ((err = durable_mkdir(opt_data)) != VT_OK)
+		return cmd_fail("serve", CMD_UNSURE, "--data %s: %s", opt_data, vt_err_text(err));
+	if (snprintf(path, sizeof(path), "%s/log.db", opt_data) >= (int)sizeof(path))
+		return cmd_fail("serve", CMD_USAGE, "--data: the name is too long");
+	struct store_sqlite_config config = {.path = path};
+	if ((err = store_sqlite_open(&s->store, &config, &identity, why)) != VT_OK)
+		return cmd_fail("serve", err == VT_ECONFLICT ? CMD_USAGE : CMD_UNSURE, "%s: %s", path,
+		    why[0] ? why : vt_err_text(err));
+	return CMD_HOLDS;
+}
+
+static int open_log(struct service *s)
+{
+	struct log_config config = {
+	    .store = s->store,
+	    .signer = &s->signer,
+	    .queue_max = (size_t)opt_queue,
+	    .index_tail_max = (size_t)opt_index_keys,
+	};
+	char why[STORE_WHY_MAX] = "";
+	enum vt_err err;
+
+	if ((err = log_open(&s->log, &config, why)) != VT_OK ||
+	    (err = log_start(s->log)) != VT_OK)
+		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data,
+		    why[0] ? why : vt_err_text(err));
+	return CMD_HOLDS;
+}
+
+static int open_api(struct service *s)
+{
+	struct api_config config = {
+	    .log = s->log,
+	    .version = VITRINE_VERSION,
+	    .http =
+		{
+		    .listen = opt_listen,
+		    .workers = (unsigned)opt_workers,
+		    .connections_max = (unsigned)opt_connections,
+		    .per_address_max = (unsigned)opt_per_address,
+		    .header_seconds = (unsigned)opt_header_seconds,
+		    .body_seconds = (unsigned)opt_body_seconds,
+		    .idle_seconds = (unsigned)opt_idle_seconds,
+		    .rate_per_second = (double)opt_rate,
+		},
+	};
+	char why[160] = "";
+	enum vt_err err;
+
+	if ((err = api_start(&s->api, &config, why)) != VT_OK)
+		return cmd_fail("serve", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE, "--listen %s: %s",
+		    opt_listen, why[0] ? why : vt_err_text(err));
+	return CMD_HOLDS;
+}
+
+/* Answers first, then the log: an append under way needs the sequencer to be answered. */
+static void close_service(struct service *s)
+{
+	if (s->api != NULL)
+		api_stop(s->api, STOP_GRACE_SECONDS);
+	if (s->log != NULL)
+		log_stop(s->log);
+	api_free(s->api);
+	log_free(s->log);
+	if (s->store != NULL)
+		s->store->ops->free(s->store);
+	party_key_free(s->centre);
+	buf_release(&s->vkey);
+	signer_free(s->key);
+}
+
+static int serve(bool raw, const sigset_t *stops)
+{
+	struct service s = {0};
+	int code, got = 0;
+
+	buf_init(&s.vkey);
+	if ((code = read_keys(&s, raw)) == CMD_HOLDS && (code = open_store(&s, raw)) == CMD_HOLDS &&
+	    (code = open_log(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS) {
+		printf("listening on %s\n", api_url(s.api));
+		fflush(stdout);
+		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
+		    opt_admission, (const char *)s.vkey.data, api_url(s.api));
+		sigwait(stops, &got);
+		logline(LOGLINE_INFO, "stopping", "signal=%d", got);
+	}
+	close_service(&s);
+	return code;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct operands rest;
+	sigset_t stops;
+	bool help = false, raw;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	raw = strcmp(opt_admission, "raw") == 0;
+	if (!raw && strcmp(opt_admission, "records") != 0)
+		return cmd_fail("serve", CMD_USAGE, "--admission: records or raw, not %s", opt_admission);
+	if (!configure_loglines())
+		return cmd_fail("serve", CMD_USAGE,
+		    "--log-format is text or json; --log-level is debug, info, warn or error");
+	/* Blocked before any thread starts, so that only sigwait() sees them. */
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &stops, NULL);
+	return serve(raw, &stops);
+}

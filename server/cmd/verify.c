@@ -1,0 +1,300 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "durable.h"
+#include "json.h"
+#include "options.h"
+#include "party_key.h"
+#include "proof_check.h"
+
+static const char *opt_policy, *opt_centre, *opt_firmware, *opt_verdict, *opt_party, *opt_entry;
+static bool opt_json;
+
+static const struct option options[] = {
+    {"policy", OPTION_TEXT, &opt_policy, "FILE",
+	"Which logs and witnesses to trust (C2SP tlog-policy). The simplest one has two lines: \"log VKEY\" "
+	"and \"quorum none\".",
+	0, 0, true, false},
+    {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
+	"The centre's first public key (SPKI PEM). Without it the proof itself says whose centre it is.",
+	0, 0, false, false},
+    {"firmware", OPTION_TEXT, &opt_firmware, "FILE",
+	"Each proof must be about this file; it is hashed here. A FAILED or withdrawn verdict on it makes "
+	"the exit code 1.",
+	0, 0, false, false},
+    {"require-verdict", OPTION_TEXT, &opt_verdict, "RESULT",
+	"One of the proofs must be a test verdict with this result: PASSED, WARNED or FAILED.", 0, 0, false,
+	false},
+    {"party", OPTION_TEXT, &opt_party, "NAME", "Only what this party signed counts as a verdict.", 0, 0,
+	false, false},
+    {"entry", OPTION_TEXT, &opt_entry, "FILE",
+	"The entry, for a proof that does not carry it because it is large. With one proof only.", 0, 0,
+	false, false},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a proof.", 0, 0, false, false},
+};
+static const struct command_usage usage = {
+    "vitrine verify --policy FILE [--centre PUBKEY] [--firmware FILE] PROOF...",
+    "Checks proof files offline: the log's signature and the quorum, the inclusion of the entry, its "
+    "signatures, and that each signer was accredited, back to the centre's own entry 0. Says what it "
+    "could not check.",
+    "  vitrine verify --policy policy.txt --firmware fw.bin --require-verdict PASSED "
+    "fw.tlog-proof\n",
+    "PROOF...", options, sizeof(options) / sizeof(*options)};
+
+struct inputs {
+	struct policy *policy;
+	struct party_key *centre;
+	struct buf entry;
+	char firmware[65]; /* SHA-256, hex; empty without --firmware */
+	struct merkle_hasher hasher;
+	bool have_hasher;
+};
+
+static int read_inputs(struct inputs *in, size_t n_proofs)
+{
+	struct merkle_hash digest;
+	enum vt_err err;
+	int code = cmd_read_policy("verify", opt_policy, &in->policy);
+
+	if (code == CMD_HOLDS && opt_centre != NULL)
+		code = cmd_read_public_key("verify", "centre", opt_centre, &in->centre);
+	if (code == CMD_HOLDS && opt_firmware != NULL &&
+	    (code = cmd_hash_file("verify", opt_firmware, &digest)) == CMD_HOLDS)
+		hex_encode(in->firmware, bytes_of(digest.b, sizeof(digest.b)));
+	if (code == CMD_HOLDS && opt_entry != NULL) {
+		if (n_proofs != 1)
+			return cmd_fail("verify", CMD_USAGE, "--entry goes with one proof");
+		if ((err = file_read(&in->entry, opt_entry, RECORD_ENTRY_MAX)) != VT_OK)
+			code = cmd_fail("verify", CMD_UNSURE, "%s: %s", opt_entry, vt_err_text(err));
+	}
+	if (code == CMD_HOLDS && merkle_hasher_init(&in->hasher) != VT_OK)
+		return cmd_fail("verify", CMD_UNSURE, "out of memory");
+	in->have_hasher = code == CMD_HOLDS;
+	return code;
+}
+
+static void release_inputs(struct inputs *in)
+{
+	if (in->have_hasher)
+		merkle_hasher_release(&in->hasher);
+	buf_release(&in->entry);
+	party_key_free(in->centre);
+	policy_free(in->policy);
+}
+
+static int check_one(struct checked *c, struct inputs *in, const char *path)
+{
+	enum vt_err err;
+	struct bytes centre = in->centre ? party_key_spki(in->centre) : bytes_of(NULL, 0);
+
+	if ((err = file_read(&c->text, path, TLOG_PROOF_SIZE_MAX)) != VT_OK) {
+		snprintf(c->why, sizeof(c->why), "%s", vt_err_text(err));
+		return CMD_UNSURE;
+	}
+	if ((err = proof_check(c, &in->hasher, in->policy, centre, buf_bytes(&in->entry))) != VT_OK) {
+		if (c->why[0] == '\0')
+			snprintf(c->why, sizeof(c->why), "%s", vt_err_text(err));
+		return err == VT_ENOMEM || err == VT_EINTERNAL ? CMD_UNSURE
+		    : err == VT_EINVAL                         ? CMD_USAGE
+							       : CMD_FAILS;
+	}
+	if (in->firmware[0] != '\0' &&
+	    (c->raw || !statement_names(&c->statement, "sha256", bytes_str(in->firmware)))) {
+		struct entry_ref target;
+		/* A correction is about an entry, not about a file; it is weighed below. */
+		if (!c->raw && statement_correction(&c->statement, &target, NULL))
+			return CMD_HOLDS;
+		snprintf(c->why, sizeof(c->why), "it holds, but is not about %s (SHA-256 %s)",
+		    opt_firmware, in->firmware);
+		return CMD_FAILS;
+	}
+	return CMD_HOLDS;
+}
+
+/* Is proof i corrected by another of the proofs that were given? */
+static const struct checked *corrected_by(const struct checked *c, size_t n, size_t i)
+{
+	struct entry_ref target;
+
+	for (size_t k = 0; k < n; k++)
+		if (k != i && c[k].why[0] == '\0' && !c[k].raw && c[k].log == c[i].log &&
+		    statement_correction(&c[k].statement, &target, NULL) &&
+		    target.index == c[i].proof.index && merkle_hash_equal(&target.leaf, &c[i].leaf))
+			return &c[k];
+	return NULL;
+}
+
+/* Weigh what is said about the firmware: FAILED, withdrawn, or the verdict that was asked for. */
+static int weigh(struct checked *c, size_t n)
+{
+	bool satisfied = opt_verdict == NULL;
+	struct bytes result;
+	int code = CMD_HOLDS;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct checked *by;
+		if (c[i].why[0] != '\0' || c[i].raw)
+			continue;
+		if ((by = corrected_by(c, n, i)) != NULL) {
+			snprintf(c[i].why, sizeof(c[i].why), "it holds, but entry %llu corrects it",
+			    (unsigned long long)by->proof.index);
+			code = CMD_FAILS;
+			continue;
+		}
+		if (!statement_result(&c[i].statement, &result) ||
+		    (opt_party != NULL && !checked_signed_by(&c[i], opt_party)))
+			continue;
+		if (opt_verdict != NULL && bytes_is(result, opt_verdict))
+			satisfied = true;
+		else if (opt_firmware != NULL && bytes_is(result, "FAILED")) {
+			snprintf(c[i].why, sizeof(c[i].why), "it holds, and its verdict is FAILED");
+			code = CMD_FAILS;
+		}
+	}
+	if (!satisfied)
+		code = cmd_fail("verify", CMD_FAILS, "no proof given is a test verdict %s%s%s", opt_verdict,
+		    opt_party ? " signed by " : "", opt_party ? opt_party : "");
+	return code;
+}
+
+static void print_text(const struct checked *c, const char *path, const struct inputs *in)
+{
+	char what[256];
+
+	printf("%s: %s\n", path, c->why[0] ? c->why : "holds");
+	if (c->log == NULL)
+		return;
+	printf("  log         %s at size %llu; signature verified; ", c->log->key.name,
+	    (unsigned long long)c->cp.head.size);
+	if (policy_needs_witnesses(in->policy))
+		printf("%zu witnesses cosigned, a quorum\n", c->cosigned);
+	else
+		printf("the policy asks for no witness\n");
+	printf("  entry       %llu: %s\n", (unsigned long long)c->proof.index,
+	    checked_what(c, what, sizeof(what)));
+	for (size_t i = 0; i < c->n_signers; i++)
+		printf("  signed by   %s%s%s%s, key %.16s...\n",
+		    c->signer[i].party ? c->signer[i].party : "an unknown party",
+		    c->signer[i].role ? " (" : "", c->signer[i].role ? c->signer[i].role : "",
+		    c->signer[i].role ? ")" : "", c->signer[i].keyid);
+	printf("  checked     inclusion under the signed root%s%s\n",
+	    c->proven_admission ? "; the record's signatures; each signer's accreditation back to entry 0"
+				: "",
+	    in->firmware[0] && !c->raw ? "; the file's digest" : "");
+	printf("  not checked whether the log shows others the same history%s%s%s\n",
+	    policy_needs_witnesses(in->policy) ? " beyond what the witnesses vouch for" : "",
+	    c->raw ? "" : "; later suspensions and corrections (`vitrine find` looks for them)",
+	    c->proven_admission && !c->verdict.centre_pinned
+		? "; whether this is the centre you mean (pin it with --centre)"
+		: "");
+	if (!c->raw && !c->proven_admission)
+		printf("              who was accredited: this proof does not carry it\n");
+}
+
+static struct json *signers_json(const struct checked *c)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < c->n_signers; i++) {
+		struct json *j = json_new_object();
+		if (json_set(j, "keyid", json_new_str(c->signer[i].keyid)) != VT_OK ||
+		    (c->signer[i].party &&
+			(json_set(j, "party", json_new_str(c->signer[i].party)) != VT_OK ||
+			    json_set(j, "role", json_new_str(c->signer[i].role)) != VT_OK)) ||
+		    json_push(list, j) != VT_OK)
+			break;
+	}
+	return list;
+}
+
+static void print_json(const struct checked *c, const char *path, const struct inputs *in)
+{
+	struct json *j = json_new_object();
+	struct bytes result;
+	struct buf out;
+	char leaf[65];
+	enum vt_err err = json_set(j, "proof", json_new_str(path));
+
+	buf_init(&out);
+	if (err == VT_OK)
+		err = json_set(j, "holds", json_new_bool(c->why[0] == '\0'));
+	if (err == VT_OK && c->why[0] != '\0')
+		err = json_set(j, "why", json_new_text(bytes_str(c->why)));
+	if (err == VT_OK && c->log != NULL) {
+		hex_encode(leaf, bytes_of(c->leaf.b, sizeof(c->leaf.b)));
+		if ((err = json_set(j, "log", json_new_str(c->log->key.name))) == VT_OK &&
+		    (err = json_set(j, "treeSize", json_new_integer((int64_t)c->cp.head.size))) ==
+			VT_OK &&
+		    (err = json_set(j, "index", json_new_integer((int64_t)c->proof.index))) == VT_OK &&
+		    (err = json_set(j, "leafHash", json_new_str(leaf))) == VT_OK &&
+		    (err = json_set(j, "cosignatures", json_new_integer((int64_t)c->cosigned))) ==
+			VT_OK &&
+		    (err = json_set(j, "admissionProven", json_new_bool(c->proven_admission))) ==
+			VT_OK &&
+		    (err = json_set(j, "centrePinned",
+			 json_new_bool(c->proven_admission && c->verdict.centre_pinned))) == VT_OK)
+			err = json_set(j, "fileChecked",
+			    json_new_bool(in->firmware[0] != '\0' && !c->raw &&
+				statement_names(&c->statement, "sha256", bytes_str(in->firmware))));
+		if (err == VT_OK && !c->raw &&
+		    (err = json_set(j, "predicateType", json_new_text(c->statement.predicate_type))) ==
+			VT_OK)
+			err = json_set(j, "signers", signers_json(c));
+		if (err == VT_OK && !c->raw && statement_result(&c->statement, &result))
+			err = json_set(j, "result", json_new_text(result));
+	}
+	if (err == VT_OK && json_write(&out, j, JSON_COMPACT) == VT_OK)
+		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	buf_release(&out);
+	json_free(j);
+}
+
+static int verify_all(struct inputs *in, struct checked *c, const struct operands *proofs)
+{
+	int code = CMD_HOLDS, weight;
+
+	for (size_t i = 0; i < proofs->n; i++) {
+		int one = check_one(&c[i], in, proofs->arg[i]);
+		/* What does not hold outweighs what could not be told. */
+		if (one != CMD_HOLDS && code != CMD_FAILS)
+			code = one;
+	}
+	weight = weigh(c, proofs->n);
+	for (size_t i = 0; i < proofs->n; i++)
+		(opt_json ? print_json : print_text)(&c[i], proofs->arg[i], in);
+	return code == CMD_HOLDS || code == CMD_UNSURE ? (weight != CMD_HOLDS ? weight : code) : code;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+	struct inputs in = {0};
+	struct operands rest;
+	struct checked *c = NULL;
+	bool help = false;
+	int code;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	if (rest.n == 0)
+		return cmd_fail("verify", CMD_USAGE, "which proof? Give one file or more");
+	if (opt_verdict != NULL && strcmp(opt_verdict, "PASSED") != 0 &&
+	    strcmp(opt_verdict, "WARNED") != 0 && strcmp(opt_verdict, "FAILED") != 0)
+		return cmd_fail("verify", CMD_USAGE, "--require-verdict: PASSED, WARNED or FAILED");
+	buf_init(&in.entry);
+	if ((code = read_inputs(&in, rest.n)) == CMD_HOLDS) {
+		if ((c = calloc(rest.n, sizeof(*c))) == NULL)
+			code = cmd_fail("verify", CMD_UNSURE, "out of memory");
+		for (size_t i = 0; c != NULL && i < rest.n; i++)
+			checked_init(&c[i]);
+		if (c != NULL)
+			code = verify_all(&in, c, &rest);
+		for (size_t i = 0; c != NULL && i < rest.n; i++)
+			checked_release(&c[i]);
+		free(c);
+	}
+	release_inputs(&in);
+	return code;
+}
