@@ -202,8 +202,8 @@ void app_start(struct app *a, const struct http_config *config)
 void app_stop(struct app *a, double grace_seconds)
 {
 	http_server_stop(a->server, grace_seconds);
-	assert_int_equal(a->threads_made, a->threads_freed);
 	http_server_free(a->server);
+	assert_int_equal(a->threads_made, a->threads_freed);
 	pthread_cond_destroy(&a->parked_more);
 	pthread_mutex_destroy(&a->lock);
 }
