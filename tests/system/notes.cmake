@@ -1,0 +1,4 @@
+add_test(NAME libvitrine_installed COMMAND ${CMAKE_COMMAND} -E env
+  CC=${CMAKE_C_COMPILER} "CFLAGS=${CMAKE_C_FLAGS}"
+  ${here}/installed/build_and_run ${PROJECT_BINARY_DIR})
+set_tests_properties(libvitrine_installed PROPERTIES LABELS system TIMEOUT 120)
