@@ -1,0 +1,127 @@
+/*
+ * The route table and the problem tables against openapi.yaml. The document is read by its layout (paths at
+ * two spaces, methods at four), which the Python validator in the full run keeps honest.
+ */
+#include <string.h>
+
+#include "api.h"
+#include "vitrine_test.h"
+
+extern const unsigned char openapi_yaml[];
+
+static const char *method_name(enum http_method method)
+{
+	return method == HTTP_POST ? "post" : "get";
+}
+
+/* Find the next line from *at on; false at the end. */
+static bool next_line(const char **at, const char **line, size_t *len)
+{
+	if (**at == '\0')
+		return false;
+	*line = *at;
+	*len = strcspn(*at, "\n");
+	*at += *len + ((*at)[*len] == '\n');
+	return true;
+}
+
+static bool line_is(const char *line, size_t len, const char *indent, const char *name)
+{
+	size_t n = strlen(indent), m = strlen(name);
+
+	return len == n + m + 1 && strncmp(line, indent, n) == 0 &&
+	    strncmp(line + n, name, m) == 0 && line[n + m] == ':';
+}
+
+static bool documented(const char *path, const char *method)
+{
+	const char *at = (const char *)openapi_yaml, *line;
+	size_t len;
+	bool inside = false;
+
+	while (next_line(&at, &line, &len)) {
+		if (len > 2 && strncmp(line, "  ", 2) == 0 && line[2] != ' ')
+			inside = line_is(line, len, "  ", path);
+		else if (inside && line_is(line, len, "    ", method))
+			return true;
+	}
+	return false;
+}
+
+static void every_route_is_documented(void **state)
+{
+	(void)state;
+	assert_true(api_routes_count > 0);
+	for (size_t i = 0; i < api_routes_count; i++)
+		if (!documented(api_routes[i].pattern, method_name(api_routes[i].method)))
+			fail_msg("%s %s is not in openapi.yaml", method_name(api_routes[i].method),
+			    api_routes[i].pattern);
+}
+
+static bool routed(const char *path, size_t len, const char *method)
+{
+	for (size_t i = 0; i < api_routes_count; i++)
+		if (strlen(api_routes[i].pattern) == len &&
+		    strncmp(api_routes[i].pattern, path, len) == 0 &&
+		    strcmp(method_name(api_routes[i].method), method) == 0)
+			return true;
+	return false;
+}
+
+static void every_documented_path_is_routed(void **state)
+{
+	const char *at = (const char *)openapi_yaml, *line, *path = NULL;
+	size_t len, path_len = 0, seen = 0;
+
+	(void)state;
+	while (next_line(&at, &line, &len)) {
+		if (len > 3 && strncmp(line, "  /", 3) == 0) {
+			path = line + 2;
+			path_len = len - 3;
+		} else if (len > 0 && line[0] != ' ') {
+			path = NULL;
+		} else if (path != NULL &&
+		    (line_is(line, len, "    ", "get") || line_is(line, len, "    ", "post"))) {
+			const char *method = line[4] == 'g' ? "get" : "post";
+			if (!routed(path, path_len, method))
+				fail_msg("%s %.*s has no route", method, (int)path_len, path);
+			seen++;
+		}
+	}
+	assert_int_equal(seen, api_routes_count);
+}
+
+static size_t count_types(const struct problem_type *table)
+{
+	size_t n = 0;
+
+	for (; table[n].slug != NULL; n++) {
+		char line[128];
+		snprintf(line, sizeof(line), "- urn:vitrine:problem:%s\n", table[n].slug);
+		if (strstr((const char *)openapi_yaml, line) == NULL)
+			fail_msg("%s is not in openapi.yaml's ProblemType", table[n].slug);
+	}
+	return n;
+}
+
+static void every_problem_type_is_documented_and_none_else(void **state)
+{
+	size_t known = count_types(admission_problems) + count_types(api_problems), listed = 0;
+
+	(void)state;
+	for (const char *at = (const char *)openapi_yaml;
+	     (at = strstr(at, "        - urn:vitrine:problem:")) != NULL; at++)
+		listed++;
+	assert_int_equal(known, listed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_route_is_documented),
+	    cmocka_unit_test(every_documented_path_is_routed),
+	    cmocka_unit_test(every_problem_type_is_documented_and_none_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
