@@ -57,7 +57,7 @@ const struct problem_type admission_problems[] = {
     {"audit-event-reason", 422, "A control event needs a reason"},
     {"audit-event-attachment", 422, "An attachment is malformed"},
     /* accreditations: what the entry says by itself */
-    {"accreditation-shape", 422, "The accreditation lacks a member"},
+    {"accreditation-type", 422, "The entry is not an accreditation"},
     {"accreditation-log", 422, "The accreditation is for another log"},
     {"accreditation-party", 422, "The party's name is malformed"},
     {"accreditation-role", 422, "The role is malformed"},

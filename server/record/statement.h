@@ -55,7 +55,7 @@ struct statement {
 	const struct json *predicate; /* an object, or NULL: unset, which is the same as empty */
 	size_t n_subjects;
 	size_t n_digests;
-	struct subject_digest digest[STATEMENT_DIGESTS_MAX]; /* the strong ones */
+	struct subject_digest *digest; /* the strong ones */
 };
 
 void statement_init(struct statement *s);
