@@ -11,20 +11,25 @@
 struct http_fetcher;
 
 struct http_fetch_config {
-	unsigned connect_seconds; /* 0: 10 */
-	unsigned total_seconds;   /* 0: 60 */
+	double connect_seconds; /* 0: 10 */
+	double total_seconds;   /* 0: 60; from start to the last byte of the answer */
 	const char *user_agent;   /* NULL: "vitrine/VERSION" */
 };
 enum vt_err http_fetcher_new(struct http_fetcher **out, const struct http_fetch_config *config);
-void http_fetcher_free(struct http_fetcher *f);
+void http_fetcher_free(struct http_fetcher *f); /* NULL is fine */
+/* From any thread: the fetch under way ends within about a second, and that and every later one fails
+ * with VT_EIO. For programs that stop. */
+void http_fetcher_cancel(struct http_fetcher *f);
 
+/* Of the texts: "" when the field is absent, or too long for its place. All of them are the other
+ * side's: printable ASCII or above, but otherwise anything. */
 struct http_reply {
 	unsigned status;
 	struct buf body;
 	char content_type[128];
-	char etag[128];
-	char location[512];
-	uint64_t retry_after; /* seconds; 0 when absent */
+	char etag[136];       /* as it came, with its quotes */
+	char location[512];   /* as it came, perhaps relative */
+	uint64_t retry_after; /* seconds, a date turned into them; 0 when absent */
 };
 void http_reply_init(struct http_reply *r);
 void http_reply_release(struct http_reply *r);
@@ -35,13 +40,18 @@ struct http_ask {
 	struct bytes body;        /* POST */
 	const char *content_type; /* POST */
 	const char *accept;       /* may be NULL */
+	const char *if_none_match; /* an etag that came before; may be NULL */
 	size_t body_max;          /* of the answer */
 };
-/* Any status is VT_OK. VT_EIO: no complete answer (why, at least 160 bytes, may be NULL, says what
- * happened). VT_ELIMIT: the answer is larger than body_max. VT_EINVAL: not an http(s) URL. gzip is
- * undone. */
+/*
+ * Ask, and wait for the whole answer. Any status is VT_OK. out has to be initialised; what it held is
+ * dropped, and after an error it is empty. gzip is undone, and body_max counts what comes out of it.
+ * VT_EIO: no complete answer (refused, timed out, cut short, not HTTP). VT_ELIMIT: it is larger than
+ * body_max. VT_EINVAL: not an http(s) URL, or another method. VT_ENOMEM. why (at least 160 bytes, may
+ * be NULL) says what happened.
+ */
 enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const struct http_ask *ask,
-		       char why[160]);
+    char why[160]);
 /* Append text with everything but RFC 3986 unreserved characters percent-encoded. */
 enum vt_err http_escape(struct buf *out, struct bytes text);
 
