@@ -9,10 +9,12 @@
 #include <strings.h>
 
 #include "clock.h"
+#include "http_gzip.h"
 
 enum {
 	WHY_SIZE = 160,
 	HEADER_MAX = 64 * 1024, /* of an answer */
+	BODY_MAX = 1 << 30,
 };
 
 struct http_fetcher {
@@ -26,7 +28,11 @@ struct http_fetcher {
 struct fetching {
 	struct http_reply *reply;
 	size_t body_max;
+	bool gzip;    /* the body is packed, */
+	bool encoded; /* or in another coding, which nobody asked for */
 	size_t header_len;
+	bool head_done;  /* of an answer that is not 1xx */
+	bool interim;    /* the head that is coming in is 1xx */
 	enum vt_err err; /* why a callback broke it off; VT_OK: none did */
 	const char *why;
 };
@@ -62,9 +68,11 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 {
 	struct fetching *t = arg;
 	struct buf *body = &t->reply->body;
+	/* gzip makes a hopeless text a little longer, never much. */
+	size_t max = t->gzip ? t->body_max + t->body_max / 1000 + 64 : t->body_max;
 
 	(void)one;
-	if (len > t->body_max - body->len)
+	if (len > max - body->len)
 		return break_off(t, VT_ELIMIT, "the answer is larger than is taken");
 	if (buf_append(body, bytes_of(data, len)) != VT_OK)
 		return break_off(t, VT_ENOMEM, "out of memory");
@@ -128,16 +136,27 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	t->header_len += len;
 	if (t->header_len > HEADER_MAX)
 		return break_off(t, VT_EIO, "the header of the answer is too long");
+	if (t->head_done)
+		return len; /* a trailer: nothing in it counts */
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		/* Behind a 100 Continue comes another answer: nothing of the first one counts. */
+		const char *space = memchr(line, ' ', len);
+
+		t->interim = space != NULL && space + 1 < line + len && space[1] == '1';
 		r->content_type[0] = r->etag[0] = r->location[0] = '\0';
 		r->retry_after = 0;
+		t->gzip = t->encoded = false;
+	} else if (len <= 2 && (line[0] == '\r' || line[0] == '\n')) {
+		t->head_done = !t->interim;
 	} else if ((value = value_of(line, len, "Content-Type", &n)) != NULL) {
 		keep(r->content_type, sizeof(r->content_type), value, n);
 	} else if ((value = value_of(line, len, "ETag", &n)) != NULL) {
 		keep(r->etag, sizeof(r->etag), value, n);
 	} else if ((value = value_of(line, len, "Location", &n)) != NULL) {
 		keep(r->location, sizeof(r->location), value, n);
+	} else if ((value = value_of(line, len, "Content-Encoding", &n)) != NULL) {
+		t->gzip = n == 4 && strncasecmp(value, "gzip", 4) == 0;
+		t->encoded = !t->gzip && !(n == 8 && strncasecmp(value, "identity", 8) == 0);
 	} else if ((value = value_of(line, len, "Retry-After", &n)) != NULL) {
 		r->retry_after = parse_retry_after(value, n);
 	}
@@ -171,11 +190,10 @@ static bool configure(struct http_fetcher *f, const struct http_fetch_config *co
 	       curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK &&
-	       curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_USERAGENT, f->user_agent) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->problem) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-		   millis_of(config->connect_seconds, 10000)) == CURLE_OK &&
+				millis_of(config->connect_seconds, 10000)) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, millis_of(config->total_seconds, 60000)) ==
 		   CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
@@ -268,6 +286,9 @@ static enum vt_err make_fields(struct curl_slist **list, const struct http_ask *
 {
 	struct curl_slist *longer;
 
+	/* Unpacked here: libcurl takes a gzip stream that is cut short for a whole one. */
+	if (!add_field(list, "Accept-Encoding", "gzip"))
+		return VT_ENOMEM;
 	if (ask->accept != NULL && !add_field(list, "Accept", ask->accept))
 		return VT_EINVAL;
 	if (ask->if_none_match != NULL && !add_field(list, "If-None-Match", ask->if_none_match))
@@ -287,7 +308,7 @@ static enum vt_err make_fields(struct curl_slist **list, const struct http_ask *
 
 /* What is particular to this fetch. */
 static bool aim(CURL *c, const struct http_ask *ask, bool post, struct curl_slist *fields,
-    struct fetching *t)
+		struct fetching *t)
 {
 	if (curl_easy_setopt(c, CURLOPT_URL, ask->url) != CURLE_OK ||
 	    curl_easy_setopt(c, CURLOPT_HTTPHEADER, fields) != CURLE_OK ||
@@ -300,7 +321,7 @@ static bool aim(CURL *c, const struct http_ask *ask, bool post, struct curl_slis
 	       curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ask->body.len) ==
 		   CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_POSTFIELDS,
-		   ask->body.len > 0 ? (const char *)ask->body.data : "") == CURLE_OK;
+				ask->body.len > 0 ? (const char *)ask->body.data : "") == CURLE_OK;
 }
 
 static enum vt_err error_of(CURLcode code)
@@ -311,11 +332,35 @@ static enum vt_err error_of(CURLcode code)
 	case CURLE_OUT_OF_MEMORY:
 		return VT_ENOMEM;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return VT_EINVAL;
 	default:
 		return VT_EIO;
 	}
+}
+
+/* Undo the content coding. */
+static enum vt_err unpack(struct fetching *t, const char **what)
+{
+	struct buf *body = &t->reply->body;
+	struct buf plain;
+	enum vt_err err;
+
+	*what = "the answer is in a coding that was not asked for";
+	if (t->encoded && body->len > 0)
+		return VT_EIO;
+	if (!t->gzip || body->len == 0)
+		return VT_OK;
+	buf_init(&plain);
+	err = gzip_expand(&plain, buf_bytes(body), t->body_max);
+	if (err == VT_OK) {
+		buf_release(body);
+		*body = plain;
+		return VT_OK;
+	}
+	buf_release(&plain);
+	*what =
+	    err == VT_ELIMIT ? "the answer is larger than is taken" : "the answer's gzip is broken";
+	return err == VT_EMALFORMED ? VT_EIO : err;
 }
 
 static enum vt_err perform(struct http_fetcher *f, struct fetching *t, const char **what)
@@ -338,18 +383,22 @@ static enum vt_err perform(struct http_fetcher *f, struct fetching *t, const cha
 		return error_of(code);
 	}
 	curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 100 || status > 999) {
-		*what = "not an HTTP answer";
+	/* libcurl takes a head that is cut short for a whole one. */
+	if (status < 200 || status > 999 || !t->head_done) {
+		*what = "not a whole HTTP answer";
 		return VT_EIO;
 	}
 	t->reply->status = (unsigned)status;
-	return VT_OK;
+	return unpack(t, what);
 }
 
 enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const struct http_ask *ask,
-    char why[160])
+		       char why[160])
 {
-	struct fetching t = {.reply = out, .body_max = ask->body_max};
+	struct fetching t = {
+	    .reply = out,
+	    .body_max = ask->body_max < BODY_MAX ? ask->body_max : BODY_MAX,
+	};
 	bool post = strcmp(ask->method, "POST") == 0;
 	struct curl_slist *fields = NULL;
 	const char *what = "";
@@ -374,13 +423,15 @@ enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const str
 		goto done;
 	}
 	err = perform(f, &t, &what);
+	if (err == VT_OK)
+		what = "";
 done:
 	curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(fields);
 	if (err != VT_OK)
 		http_reply_release(out);
 	if (why != NULL)
-		snprintf(why, WHY_SIZE, "%s", what);
+		snprintf(why, WHY_SIZE, "%.*s", WHY_SIZE - 1, what);
 	return err;
 }
 

@@ -13,7 +13,7 @@ struct http_fetcher;
 struct http_fetch_config {
 	double connect_seconds; /* 0: 10 */
 	double total_seconds;   /* 0: 60; from start to the last byte of the answer */
-	const char *user_agent;   /* NULL: "vitrine/VERSION" */
+	const char *user_agent; /* NULL: "vitrine/VERSION" */
 };
 enum vt_err http_fetcher_new(struct http_fetcher **out, const struct http_fetch_config *config);
 void http_fetcher_free(struct http_fetcher *f); /* NULL is fine */
@@ -37,11 +37,11 @@ void http_reply_release(struct http_reply *r);
 struct http_ask {
 	const char *method; /* "GET" or "POST" */
 	const char *url;
-	struct bytes body;        /* POST */
-	const char *content_type; /* POST */
-	const char *accept;       /* may be NULL */
+	struct bytes body;         /* POST */
+	const char *content_type;  /* POST */
+	const char *accept;        /* may be NULL */
 	const char *if_none_match; /* an etag that came before; may be NULL */
-	size_t body_max;          /* of the answer */
+	size_t body_max;           /* of the answer; never more than 1 GiB */
 };
 /*
  * Ask, and wait for the whole answer. Any status is VT_OK. out has to be initialised; what it held is
@@ -51,7 +51,7 @@ struct http_ask {
  * be NULL) says what happened.
  */
 enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const struct http_ask *ask,
-    char why[160]);
+		       char why[160]);
 /* Append text with everything but RFC 3986 unreserved characters percent-encoded. */
 enum vt_err http_escape(struct buf *out, struct bytes text);
 

@@ -10,4 +10,8 @@ enum {
 /* Append the gzip form of text. VT_ELIMIT: it would not be smaller than text; VT_ENOMEM. */
 enum vt_err gzip_compress(struct buf *out, struct bytes text);
 
+/* Append what packed, exactly one gzip member, stands for. VT_EMALFORMED: it is not that, or cut short;
+ * VT_ELIMIT: more than max bytes come out; VT_ENOMEM. Nothing is appended then. */
+enum vt_err gzip_expand(struct buf *out, struct bytes packed, size_t max);
+
 #endif

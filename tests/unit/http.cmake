@@ -6,3 +6,5 @@ target_link_libraries(http_test_support PUBLIC http PkgConfig::CMOCKA Threads::T
   PRIVATE vitrine_warnings)
 
 vitrine_test(http_server_test LABEL unit SOURCES ${here}/http_server_test.c LINK http_test_support)
+vitrine_test(http_fetch_test LABEL unit SOURCES ${here}/http_fetch_test.c
+  LINK http_test_support ZLIB::ZLIB)
