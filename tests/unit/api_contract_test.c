@@ -33,6 +33,19 @@ static bool line_is(const char *line, size_t len, const char *indent, const char
 	    strncmp(line + n, name, m) == 0 && line[n + m] == ':';
 }
 
+/* OpenAPI has no word for "the rest of the path": {+path} is {path} there. */
+static const char *documented_path(const char *pattern)
+{
+	static char path[256];
+	size_t n = 0;
+
+	for (const char *c = pattern; *c != '\0' && n < sizeof(path) - 1; c++)
+		if (c[0] != '+' || c[-1] != '{')
+			path[n++] = *c;
+	path[n] = '\0';
+	return path;
+}
+
 static bool documented(const char *path, const char *method)
 {
 	const char *at = (const char *)openapi_yaml, *line;
@@ -53,18 +66,21 @@ static void every_route_is_documented(void **state)
 	(void)state;
 	assert_true(api_routes_count > 0);
 	for (size_t i = 0; i < api_routes_count; i++)
-		if (!documented(api_routes[i].pattern, method_name(api_routes[i].method)))
+		if (!documented(documented_path(api_routes[i].pattern),
+			method_name(api_routes[i].method)))
 			fail_msg("%s %s is not in openapi.yaml", method_name(api_routes[i].method),
 			    api_routes[i].pattern);
 }
 
 static bool routed(const char *path, size_t len, const char *method)
 {
-	for (size_t i = 0; i < api_routes_count; i++)
-		if (strlen(api_routes[i].pattern) == len &&
-		    strncmp(api_routes[i].pattern, path, len) == 0 &&
+	for (size_t i = 0; i < api_routes_count; i++) {
+		const char *known = documented_path(api_routes[i].pattern);
+
+		if (strlen(known) == len && strncmp(known, path, len) == 0 &&
 		    strcmp(method_name(api_routes[i].method), method) == 0)
 			return true;
+	}
 	return false;
 }
 
