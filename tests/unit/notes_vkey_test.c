@@ -323,10 +323,10 @@ static void the_rfcs_signatures_verify_and_altered_ones_do_not(void **state)
 		assert_int_equal(hex_decode_exact(key, 32, bytes_str(test[i].key)), VT_OK);
 		assert_int_equal(hex_decode_exact(sig, 64, bytes_str(test[i].sig)), VT_OK);
 		assert_int_equal(ed25519_verify(key, msg, sig), VT_OK);
-		for (size_t k = 0; k < 64; k++) {
-			sig[k] ^= 1;
+		for (size_t k = 0; k < 8 * 64; k++) {
+			sig[k / 8] ^= (uint8_t)(1U << (k % 8));
 			assert_int_equal(ed25519_verify(key, msg, sig), VT_EMISMATCH);
-			sig[k] ^= 1;
+			sig[k / 8] ^= (uint8_t)(1U << (k % 8));
 		}
 		assert_int_equal(ed25519_verify(key, bytes_str("other"), sig), VT_EMISMATCH);
 		key[0] ^= 1;
