@@ -543,11 +543,9 @@ static enum vt_err memory_write_chunk(struct store *base, uint64_t run, uint64_t
 	memcpy(copy, slot, n * sizeof(*copy));
 	(void)pthread_mutex_lock(&s->lock);
 	next_id = s->runs.next_id;
-	/* One that readers know is no longer written. */
-	if (runs_find(&s->runs, run) != NULL)
-		err = VT_ECONFLICT;
-	else if ((err = claims_judge(&s->claims, run, &next_id)) == VT_OK &&
-		 (err = keep_chunk(s, run, chunk, &copy, n)) == VT_OK) {
+	claims_follow(&s->claims, &s->runs);
+	if ((err = claims_judge(&s->claims, run, &next_id)) == VT_OK &&
+	    (err = keep_chunk(s, run, chunk, &copy, n)) == VT_OK) {
 		claims_add(&s->claims, run);
 		s->runs.next_id = next_id;
 	}
@@ -596,6 +594,7 @@ static enum vt_err memory_replace_runs(struct store *base, uint64_t expected,
 	err = VT_ECONFLICT;
 	if (s->runs.version != expected)
 		goto done;
+	claims_follow(&s->claims, &s->runs);
 	if ((err = runs_judge(&judged, &s->runs, next, &s->claims, s->state.head.size)) != VT_OK)
 		goto done;
 	err = VT_EINVAL;
@@ -604,7 +603,6 @@ static enum vt_err memory_replace_runs(struct store *base, uint64_t expected,
 			goto done;
 	s->runs = judged;
 	drop_other_chunks(s);
-	s->claims.n = 0;
 	err = VT_OK;
 done:
 	unlock(s);

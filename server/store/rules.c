@@ -123,6 +123,14 @@ static bool claimed(const struct run_claims *claims, uint64_t run)
 	return false;
 }
 
+void claims_follow(struct run_claims *claims, const struct store_runs *stored)
+{
+	if (claims->version == stored->version)
+		return;
+	claims->version = stored->version;
+	claims->n = 0;
+}
+
 enum vt_err claims_judge(const struct run_claims *claims, uint64_t run, uint64_t *next_id)
 {
 	if (run == UINT64_MAX)

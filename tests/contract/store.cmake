@@ -1,9 +1,9 @@
 # One suite, run on every backend.
-add_library(store_growth STATIC ${here}/../support/growth.c)
+add_library(store_growth STATIC ${here}/../support/growth.c ${here}/../support/scratch.c)
 target_include_directories(store_growth PUBLIC ${here}/../support)
 target_link_libraries(store_growth PUBLIC store_api PRIVATE vitrine_warnings)
 
-foreach(backend memory)
+foreach(backend memory sqlite)
   vitrine_test(store_${backend}_contract_test LABEL contract
     SOURCES ${here}/store_contract_test.c ${here}/store_backend_${backend}.c
     LINK store_${backend} store_growth)

@@ -1,0 +1,57 @@
+#include "scratch.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[512];
+static pid_t owner;
+
+void scratch_clear(void)
+{
+	DIR *dir = folder[0] != '\0' ? opendir(folder) : NULL;
+	struct dirent *item;
+
+	if (dir == NULL)
+		return;
+	while ((item = readdir(dir)) != NULL)
+		if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
+			(void)unlinkat(dirfd(dir), item->d_name, 0);
+	(void)closedir(dir);
+}
+
+static void remove_all(void)
+{
+	if (getpid() != owner)
+		return; /* a child's exit is not the test's */
+	scratch_clear();
+	(void)rmdir(folder);
+}
+
+const char *scratch_folder(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (folder[0] != '\0')
+		return folder;
+	(void)snprintf(folder, sizeof(folder), "%s/vitrine-test-XXXXXX",
+		       tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+	if (mkdtemp(folder) == NULL) {
+		perror(folder);
+		abort();
+	}
+	owner = getpid();
+	if (atexit(remove_all) != 0)
+		abort();
+	return folder;
+}
+
+const char *scratch_path(const char *name)
+{
+	static char path[sizeof(folder) + 256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", scratch_folder(), name);
+	return path;
+}

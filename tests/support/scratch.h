@@ -1,0 +1,12 @@
+/* A folder of a test's own, which goes away with it. */
+#ifndef VITRINE_TEST_SCRATCH_H
+#define VITRINE_TEST_SCRATCH_H
+
+/* The folder, made when it is first asked for, and removed at exit. Static. */
+const char *scratch_folder(void);
+/* The path of a file in it. Static, good until the next call. */
+const char *scratch_path(const char *name);
+/* Delete every file in it. */
+void scratch_clear(void);
+
+#endif
