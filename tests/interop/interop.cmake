@@ -1,6 +1,11 @@
-# Other languages' code against a running server. Where there is no vitrine command there is
-# nothing to test.
-if(VITRINE_STAGES AND TARGET vitrine_command)
-  vitrine_stage(raw_log COST 3 CORES 1 COMMAND ${here}/raw_log $<TARGET_FILE:vitrine_command>)
-  set_tests_properties(stage_raw_log PROPERTIES LABELS interop)
+# Other languages' code against a running server. What needs more than an ordinary test run is a
+# stage of `script/test --all`.
+if(VITRINE_STAGES)
+  vitrine_stage(openapi_document COST 1 CORES 1 COMMAND ${here}/python/run ${here}/python/openapi.py
+    ${PROJECT_SOURCE_DIR}/api/openapi.yaml)
+  if(TARGET vitrine_program)
+    vitrine_stage(raw_log COST 3 CORES 1 COMMAND ${here}/raw_log $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(openapi_answers COST 1 CORES 1
+      COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
+  endif()
 endif()

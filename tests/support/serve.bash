@@ -5,19 +5,21 @@
 #                                 and $server (its process) set; its standard error is in $server_log
 #   stop_server                   ends it with SIGTERM; fails if it did not exit with 0
 #
-# $work is a temporary folder of the script's; it goes, and a server still running is ended, when
-# the script exits.
+# $work is a temporary folder of the script's; it goes, and servers still running are ended, when the
+# script exits. For a second server put the first one's $server into the array others.
 
 work=$(mktemp -d)
 server=
+others=()
 url=
 server_log=$work/server.log
 
 serve_cleanup() {
-	if [[ $server ]]; then
-		kill "$server" 2>/dev/null || :
-		wait "$server" || :
-	fi
+	local process
+	for process in $server "${others[@]}"; do
+		kill "$process" 2>/dev/null || :
+		wait "$process" || :
+	done
 	rm -rf "$work"
 }
 trap serve_cleanup EXIT
@@ -26,9 +28,9 @@ trap serve_cleanup EXIT
 # timed wait. $1 is a FIFO that the process has as its standard output.
 await_ready_line() {
 	local line
-	exec 9<"$1"
+	exec {said}<"$1"
 	url=
-	while IFS= read -r line <&9; do
+	while IFS= read -r line <&"$said"; do
 		if [[ $line == "listening on "* ]]; then
 			url=${line#listening on }
 			return
@@ -52,6 +54,5 @@ stop_server() {
 	kill "$server"
 	wait "$server" || code=$?
 	server=
-	exec 9<&-
 	[[ $code == 0 ]] || { echo "the server exited with $code:"; cat "$server_log"; return 1; }
 }

@@ -1,0 +1,273 @@
+"""Hold api/openapi.yaml against itself, and the answers of running servers against it.
+
+    openapi.py FILE                     the document alone: OpenAPI 3.1, every example fits its schema
+    openapi.py FILE --records URL --raw URL --party ID --refused ENVELOPE
+
+The second also asks both servers, one in each mode, for everything that the document has, and fails
+if an operation was never answered with success, or if a status, a media type, a header or a body is
+not what the document says. The records log holds at least one entry that is not an accreditation;
+ID is a party of it, and ENVELOPE a file with a record that it does not take.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import validate as validate_document
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+DOCUMENT = "urn:openapi"
+
+
+def pointer(*parts):
+    return "#/" + "/".join(str(p).replace("~", "~0").replace("/", "~1") for p in parts)
+
+
+class Document:
+    def __init__(self, file):
+        self.root = yaml.safe_load(pathlib.Path(file).read_text(encoding="utf-8"))
+        resource = Resource.from_contents(self.root, default_specification=DRAFT202012)
+        self.registry = Registry().with_resource(DOCUMENT, resource)
+        self.operations = {}
+        for path, item in self.root["paths"].items():
+            for method, operation in item.items():
+                if method in ("get", "post", "put", "delete"):
+                    self.operations[operation["operationId"]] = (path, method, operation)
+
+    def at(self, *parts):
+        """What stands there, and where it really stands if that is a $ref."""
+        value = self.root
+        for part in parts:
+            value = value[part]
+        if isinstance(value, dict) and "$ref" in value:
+            parts = [p.replace("~1", "/").replace("~0", "~")
+                     for p in value["$ref"].removeprefix("#/").split("/")]
+            return self.at(*parts)
+        return value, parts
+
+    def errors(self, value, *schema_parts):
+        validator = Draft202012Validator({"$ref": DOCUMENT + pointer(*schema_parts)},
+                                         registry=self.registry, format_checker=FormatChecker())
+        return ["%s: %.300s" % (error.json_path, error.message) for error in validator.iter_errors(value)]
+
+    def check_examples(self):
+        """Every `example` and `examples` of the document against the schema beside it."""
+        problems, seen = [], 0
+
+        def walk(value, parts):
+            nonlocal seen
+            if isinstance(value, list):
+                for i, item in enumerate(value):
+                    walk(item, (*parts, i))
+            if not isinstance(value, dict):
+                return
+            beside = (*parts, "schema") if "schema" in value else parts
+            examples = []
+            if "example" in value:
+                examples.append(value["example"])
+            if isinstance(value.get("examples"), list):
+                examples.extend(value["examples"])
+            elif isinstance(value.get("examples"), dict) and "schema" in value:
+                examples.extend(e["value"] for e in value["examples"].values())
+            for example in examples:
+                seen += 1
+                problems.extend("example at %s: %.300s" % (pointer(*parts), error)
+                                for error in self.errors(example, *beside))
+            for name, item in value.items():
+                if name not in ("example", "examples"):
+                    walk(item, (*parts, name))
+
+        walk(self.root, ())
+        if not seen:
+            problems.append("no examples found")
+        print("openapi: %d examples" % seen)
+        return problems
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+class Asker:
+    def __init__(self, document):
+        self.document = document
+        self.opener = urllib.request.build_opener(NoRedirect)
+        self.problems, self.succeeded, self.refused, self.asked = [], set(), set(), 0
+
+    def ask(self, operation_id, url, *, status, path=None, query=None, headers=None, body=None,
+            head=False):
+        """Ask, and hold the answer against the document. Returns the decoded body and headers."""
+        template, method, _ = self.document.operations[operation_id]
+        where = path or template
+        if query:
+            where += "?" + urllib.parse.urlencode(query)
+        request = urllib.request.Request(url.rstrip("/") + where, data=body, headers=headers or {},
+                                         method="HEAD" if head else method.upper())
+        try:
+            with self.opener.open(request, timeout=60) as answer:
+                code, got, data = answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as answer:
+            code, got, data = answer.code, answer.headers, answer.read()
+        self.asked += 1
+        what = "%s %s" % (request.get_method(), where)
+        if code != status:
+            self.problems.append("%s: %d, expected %d: %r" % (what, code, status, data[:300]))
+            return None, got
+        (self.succeeded if code < 400 else self.refused).add(operation_id)
+        return self.hold(what, template, method, code, got, data, head), got
+
+    def hold(self, what, template, method, code, got, data, head):
+        responses = ("paths", template, method, "responses")
+        _, at = self.document.at(*responses)
+        known = self.document.root["paths"][template][method]["responses"]
+        key = str(code) if str(code) in known else "default"
+        if key == "default" and code < 400:
+            self.problems.append("%s: %d is not in the document" % (what, code))
+            return None
+        response, at = self.document.at(*responses, key)
+        for name in response.get("headers", {}):
+            _, header_at = self.document.at(*at, "headers", name)
+            if got.get(name) is not None:
+                self.problems.extend(
+                    "%s: header %s: %s" % (what, name, error)
+                    for error in self.document.errors(got[name], *header_at, "schema"))
+            elif name in ("ETag", "Location"):
+                self.problems.append("%s: no header %s" % (what, name))
+        if got.get("Access-Control-Allow-Origin") != "*" and method == "get":
+            self.problems.append("%s: no Access-Control-Allow-Origin" % what)
+        if "content" not in response or head:
+            if data:
+                self.problems.append("%s: a body of %d bytes, expected none" % (what, len(data)))
+            return None
+        media = got.get("Content-Type", "").split(";")[0].strip()
+        if media not in response["content"]:
+            self.problems.append("%s: %d as %r, not in the document" % (what, code, media))
+            return None
+        schema_at = (*at, "content", media, "schema")
+        schema, _ = self.document.at(*schema_at)
+        if schema.get("format") == "binary":
+            return data
+        value = json.loads(data) if media.endswith("json") else data.decode()
+        self.problems.extend("%s: %d %s: %s" % (what, code, media, error)
+                             for error in self.document.errors(value, *schema_at))
+        return value
+
+
+def ask_standard(asker, url):
+    """What both modes have."""
+    asker.ask("index", url, status=200)
+    asker.ask("healthz", url, status=200)
+    asker.ask("readyz", url, status=200)
+    asker.ask("metrics", url, status=200)
+    document, _ = asker.ask("openapi", url, status=200)
+    if document is not None and yaml.safe_load(document) != asker.document.root:
+        asker.problems.append("GET /openapi.yaml is not this document")
+    checkpoint, headers = asker.ask("getCheckpoint", url, status=200)
+    asker.ask("getCheckpoint", url, status=200, head=True)
+    asker.ask("getCheckpoint", url, status=304, headers={"If-None-Match": headers["ETag"]})
+    size = int(checkpoint.split("\n")[1])
+    width = min(size, 256)
+    partial = "" if width == 256 else ".p/%d" % width
+    for kind in ("0", "entries"):
+        path = "/tile/%s/000%s" % (kind, partial)
+        _, headers = asker.ask("getTile", url, status=200, path=path)
+        asker.ask("getTile", url, status=200, path=path, head=True)
+        asker.ask("getTile", url, status=304, path=path, headers={"If-None-Match": headers["ETag"]})
+        asker.ask("getTile", url, status=404, path="/tile/%s/x999/x999/999" % kind)
+    asker.ask("getTile", url, status=404, path="/tile/64/000")
+
+    asker.ask("getEntry", url, status=404, path="/api/v1/entries/%d" % size)
+    entry, _ = asker.ask("getEntry", url, status=200, path="/api/v1/entries/0")
+    asker.ask("getEntry", url, status=200, path="/api/v1/entries/0",
+              headers={"Accept": "application/octet-stream"})
+    proof = "/api/v1/entries/0/proof"
+    asker.ask("getEntryProof", url, status=200, path=proof)
+    asker.ask("getEntryProof", url, status=200, path=proof, query={"size": 1})
+    asker.ask("getEntryProof", url, status=404, path="/api/v1/entries/%d/proof" % size)
+    asker.ask("getEntryProof", url, status=400, path=proof, query={"size": "many"})
+    asker.ask("getEntryTlogProof", url, status=200, path="/api/v1/entries/0/tlog-proof")
+    asker.ask("getEntryTlogProof", url, status=404, path="/api/v1/entries/%d/tlog-proof" % size)
+    asker.ask("getLeaf", url, status=200, path="/api/v1/leaves/" + entry["leafHash"])
+    asker.ask("getLeaf", url, status=404, path="/api/v1/leaves/" + "0" * 64)
+    asker.ask("getLeaf", url, status=400, path="/api/v1/leaves/nothex")
+    asker.ask("getConsistency", url, status=200, query={"first": 1, "second": size})
+    asker.ask("getConsistency", url, status=400, query={"first": 1})
+    asker.ask("getConsistency", url, status=400, query={"first": size, "second": 1})
+    heads, _ = asker.ask("listTreeHeads", url, status=200)
+    asker.ask("listTreeHeads", url, status=200, query={"limit": 1})
+    asker.ask("listTreeHeads", url, status=200, query={"at": heads["treeHeads"][-1]["time"]})
+    asker.ask("listTreeHeads", url, status=400, query={"limit": 1001})
+    return size
+
+
+def ask_records(asker, url, party, refused):
+    size = ask_standard(asker, url)
+    last, _ = asker.ask("getEntry", url, status=200, path="/api/v1/entries/%d" % (size - 1))
+    record = last["record"]
+    found, _ = asker.ask("searchEntries", url, status=200,
+                         query={"type": record["predicateType"], "limit": 1})
+    if not found["entries"]:
+        asker.problems.append("search by type does not find the newest entry's type")
+    subject = record["statement"]["subject"][0]["digest"]["sha256"]
+    for query in ({}, {"subject": "sha256:" + subject}, {"subject": subject}, {"party": party},
+                  {"result": "PASSED"}, {"after": 1, "limit": 1000}):
+        asker.ask("searchEntries", url, status=200, query=query)
+    for query in ({"limit": 0}, {"limit": 1001}, {"result": "GOOD"}, {"colour": "red"}):
+        asker.ask("searchEntries", url, status=400, query=query)
+    asker.ask("listParties", url, status=200)
+    asker.ask("getParty", url, status=200, path="/api/v1/parties/" + urllib.parse.quote(party, safe=""))
+    asker.ask("getParty", url, status=404, path="/api/v1/parties/nobody-of-this-name")
+
+    envelope = json.dumps(record["envelope"]).encode()
+    as_json = {"Content-Type": "application/json"}
+    again, _ = asker.ask("appendEntry", url, status=200, body=envelope, headers=as_json)
+    if again and (again["index"] != size - 1 or not again["known"]):
+        asker.problems.append("a known record was answered with %r" % again)
+    asker.ask("appendEntry", url, status=200, body=envelope,
+              headers={**as_json, "Accept": "text/plain"})
+    asker.ask("appendEntry", url, status=400, body=b"{", headers=as_json)
+    asker.ask("appendEntry", url, status=413, body=b" " * (256 * 1024 + 1), headers=as_json)
+    asker.ask("appendEntry", url, status=403, body=refused, headers=as_json)
+
+
+def ask_raw(asker, url):
+    plain = {"Content-Type": "application/octet-stream"}
+    asker.ask("add", url, status=201, body=b"openapi\x00\xff", headers=plain)
+    asker.ask("add", url, status=200, body=b"openapi\x00\xff", headers=plain)
+    asker.ask("add", url, status=413, body=b" " * 65536, headers=plain)
+    ask_standard(asker, url)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    for option in ("--records", "--raw", "--party", "--refused"):
+        parser.add_argument(option)
+    given = parser.parse_args()
+    document = Document(given.file)
+    validate_document(document.root)
+    problems = document.check_examples()
+    if given.records:
+        asker = Asker(document)
+        ask_raw(asker, given.raw)
+        ask_records(asker, given.records, given.party, pathlib.Path(given.refused).read_bytes())
+        problems += asker.problems
+        problems += ["%s was never answered with success" % operation
+                     for operation in sorted(set(document.operations) - asker.succeeded)]
+        print("openapi: %d answers of %d operations, %d of them also with refusals" %
+              (asker.asked, len(asker.succeeded), len(asker.refused)))
+    for problem in problems:
+        print("openapi: " + problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
