@@ -1,0 +1,415 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "json.h"
+#include "options.h"
+#include "party_key.h"
+#include "proof_check.h"
+
+enum {
+	PAGE = 1000,
+	FOUND_MAX = 10000,
+	PAGE_BYTES_MAX = 64 * 1024 * 1024,
+};
+
+static const char *opt_log, *opt_policy, *opt_centre;
+static bool opt_json;
+
+static const struct option options[] = {
+    {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, false},
+    {"policy", OPTION_TEXT, &opt_policy, "FILE",
+	"Which log and witnesses to trust (C2SP tlog-policy).", 0, 0, true, false},
+    {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
+	"The centre's first public key (SPKI PEM). Without it the log itself says whose centre it is.", 0,
+	0, false, false},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
+};
+static const struct command_usage usage = {"vitrine find --log URL --policy FILE FIRMWARE",
+    "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
+    "accreditations, corrections. Exit code 0: something is known, all of it holds, and no standing "
+    "verdict is FAILED. Exit code 1: otherwise. It cannot know that the log has shown everything.",
+    "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n", "FIRMWARE", options,
+    sizeof(options) / sizeof(*options)};
+
+/* One entry about the file, or a correction of one. */
+struct finding {
+	struct checked checked;
+	enum vt_err err;
+	bool correction;      /* fetched because another entry is said to be corrected by it */
+	uint64_t corrected_by; /* index + 1 of a correction that verified; 0: none */
+	bool withdrawn;
+	char later[160];      /* what the registry says of a signer since, unverified */
+};
+
+struct search {
+	struct client *client;
+	struct policy *policy;
+	struct party_key *centre;
+	struct merkle_hasher hasher;
+	bool have_hasher;
+	char hex[65];
+	struct finding *found;
+	size_t n;
+	uint64_t complete_to; /* the tree size that the log's search answered for */
+};
+
+static struct finding *add_finding(struct search *s)
+{
+	struct finding *grown;
+
+	if (s->n == FOUND_MAX ||
+	    (grown = realloc(s->found, (s->n + 1) * sizeof(*grown))) == NULL)
+		return NULL;
+	s->found = grown;
+	memset(&s->found[s->n], 0, sizeof(*s->found));
+	checked_init(&s->found[s->n].checked);
+	return &s->found[s->n++];
+}
+
+/* Fetch an entry's proof and check it. Network trouble is returned, what does not hold is noted. */
+static int check_entry(struct search *s, uint64_t index, bool correction)
+{
+	struct finding *f = add_finding(s);
+	struct client_error why = {""};
+	struct buf beside;
+	char path[96];
+	struct bytes centre = s->centre ? party_key_spki(s->centre) : bytes_of(NULL, 0);
+	enum vt_err err;
+
+	if (f == NULL)
+		return cmd_fail("find", CMD_UNSURE, "more entries than %d, or no memory for them",
+		    FOUND_MAX);
+	f->correction = correction;
+	snprintf(path, sizeof(path), "/api/v1/entries/%llu/tlog-proof", (unsigned long long)index);
+	buf_init(&beside);
+	if ((err = client_get(&f->checked.text, s->client, path, NULL, TLOG_PROOF_SIZE_MAX, &why)) !=
+	    VT_OK) {
+		buf_release(&beside);
+		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index, why.text);
+	}
+	f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
+	if (f->err == VT_EINVAL &&
+	    (err = client_entry(&beside, s->client, index, &why)) == VT_OK) {
+		/* Too large for the proof to carry: the entry itself is in the log's bundles. */
+		tlog_proof_release(&f->checked.proof);
+		tlog_proof_init(&f->checked.proof);
+		f->checked.why[0] = '\0';
+		f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
+	}
+	if (f->err == VT_OK && f->checked.proof.index != index) {
+		f->err = VT_EMISMATCH;
+		snprintf(f->checked.why, sizeof(f->checked.why), "the proof is about entry %llu",
+		    (unsigned long long)f->checked.proof.index);
+	}
+	buf_release(&beside);
+	return CMD_HOLDS;
+}
+
+/* What the log says corrects an entry, checked like everything else. */
+static int check_corrections(struct search *s, size_t of, const struct json *list)
+{
+	for (size_t i = 0; i < json_count(list); i++) {
+		struct entry_ref target;
+		int64_t index;
+		bool withdraws = false;
+		struct finding *f;
+		int code;
+
+		if (!json_integer(json_member(json_at(list, i), "index"), &index) || index < 0)
+			return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
+		if ((code = check_entry(s, (uint64_t)index, true)) != CMD_HOLDS)
+			return code;
+		f = &s->found[s->n - 1];
+		if (f->err != VT_OK || f->checked.raw ||
+		    !statement_correction(&f->checked.statement, &target, &withdraws) ||
+		    target.index != s->found[of].checked.proof.index ||
+		    !merkle_hash_equal(&target.leaf, &s->found[of].checked.leaf))
+			continue;
+		s->found[of].corrected_by = (uint64_t)index + 1;
+		s->found[of].withdrawn = withdraws;
+	}
+	return CMD_HOLDS;
+}
+
+static int check_page(struct search *s, const struct json *page, uint64_t *next, bool *more)
+{
+	const struct json *list = json_member(page, "entries");
+	int64_t size;
+	int code = CMD_HOLDS;
+
+	if (!json_integer(json_member(page, "treeSize"), &size) || size < 0 || list == NULL)
+		return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
+	s->complete_to = (uint64_t)size;
+	for (size_t i = 0; i < json_count(list) && code == CMD_HOLDS; i++) {
+		const struct json *item = json_at(list, i);
+		int64_t index;
+		size_t at = s->n;
+
+		if (!json_integer(json_member(item, "index"), &index) || index < 0)
+			return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
+		if ((code = check_entry(s, (uint64_t)index, false)) == CMD_HOLDS)
+			code = check_corrections(s, at, json_member(item, "correctedBy"));
+		*next = (uint64_t)index + 1;
+	}
+	*more = json_count(list) == PAGE;
+	return code;
+}
+
+static int check_all(struct search *s)
+{
+	uint64_t after = 0;
+	bool more = true;
+	int code = CMD_HOLDS;
+
+	while (more && code == CMD_HOLDS) {
+		struct client_error why = {""};
+		struct json *page = NULL;
+		char path[192];
+
+		snprintf(path, sizeof(path), "/api/v1/entries?subject=sha256:%s&after=%llu&limit=%d", s->hex,
+		    (unsigned long long)after, PAGE);
+		if (client_get_json(&page, s->client, path, PAGE_BYTES_MAX, &why) != VT_OK)
+			return cmd_fail("find", CMD_UNSURE, "searching: %s", why.text);
+		code = check_page(s, page, &after, &more);
+		json_free(page);
+	}
+	return code;
+}
+
+/* Has a signer's accreditation changed since? The log's own word, and said so. */
+static void look_at_signer(struct search *s, struct finding *f, size_t i)
+{
+	struct client_error why;
+	struct json *party = NULL;
+	struct buf path;
+
+	buf_init(&path);
+	if (f->checked.signer[i].party == NULL || buf_append_str(&path, "/api/v1/parties/") != VT_OK)
+		goto done;
+	for (const char *p = f->checked.signer[i].party; *p != '\0'; p++)
+		if (buf_appendf(&path, "%%%02X", (unsigned)(unsigned char)*p) != VT_OK)
+			goto done;
+	if (buf_append_byte(&path, '\0') != VT_OK ||
+	    client_get_json(&party, s->client, (const char *)path.data, PAGE_BYTES_MAX, &why) != VT_OK)
+		goto done;
+	for (size_t k = 0; k < json_count(json_member(party, "keys")); k++) {
+		const struct json *key = json_at(json_member(party, "keys"), k);
+		struct bytes keyid, status;
+		int64_t since;
+
+		if (json_text(json_member(key, "keyid"), &keyid) &&
+		    bytes_is(keyid, f->checked.signer[i].keyid) &&
+		    json_text(json_member(key, "status"), &status) && !bytes_is(status, "granted") &&
+		    json_integer(json_member(key, "accreditation"), &since))
+			snprintf(f->later, sizeof(f->later), "key of %s: %.*s since entry %lld",
+			    f->checked.signer[i].party, (int)status.len, (const char *)status.data,
+			    (long long)since);
+	}
+done:
+	json_free(party);
+	buf_release(&path);
+}
+
+static bool about_the_file(const struct search *s, const struct finding *f)
+{
+	return f->correction ||
+	    (!f->checked.raw && statement_names(&f->checked.statement, "sha256", bytes_str(s->hex)));
+}
+
+static bool failed_verdict(const struct finding *f)
+{
+	struct bytes result;
+
+	return !f->checked.raw && statement_result(&f->checked.statement, &result) &&
+	    bytes_is(result, "FAILED") && !f->withdrawn;
+}
+
+static int weigh(struct search *s)
+{
+	int code = s->n ? CMD_HOLDS : CMD_FAILS;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct finding *f = &s->found[i];
+		if (f->err == VT_OK && !about_the_file(s, f)) {
+			f->err = VT_EMISMATCH;
+			snprintf(f->checked.why, sizeof(f->checked.why), "it is not about this file");
+		}
+		if (f->err != VT_OK || failed_verdict(f))
+			code = CMD_FAILS;
+		for (size_t k = 0; f->err == VT_OK && k < f->checked.n_signers; k++)
+			look_at_signer(s, f, k);
+	}
+	return code;
+}
+
+static void print_finding(const struct finding *f)
+{
+	char what[256];
+
+	printf("  entry %-8llu ", (unsigned long long)f->checked.proof.index);
+	if (f->err != VT_OK) {
+		printf("DOES NOT HOLD: %s\n", f->checked.why[0] ? f->checked.why : vt_err_text(f->err));
+		return;
+	}
+	printf("%s", checked_what(&f->checked, what, sizeof(what)));
+	for (size_t i = 0; i < f->checked.n_signers; i++)
+		printf("%s%s%s%s%s", i ? ", " : ", signed by ",
+		    f->checked.signer[i].party ? f->checked.signer[i].party : f->checked.signer[i].keyid,
+		    f->checked.signer[i].role ? " (" : "",
+		    f->checked.signer[i].role ? f->checked.signer[i].role : "",
+		    f->checked.signer[i].role ? ")" : "");
+	printf(": holds");
+	if (f->corrected_by)
+		printf(", but is %s by entry %llu", f->withdrawn ? "withdrawn" : "replaced",
+		    (unsigned long long)(f->corrected_by - 1));
+	putchar('\n');
+	if (f->later[0])
+		printf("                 the log also says: %s\n", f->later);
+}
+
+static void print_text(const struct search *s, const char *path)
+{
+	printf("%s\n  SHA-256 %s\n", path, s->hex);
+	for (size_t i = 0; i < s->n; i++)
+		print_finding(&s->found[i]);
+	if (s->n == 0)
+		printf("  the log shows nothing about this file\n");
+	printf("checked   log %s, search complete to size %llu as it says; for each entry: the log's "
+	       "signature%s,\n          inclusion, the signers' signatures, their accreditation back to "
+	       "entry 0%s\n",
+	    client_origin(s->client), (unsigned long long)s->complete_to,
+	    policy_needs_witnesses(s->policy) ? " and the witnesses' quorum" : "",
+	    s->centre ? " by the centre you named" : "");
+	printf("cannot    that this is everything: the log could hide entries from its search%s%s\n",
+	    policy_needs_witnesses(s->policy)
+		? ""
+		: ";\n          or show others another history, since the policy asks for no witness",
+	    s->centre ? "" : ";\n          that this is the centre you mean (pin it with --centre)");
+}
+
+static enum vt_err finding_json(struct json *list, const struct finding *f)
+{
+	struct json *j = json_new_object(), *signers = json_new_array();
+	struct bytes result;
+	enum vt_err err =
+	    json_set(j, "index", json_new_integer((int64_t)f->checked.proof.index));
+
+	if (err == VT_OK)
+		err = json_set(j, "holds", json_new_bool(f->err == VT_OK));
+	if (err == VT_OK && f->err != VT_OK)
+		err = json_set(j, "why", json_new_str(f->checked.why));
+	for (size_t i = 0; i < f->checked.n_signers && err == VT_OK; i++) {
+		struct json *one = json_new_object();
+		if ((err = json_set(one, "keyid", json_new_str(f->checked.signer[i].keyid))) == VT_OK &&
+		    f->checked.signer[i].party != NULL)
+			err = json_set(one, "party", json_new_str(f->checked.signer[i].party));
+		if (err != VT_OK)
+			json_free(one);
+		else
+			err = json_push(signers, one);
+	}
+	if (err == VT_OK && f->err == VT_OK && !f->checked.raw) {
+		err = json_set(j, "predicateType", json_new_text(f->checked.statement.predicate_type));
+		if (err == VT_OK && statement_result(&f->checked.statement, &result))
+			err = json_set(j, "result", json_new_text(result));
+	}
+	if (err == VT_OK && f->corrected_by) {
+		err = json_set(j, "correctedBy", json_new_integer((int64_t)f->corrected_by - 1));
+		if (err == VT_OK)
+			err = json_set(j, "withdrawn", json_new_bool(f->withdrawn));
+	}
+	if (err != VT_OK) {
+		json_free(signers);
+		json_free(j);
+		return err;
+	}
+	if ((err = json_set(j, "signers", signers)) != VT_OK) {
+		json_free(j);
+		return err;
+	}
+	return json_push(list, j);
+}
+
+static void print_json(const struct search *s, const char *path, int code)
+{
+	struct json *j = json_new_object(), *list = json_new_array();
+	struct buf out;
+
+	buf_init(&out);
+	for (size_t i = 0; i < s->n; i++)
+		if (finding_json(list, &s->found[i]) != VT_OK)
+			break;
+	if (json_set(j, "file", json_new_str(path)) == VT_OK &&
+	    json_set(j, "sha256", json_new_str(s->hex)) == VT_OK &&
+	    json_set(j, "log", json_new_str(client_origin(s->client))) == VT_OK &&
+	    json_set(j, "completeTo", json_new_integer((int64_t)s->complete_to)) == VT_OK &&
+	    json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
+	    json_set(j, "findings", json_copy(list)) == VT_OK &&
+	    json_write(&out, j, JSON_COMPACT) == VT_OK)
+		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	json_free(list);
+	json_free(j);
+	buf_release(&out);
+}
+
+static int search_file(struct search *s, const char *path)
+{
+	struct client_config config = {.url = opt_log};
+	struct client_error why = {""};
+	struct merkle_hash digest;
+	int code = cmd_read_policy("find", opt_policy, &s->policy);
+
+	if (code == CMD_HOLDS && opt_centre != NULL)
+		code = cmd_read_public_key("find", "centre", opt_centre, &s->centre);
+	if (code == CMD_HOLDS)
+		code = cmd_hash_file("find", path, &digest);
+	if (code != CMD_HOLDS)
+		return code;
+	hex_encode(s->hex, bytes_of(digest.b, sizeof(digest.b)));
+	if (merkle_hasher_init(&s->hasher) != VT_OK)
+		return cmd_fail("find", CMD_UNSURE, "out of memory");
+	s->have_hasher = true;
+	config.policy = s->policy;
+	if (client_new(&s->client, &config, &why) != VT_OK)
+		return cmd_fail("find", CMD_USAGE, "--log %s: %s", opt_log, why.text);
+	enum vt_err err = client_refresh(s->client, &why);
+	if (err != VT_OK)
+		return cmd_fail("find",
+		    err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE, "%s: %s", opt_log,
+		    why.text);
+	if ((code = check_all(s)) != CMD_HOLDS)
+		return code;
+	code = weigh(s);
+	if (opt_json)
+		print_json(s, path, code);
+	else
+		print_text(s, path);
+	return code;
+}
+
+int cmd_find(int argc, char **argv)
+{
+	struct search s = {0};
+	struct operands rest;
+	bool help = false;
+	int code;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	if (rest.n != 1)
+		return cmd_fail("find", CMD_USAGE, "one file is needed; %zu given", rest.n);
+	code = search_file(&s, rest.arg[0]);
+	for (size_t i = 0; i < s.n; i++)
+		checked_release(&s.found[i].checked);
+	free(s.found);
+	client_free(s.client);
+	if (s.have_hasher)
+		merkle_hasher_release(&s.hasher);
+	party_key_free(s.centre);
+	policy_free(s.policy);
+	return code;
+}

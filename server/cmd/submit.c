@@ -1,0 +1,166 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "client.h"
+#include "cmd.h"
+#include "durable.h"
+#include "json.h"
+#include "options.h"
+#include "vitrine/policy.h"
+
+static const char *opt_log, *opt_policy, *opt_out;
+static uint64_t opt_seconds = 300;
+static bool opt_json, opt_quiet;
+
+static const struct option options[] = {
+    {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, false},
+    {"policy", OPTION_TEXT, &opt_policy, "FILE",
+	"Which log and witnesses to trust (C2SP tlog-policy): what comes back is checked against it.", 0, 0,
+	true, false},
+    {"out", OPTION_TEXT, &opt_out, "DIR",
+	"Where the proofs go. Default: beside each record, as FILE.tlog-proof.", 0, 0, false, false},
+    {"seconds", OPTION_COUNT, &opt_seconds, "N",
+	"How long to keep trying while the log says \"not now\" or cannot be reached. Default: 300.", 1,
+	86400, false, false},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a record.", 0, 0, false, false},
+    {"quiet", OPTION_FLAG, &opt_quiet, NULL, "Do not say that a record is sent again.", 0, 0, false,
+	false},
+};
+static const struct command_usage usage = {"vitrine submit --log URL --policy FILE RECORD...",
+    "Appends records and checks what comes back (the checkpoint's signatures, the inclusion proof, that "
+    "the entry holds this very record) before saying that it worked. Writes the proof beside each "
+    "record. Sending a record twice is harmless: the log answers with the same index.",
+    "  vitrine submit --log https://log.example.org --policy policy.txt verdict.json\n", "RECORD...",
+    options, sizeof(options) / sizeof(*options)};
+
+static bool wait_before_retry(void *ctx, uint64_t millis, const char *why)
+{
+	struct timespec pause = {(time_t)(millis / 1000), (long)(millis % 1000) * 1000000};
+
+	(void)ctx;
+	if (!opt_quiet)
+		fprintf(stderr, "vitrine submit: %s; trying again in %.1f s\n", why,
+		    (double)millis / 1000);
+	while (nanosleep(&pause, &pause) != 0)
+		;
+	return true;
+}
+
+/* FILE.tlog-proof, in --out when given. */
+static bool proof_path(char *out, size_t cap, const char *record, const char *suffix)
+{
+	const char *slash = strrchr(record, '/');
+	int n = opt_out ? snprintf(out, cap, "%s/%s%s", opt_out, slash ? slash + 1 : record, suffix)
+			: snprintf(out, cap, "%s%s", record, suffix);
+
+	return n > 0 && (size_t)n < cap;
+}
+
+static int write_beside(const char *record, const char *suffix, struct bytes contents)
+{
+	char path[4096];
+	enum vt_err err;
+
+	if (!proof_path(path, sizeof(path), record, suffix))
+		return cmd_fail("submit", CMD_USAGE, "%s: the name is too long", record);
+	if ((err = durable_write(path, contents, 0644)) != VT_OK)
+		return cmd_fail("submit", CMD_UNSURE, "%s: it is in the log, but the file cannot be written: %s",
+		    path, vt_err_text(err));
+	return CMD_HOLDS;
+}
+
+static void report(const char *record, const struct client_receipt *r, const char *origin)
+{
+	char leaf[65];
+	struct json *j;
+	struct buf out;
+
+	hex_encode(leaf, bytes_of(r->leaf.b, sizeof(r->leaf.b)));
+	if (!opt_json) {
+		printf("%s: entry %llu of %s%s, leaf %s\n", record, (unsigned long long)r->index, origin,
+		    r->known ? " (it was there already)" : "", leaf);
+		return;
+	}
+	buf_init(&out);
+	j = json_new_object();
+	if (json_set(j, "record", json_new_str(record)) == VT_OK &&
+	    json_set(j, "log", json_new_str(origin)) == VT_OK &&
+	    json_set(j, "index", json_new_integer((int64_t)r->index)) == VT_OK &&
+	    json_set(j, "leafHash", json_new_str(leaf)) == VT_OK &&
+	    json_set(j, "known", json_new_bool(r->known)) == VT_OK &&
+	    json_set(j, "treeSize", json_new_integer((int64_t)r->head.size)) == VT_OK &&
+	    json_write(&out, j, JSON_COMPACT) == VT_OK)
+		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	json_free(j);
+	buf_release(&out);
+}
+
+static int submit_one(struct client *c, const char *path)
+{
+	struct client_receipt receipt;
+	struct client_error why = {""};
+	struct buf record;
+	enum vt_err err;
+	int code;
+
+	buf_init(&record);
+	client_receipt_init(&receipt);
+	if ((err = file_read(&record, path, RECORD_BODY_MAX)) != VT_OK) {
+		code = cmd_fail("submit", err == VT_EIO ? CMD_UNSURE : CMD_USAGE, "%s: %s", path,
+		    vt_err_text(err));
+	} else if ((err = client_submit(&receipt, c, buf_bytes(&record), &why)) != VT_OK) {
+		/* Refused is an answer; anything that leaves the outcome open is not. */
+		code = cmd_fail("submit",
+		    err == VT_EIO || err == VT_EBUSY || err == VT_ENOMEM || err == VT_EINTERNAL
+			? CMD_UNSURE
+			: CMD_FAILS,
+		    "%s: %s", path, why.text[0] ? why.text : vt_err_text(err));
+	} else {
+		code = write_beside(path, ".tlog-proof", buf_bytes(&receipt.proof));
+		if (code == CMD_HOLDS && !receipt.proof_has_entry)
+			code = write_beside(path, ".entry", buf_bytes(&receipt.entry));
+		report(path, &receipt, client_origin(c));
+	}
+	client_receipt_release(&receipt);
+	buf_release(&record);
+	return code;
+}
+
+int cmd_submit(int argc, char **argv)
+{
+	struct client_config config = {0};
+	struct client_error why = {""};
+	struct client *c = NULL;
+	struct policy *policy = NULL;
+	struct operands rest;
+	bool help = false;
+	int code, one;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	if (rest.n == 0)
+		return cmd_fail("submit", CMD_USAGE, "which record? Give one file or more");
+	if ((code = cmd_read_policy("submit", opt_policy, &policy)) != CMD_HOLDS)
+		return code;
+	config = (struct client_config){.url = opt_log,
+	    .policy = policy,
+	    .submit_seconds = (unsigned)opt_seconds,
+	    .wait = wait_before_retry};
+	if (client_new(&c, &config, &why) != VT_OK)
+		code = cmd_fail("submit", CMD_USAGE, "--log %s: %s", opt_log, why.text);
+	for (size_t i = 0; c != NULL && i < rest.n; i++) {
+		one = submit_one(c, rest.arg[i]);
+		/* The first that failed decides, but the others are sent all the same. */
+		if (code == CMD_HOLDS)
+			code = one;
+	}
+	client_free(c);
+	policy_free(policy);
+	return code;
+}
