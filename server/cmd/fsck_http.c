@@ -1,0 +1,128 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "dsse.h"
+#include "fsck.h"
+#include "party_key.h"
+#include "replay.h"
+
+struct walk {
+	struct fsck_run *run;
+	struct replay *replay; /* NULL: a raw log, its entries have no rules */
+	struct merkle_range range;
+	struct merkle_hasher hasher;
+	uint64_t size;
+	bool broken; /* this machine failed, not the log */
+};
+
+static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry, const struct merkle_hash *leaf)
+{
+	struct walk *w = ctx;
+	struct problem why = {0};
+	char fault[PROBLEM_DETAIL_MAX + 128];
+	enum vt_err err;
+
+	fsck_progress(w->run, index, w->size, w->replay ? "replaying admissions" : "reading entries");
+	if ((err = merkle_range_append(&w->range, &w->hasher, leaf, NULL, NULL)) != VT_OK) {
+		w->broken = true;
+		return err;
+	}
+	if (w->replay == NULL || (err = replay_add(w->replay, entry, &why)) == VT_OK)
+		return VT_OK;
+	if (why.type == NULL) {
+		w->broken = true;
+		return err;
+	}
+	snprintf(fault, sizeof(fault), "entry %llu: %s (%s)", (unsigned long long)index, why.detail,
+	    why.type->slug);
+	if ((err = fsck_fault(w->run, fault)) != VT_OK) {
+		w->broken = true;
+		return err;
+	}
+	return w->run->faults < w->run->faults_max ? VT_OK : VT_EMISMATCH;
+}
+
+/* A log of records begins with the centre's own accreditation; anything else in front means raw. */
+static enum vt_err holds_records(struct client *c, bool *records, struct client_error *why)
+{
+	struct dsse envelope;
+	struct buf entry;
+	enum vt_err err;
+
+	buf_init(&entry);
+	dsse_init(&envelope);
+	if ((err = client_entry(&entry, c, 0, why)) == VT_OK)
+		*records = dsse_parse(&envelope, buf_bytes(&entry), NULL) == VT_OK;
+	dsse_release(&envelope);
+	buf_release(&entry);
+	return err;
+}
+
+static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
+{
+	struct client_error why = {""};
+	struct merkle_hash root;
+	char reason[256] = "";
+	bool records = false;
+	enum vt_err err;
+
+	w->size = client_head(c)->size;
+	if (w->size > 0 && (err = holds_records(c, &records, &why)) != VT_OK)
+		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s", why.text);
+	if (records &&
+	    (err = replay_new(&w->replay, client_origin(c), centre, reason)) != VT_OK)
+		return cmd_fail("fsck", CMD_UNSURE, "%s", reason[0] ? reason : vt_err_text(err));
+	err = client_entries(c, 0, w->size, visit, w, &why);
+	if (w->broken)
+		return cmd_fail("fsck", CMD_UNSURE, "%s", vt_err_text(err));
+	if (w->run->faults > 0)
+		return CMD_FAILS;
+	if (err != VT_OK)
+		return cmd_fail("fsck", err == VT_EMISMATCH || err == VT_EMALFORMED ? CMD_FAILS : CMD_UNSURE,
+		    "%s", why.text);
+	if ((err = merkle_range_root(&root, &w->hasher, &w->range)) != VT_OK)
+		return cmd_fail("fsck", CMD_UNSURE, "%s", vt_err_text(err));
+	if (!merkle_hash_equal(&root, &client_head(c)->root)) {
+		fsck_fault(w->run, "root: the entries do not make the signed root");
+		return CMD_FAILS;
+	}
+	return CMD_HOLDS;
+}
+
+int fsck_over_http(struct fsck_run *run, const char *url, const char *policy_path,
+    const char *centre_path, struct tree_head *head)
+{
+	struct client_config config = {.url = url};
+	struct client_error why = {""};
+	struct policy *policy = NULL;
+	struct party_key *centre = NULL;
+	struct client *c = NULL;
+	struct walk w = {.run = run};
+	enum vt_err err;
+	int code = cmd_read_policy("fsck", policy_path, &policy);
+
+	merkle_range_init(&w.range);
+	if (code == CMD_HOLDS && centre_path != NULL)
+		code = cmd_read_public_key("fsck", "centre", centre_path, &centre);
+	if (code == CMD_HOLDS && merkle_hasher_init(&w.hasher) != VT_OK)
+		code = cmd_fail("fsck", CMD_UNSURE, "out of memory");
+	config.policy = policy;
+	if (code == CMD_HOLDS && client_new(&c, &config, &why) != VT_OK)
+		code = cmd_fail("fsck", CMD_USAGE, "--log %s: %s", url, why.text);
+	if (code == CMD_HOLDS && (err = client_refresh(c, &why)) != VT_OK)
+		code = cmd_fail("fsck",
+		    err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE, "%s: %s", url,
+		    why.text);
+	if (code == CMD_HOLDS) {
+		*head = *client_head(c);
+		snprintf(run->origin, sizeof(run->origin), "%s", client_origin(c));
+		code = walk_entries(&w, c, centre ? party_key_spki(centre) : bytes_of(NULL, 0));
+	}
+	replay_free(w.replay);
+	merkle_hasher_release(&w.hasher);
+	client_free(c);
+	party_key_free(centre);
+	policy_free(policy);
+	return code;
+}
