@@ -100,6 +100,7 @@ const struct problem_type admission_problems[] = {
     /* replay */
     {"entry-not-canonical", 422, "The entry is not in its canonical form"},
     {"entry-signature", 422, "A signature of the entry does not verify"},
+    {"entry-known", 422, "The entry repeats a record that is in the log"},
     {"extra-shape", 422, "The extra line is malformed"},
     {"extra-support", 422, "The extra line does not prove what it should"},
     {NULL, 0, NULL},
