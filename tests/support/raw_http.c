@@ -147,7 +147,7 @@ bool raw_read(int fd, struct raw_reply *r, bool head)
 
 const char *raw_field(struct raw_reply *r, const char *name)
 {
-	static char value[1024];
+	static _Thread_local char value[1024];
 	const char *found = NULL;
 	size_t len = strlen(name);
 

@@ -8,3 +8,7 @@ target_link_libraries(http_test_support PUBLIC http PkgConfig::CMOCKA Threads::T
 vitrine_test(http_server_test LABEL unit SOURCES ${here}/http_server_test.c LINK http_test_support)
 vitrine_test(http_fetch_test LABEL unit SOURCES ${here}/http_fetch_test.c
   LINK http_test_support ZLIB::ZLIB)
+vitrine_test(http_deadline_test LABEL unit SOURCES ${here}/http_deadline_test.c
+  LINK http_test_support)
+vitrine_test(http_load_test LABEL unit SOURCES ${here}/http_load_test.c LINK http_test_support
+  TIMEOUT 300)
