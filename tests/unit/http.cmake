@@ -12,3 +12,5 @@ vitrine_test(http_deadline_test LABEL unit SOURCES ${here}/http_deadline_test.c
   LINK http_test_support)
 vitrine_test(http_load_test LABEL unit SOURCES ${here}/http_load_test.c LINK http_test_support
   TIMEOUT 300)
+vitrine_test(http_text_test LABEL unit SOURCES ${here}/http_text_test.c LINK http)
+vitrine_test(http_peers_test LABEL unit SOURCES ${here}/http_peers_test.c LINK http)

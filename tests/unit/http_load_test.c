@@ -459,7 +459,6 @@ static void it_listens_where_it_is_told_to(void **state)
 	} cases[] = {
 	    {"127.0.0.1:0", "http://127.0.0.1:"}, {"[::1]:0", "http://[::1]:"},
 	    {":0", "http://127.0.0.1:"},          {"0.0.0.0:0", "http://127.0.0.1:"},
-	    {"localhost:0", "http://"},
 	};
 
 	(void)state;
@@ -471,7 +470,7 @@ static void it_listens_where_it_is_told_to(void **state)
 		    raw_ask(f->app.url, "GET /echo HTTP/1.1\r\n" HOST "\r\n", &f->reply), 200);
 		if (cases[i].listen[0] == '[')
 			assert_true(bytes_is(buf_bytes(&f->reply.body), "GET|/echo||::1|-"));
-		else if (cases[i].listen[0] != 'l')
+		else
 			assert_true(bytes_is(buf_bytes(&f->reply.body), "GET|/echo||127.0.0.1|-"));
 		stop(f);
 	}

@@ -1,0 +1,1 @@
+vitrine_fuzz(fuzz_http_query LINK http)

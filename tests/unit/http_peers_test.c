@@ -1,0 +1,175 @@
+/* What an address may hold and ask; and the lists of deadlines. */
+#include "vitrine_test.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http_deadlines.h"
+#include "http_peers.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static struct sockaddr_storage address(const char *text)
+{
+	struct sockaddr_storage s = {0};
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
+		memcpy(&s, &in, sizeof(in));
+	} else {
+		assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+		memcpy(&s, &in6, sizeof(in6));
+	}
+	return s;
+}
+
+static struct peer *join(struct peers *p, const char *text, uint64_t now)
+{
+	struct sockaddr_storage s = address(text);
+
+	return peers_connect(p, (const struct sockaddr *)&s, now);
+}
+
+static bool admitted(struct peers *p, const char *text)
+{
+	struct sockaddr_storage s = address(text);
+
+	return peers_admit(p, (const struct sockaddr *)&s);
+}
+
+static void connections_count_by_address(void **state)
+{
+	struct peers *p = peers_new(&(struct peers_config){.connections_max = 2});
+	struct peer *a, *b;
+
+	(void)state;
+	a = join(p, "192.0.2.1", 0);
+	assert_true(admitted(p, "192.0.2.1"));
+	b = join(p, "192.0.2.1", 0);
+	assert_ptr_equal(a, b);
+	assert_false(admitted(p, "192.0.2.1"));
+	assert_false(admitted(p, "::ffff:192.0.2.1")); /* the same one in other clothing */
+	assert_true(admitted(p, "192.0.2.2"));
+	peers_disconnect(p, a, 0);
+	assert_true(admitted(p, "192.0.2.1"));
+	peers_disconnect(p, b, 0);
+	peers_free(p);
+}
+
+static void ipv6_counts_by_its_64(void **state)
+{
+	struct peers *p = peers_new(&(struct peers_config){.connections_max = 1});
+
+	(void)state;
+	assert_non_null(join(p, "2001:db8:1:2::3", 0));
+	assert_false(admitted(p, "2001:db8:1:2:ffff::1"));
+	assert_true(admitted(p, "2001:db8:1:3::3"));
+	peers_free(p);
+}
+
+static void tokens_refill_with_time_and_never_beyond_the_burst(void **state)
+{
+	struct peers *p =
+	    peers_new(&(struct peers_config){.connections_max = 9, .rate = 2, .burst = 4});
+	struct peer *a = join(p, "192.0.2.1", 0);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(peer_take(p, a, 0), 0);
+	assert_int_equal(peer_take(p, a, 0), 1);
+	assert_int_equal(peer_take(p, a, SECOND / 2), 0);
+	assert_int_equal(peer_take(p, a, SECOND / 2), 1);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(peer_take(p, a, 1000 * SECOND), 0);
+	assert_int_equal(peer_take(p, a, 1000 * SECOND), 1);
+	/* Leaving and coming back does not fill the bucket. */
+	peers_disconnect(p, a, 1000 * SECOND);
+	a = join(p, "192.0.2.1", 1000 * SECOND);
+	assert_int_equal(peer_take(p, a, 1000 * SECOND), 1);
+	peers_free(p);
+}
+
+static void retry_after_is_when_there_will_be_a_token(void **state)
+{
+	struct peers *p =
+	    peers_new(&(struct peers_config){.connections_max = 9, .rate = 0.1, .burst = 1});
+	struct peer *a = join(p, "192.0.2.1", 0);
+
+	(void)state;
+	assert_int_equal(peer_take(p, a, 0), 0);
+	assert_int_equal(peer_take(p, a, 0), 10);
+	assert_int_equal(peer_take(p, a, 4 * SECOND), 6);
+	assert_int_equal(peer_take(p, a, 10 * SECOND), 0);
+	peers_free(p);
+}
+
+static void addresses_that_rest_are_forgotten_and_their_number_is_bounded(void **state)
+{
+	struct peers *p =
+	    peers_new(&(struct peers_config){.connections_max = 9, .rate = 1, .burst = 1});
+	size_t taken = 0;
+	char text[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 70000; i++) {
+		struct peer *a;
+
+		snprintf(text, sizeof(text), "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+		a = join(p, text, 0);
+		if (a == NULL)
+			continue;
+		taken++;
+		assert_int_equal(peer_take(p, a, 0), 0); /* an empty bucket is worth remembering */
+		peers_disconnect(p, a, 0);
+	}
+	assert_int_equal(taken, 65536);
+	assert_null(join(p, "192.0.2.1", 0));
+	assert_non_null(join(p, "192.0.2.1", 2 * SECOND));
+	peers_free(p);
+}
+
+static void deadlines_come_due_in_order(void **state)
+{
+	const uint64_t after[PHASES] = {
+	    [PHASE_IDLE] = 50,   [PHASE_HEADER] = 10, [PHASE_BODY] = 20,
+	    [PHASE_ANSWER] = 30, [PHASE_WRITE] = 40,
+	};
+	struct deadline a = {0}, b = {0}, c = {0};
+	struct deadlines d;
+
+	(void)state;
+	deadlines_init(&d, after);
+	assert_true(deadlines_next(&d) == UINT64_MAX);
+	deadline_enter(&d, &a, PHASE_BODY, 100);
+	deadline_enter(&d, &b, PHASE_HEADER, 105);
+	deadline_enter(&d, &c, PHASE_HEADER, 106);
+	assert_int_equal(deadlines_next(&d), 115);
+	assert_null(deadlines_due(&d, 114));
+	assert_ptr_equal(deadlines_due(&d, 115), &b);
+	deadline_enter(&d, &b, PHASE_IDLE, 115);
+	assert_ptr_equal(deadlines_due(&d, 116), &c);
+	deadline_leave(&c);
+	deadline_leave(&c);
+	assert_ptr_equal(deadlines_due(&d, 120), &a);
+	deadline_enter(&d, &a, PHASE_WRITE, 120);
+	assert_int_equal(deadlines_next(&d), 160);
+	assert_ptr_equal(deadlines_in(&d, PHASE_IDLE, NULL), &b);
+	assert_null(deadlines_in(&d, PHASE_IDLE, &b));
+	assert_null(deadlines_in(&d, PHASE_BODY, NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(connections_count_by_address),
+	    cmocka_unit_test(ipv6_counts_by_its_64),
+	    cmocka_unit_test(tokens_refill_with_time_and_never_beyond_the_burst),
+	    cmocka_unit_test(retry_after_is_when_there_will_be_a_token),
+	    cmocka_unit_test(addresses_that_rest_are_forgotten_and_their_number_is_bounded),
+	    cmocka_unit_test(deadlines_come_due_in_order),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
