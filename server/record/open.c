@@ -365,6 +365,16 @@ static enum vt_err try_all(struct opening *o)
 
 static enum vt_err refuse_unsigned(const struct opening *o)
 {
+	const struct record *r = o->r;
+	const struct problem *fault =
+	    r->statement_fault.type != NULL ? &r->statement_fault : &r->predicate_fault;
+
+	/* Where the payload had to name the key, what is wrong with it is the reason. */
+	if (r->parsed && fault->type != NULL) {
+		if (o->why != NULL)
+			*o->why = *fault;
+		return VT_EMALFORMED;
+	}
 	if (o->view->size == 0)
 		return problem_set(o->why, VT_EUNTRUSTED, "log-not-begun",
 				   "the log is empty, and no signature is by the centre's key: its "
@@ -478,7 +488,7 @@ done:
 /* Every signature of an entry must verify, under the key that it names. */
 static enum vt_err insist_on_all(const struct opening *o)
 {
-	char quoted[KEYID_HEX + 1];
+	char quoted[KEYID_HEX + 4]; /* problem_quote() keeps room for a cut */
 
 	for (size_t i = 0; i < o->envelope.n; i++)
 		if (!o->decided[i])

@@ -1,0 +1,8 @@
+# Makes a log in memory, and records for it.
+add_library(record_world STATIC ${here}/record_world.c)
+target_include_directories(record_world PUBLIC ${here}
+  PRIVATE ${PROJECT_SOURCE_DIR}/tests/support)
+target_link_libraries(record_world PUBLIC record base PkgConfig::CMOCKA PRIVATE vitrine_warnings)
+
+vitrine_test(record_rules_test LABEL unit SOURCES ${here}/record_rules_test.c
+  LINK record_world record base)
