@@ -490,6 +490,9 @@ static enum vt_err insist_on_all(const struct opening *o)
 {
 	char quoted[KEYID_HEX + 4]; /* problem_quote() keeps room for a cut */
 
+	if (o->r->n == 0 && o->view->size == 0 && o->view->centre.len != 0)
+		return problem_set(o->why, VT_EUNTRUSTED, "accreditation-entry-zero",
+				   "signatures: none by the key that was named as the centre's");
 	for (size_t i = 0; i < o->envelope.n; i++)
 		if (!o->decided[i])
 			return problem_set(

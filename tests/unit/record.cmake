@@ -6,3 +6,7 @@ target_link_libraries(record_world PUBLIC record base PkgConfig::CMOCKA PRIVATE 
 
 vitrine_test(record_rules_test LABEL unit SOURCES ${here}/record_rules_test.c
   LINK record_world record base)
+vitrine_test(record_admit_test LABEL unit SOURCES ${here}/record_admit_test.c
+  LINK record_world record base)
+vitrine_test(record_extra_test LABEL unit SOURCES ${here}/record_extra_test.c
+  LINK record_world record base)

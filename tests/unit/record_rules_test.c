@@ -1250,6 +1250,12 @@ static void the_extra_line_has_its_own_problems(void **state)
 
 /* -- all of them --------------------------------------------------------------------------------- */
 
+/* Not by a record alone: record_extra_test.c trips the first, whoever replays a whole log the second. */
+static bool tripped_elsewhere(const char *slug)
+{
+	return strcmp(slug, "extra-support") == 0 || strcmp(slug, "entry-known") == 0;
+}
+
 static void every_problem_was_tripped(void **state)
 {
 	unsigned missing = 0;
@@ -1261,8 +1267,7 @@ static void every_problem_was_tripped(void **state)
 						admission_problems[k].slug);
 		assert_in_range(admission_problems[i].status, 400, 499);
 		assert_true(strlen(admission_problems[i].title) > 10);
-		/* record_extra_test.c's */
-		if (!tripped[i] && strcmp(admission_problems[i].slug, "extra-support") != 0) {
+		if (!tripped[i] && !tripped_elsewhere(admission_problems[i].slug)) {
 			fprintf(stderr, "not tripped: %s\n", admission_problems[i].slug);
 			missing++;
 		}
