@@ -8,3 +8,6 @@ foreach(backend memory sqlite)
     SOURCES ${here}/store_contract_test.c ${here}/store_backend_${backend}.c
     LINK store_${backend} store_growth)
 endforeach()
+
+vitrine_test(store_sqlite_test LABEL contract SOURCES ${here}/store_sqlite_test.c
+  LINK store_sqlite store_growth SQLite::SQLite3)
