@@ -11,3 +11,5 @@ endforeach()
 
 vitrine_test(store_sqlite_test LABEL contract SOURCES ${here}/store_sqlite_test.c
   LINK store_sqlite store_growth SQLite::SQLite3)
+vitrine_test(store_sqlite_crash_test LABEL contract SOURCES ${here}/store_sqlite_crash_test.c
+  LINK store_sqlite store_growth)
