@@ -33,6 +33,10 @@ enum vt_err sql_open(struct sql **out, const char *path, enum sql_mode mode, uin
 enum vt_err sql_create(struct sql **out, const char *path, char why[STORE_WHY_MAX]);
 void sql_close(struct sql *sql); /* NULL is legal */
 
+/* Move all of the write-ahead log to the database: afterwards the one file has everything. Nobody else
+ * may have it open. */
+enum vt_err sql_settle(struct sql *sql);
+
 struct merkle_hasher *sql_hasher(struct sql *sql);
 /* What SQLite said last, for people. */
 const char *sql_said(struct sql *sql);

@@ -348,14 +348,17 @@ enum vt_err sql_rollback(struct sql *sql)
 
 static int checkpoint(struct sql *sql, int mode)
 {
-	int pages = 0, moved = 0;
-	const int code = sqlite3_wal_checkpoint_v2(sql->db, NULL, mode, &pages, &moved);
+	return sqlite3_wal_checkpoint_v2(sql->db, NULL, mode, NULL, NULL);
+}
 
-	return code & 0xff;
+enum vt_err sql_settle(struct sql *sql)
+{
+	return failed(sql, checkpoint(sql, SQLITE_CHECKPOINT_TRUNCATE), "settle");
 }
 
 enum vt_err sql_tidy(struct sql *sql)
 {
+	enum vt_err err;
 	int code;
 
 	if (sql->wal_pages < sql->tidied_at)
@@ -371,9 +374,8 @@ enum vt_err sql_tidy(struct sql *sql)
 		code = checkpoint(sql, SQLITE_CHECKPOINT_RESTART);
 		sql->busy_nanos = busy_nanos;
 	}
-	return code == SQLITE_BUSY || code == SQLITE_LOCKED
-		   ? VT_OK
-		   : failed(sql, code, "move the write-ahead log");
+	err = failed(sql, code, "move the write-ahead log");
+	return err == VT_EBUSY ? VT_OK : err;
 }
 
 /* -- queries ------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ static enum vt_err identity_digest(struct merkle_hash *out, struct sql *sql,
 }
 
 static void keep_member(struct query *q, struct buf member[MEMBERS], bool found[MEMBERS],
-			const char **what)
+			bool strict, const char **what)
 {
 	const char *name = query_text(q, 0);
 	const struct bytes value = query_bytes(q, 1);
@@ -272,7 +272,8 @@ static void keep_member(struct query *q, struct buf member[MEMBERS], bool found[
 			return;
 		}
 	*what = "there is a member that no identity has";
-	query_broken(q, *what);
+	if (strict)
+		query_broken(q, *what);
 }
 
 static const char *member_text(struct buf *member)
@@ -326,7 +327,7 @@ enum vt_err rows_read_identity(struct sql *sql, struct store_identity *out, bool
 	for (int i = 0; i < MEMBERS; i++)
 		buf_init(&member[i]);
 	while (query_row(&q))
-		keep_member(&q, member, found, what);
+		keep_member(&q, member, found, strict, what);
 	for (int i = 0; i < MEMBERS; i++)
 		if (q.err == VT_OK && !found[i]) {
 			*what = "a member is missing";

@@ -33,7 +33,7 @@ void rows_pack_slots(uint8_t out[ROWS_CHUNK_SIZE], const struct index_slot *slot
 enum vt_err rows_unpack_slots(struct index_slot out[STORE_CHUNK_SLOTS], size_t *n,
 			      struct bytes blob);
 
-/* VT_EIO if a member is missing, doubled or none of an identity's, or, where `strict`, if they do
+/* VT_EIO if a member is missing or not what it should be, or, where `strict`, if there are others or they do
  * not have their digest. what, if not NULL, says what is wrong. *out is the caller's to release. */
 enum vt_err rows_read_identity(struct sql *sql, struct store_identity *out, bool strict,
 			       const char **what);

@@ -119,7 +119,7 @@ static enum vt_err create(const char *path, const struct store_identity *identit
 		goto done;
 	}
 	if ((err = sql_create(&sql, temporary, why)) != VT_OK ||
-	    (err = fill_new(sql, identity)) != VT_OK)
+	    (err = fill_new(sql, identity)) != VT_OK || (err = sql_settle(sql)) != VT_OK)
 		goto done;
 	sql_close(sql);
 	sql = NULL;

@@ -13,3 +13,8 @@ vitrine_test(store_sqlite_test LABEL contract SOURCES ${here}/store_sqlite_test.
   LINK store_sqlite store_growth SQLite::SQLite3)
 vitrine_test(store_sqlite_crash_test LABEL contract SOURCES ${here}/store_sqlite_crash_test.c
   LINK store_sqlite store_growth)
+vitrine_test(store_sqlite_fault_test LABEL contract
+  SOURCES ${here}/store_sqlite_fault_test.c ${alloc_fail_source}
+  LINK store_sqlite store_growth SQLite::SQLite3 ${alloc_fail})
+vitrine_test(store_sqlite_check_test LABEL contract SOURCES ${here}/store_sqlite_check_test.c
+  LINK store_sqlite store_growth SQLite::SQLite3)

@@ -10,16 +10,21 @@ struct levels {
 	struct buf hash[LEVELS];
 };
 
-void growth_entry(const struct growth *g, uint64_t index, struct buf *out)
+enum vt_err growth_entry(const struct growth *g, uint64_t index, struct buf *out)
 {
 	const size_t len = g->entry_len != 0 ? g->entry_len : (size_t)(index % 50);
 	const size_t from = out->len;
+	enum vt_err err;
 
-	(void)buf_appendf(out, "%u/%llu", (unsigned)g->history, (unsigned long long)index);
-	while (out->len - from < len)
-		(void)buf_append_byte(out, (uint8_t)(index + out->len * 7));
+	if ((err = buf_reserve(out, len + 40)) != VT_OK ||
+	    (err = buf_appendf(out, "%u/%llu", (unsigned)g->history, (unsigned long long)index)) !=
+		VT_OK)
+		return err;
+	while (err == VT_OK && out->len - from < len)
+		err = buf_append_byte(out, (uint8_t)(index + out->len * 7));
 	if (g->entry_len != 0)
 		out->len = from + g->entry_len;
+	return err;
 }
 
 size_t growth_keys(const struct growth *g, uint64_t index, struct bytes entry,
@@ -109,7 +114,8 @@ enum vt_err growth_batch(struct store_batch **out, struct tree_state *next, stru
 		size_t n_keys;
 
 		buf_reset(&entry);
-		growth_entry(g, start->head.size + i, &entry);
+		if ((err = growth_entry(g, start->head.size + i, &entry)) != VT_OK)
+			goto done;
 		n_keys = growth_keys(g, start->head.size + i, buf_bytes(&entry), keys);
 		if ((err = store_batch_entry(b, buf_bytes(&entry), keys, n_keys)) != VT_OK ||
 		    (err = merkle_range_append(&next->range, &hasher, &keys[0], keep_tile_hash,
@@ -164,8 +170,9 @@ static enum vt_err see_entry(void *ctx, uint64_t index, struct bytes entry,
 	struct wrong *w = ctx;
 
 	buf_reset(&w->entry);
-	growth_entry(w->g, w->tree.range.size, &w->entry);
-	if (index != w->tree.range.size)
+	if (growth_entry(w->g, w->tree.range.size, &w->entry) != VT_OK)
+		w->what = "no memory";
+	else if (index != w->tree.range.size)
 		w->what = "an entry out of order";
 	else if (!bytes_equal(entry, buf_bytes(&w->entry)))
 		w->what = "an entry's bytes";

@@ -16,7 +16,7 @@ struct growth {
 };
 
 /* Append entry `index` to out. */
-void growth_entry(const struct growth *g, uint64_t index, struct buf *out);
+enum vt_err growth_entry(const struct growth *g, uint64_t index, struct buf *out);
 /* keys[0] is the leaf hash of `entry`. Returns how many. */
 size_t growth_keys(const struct growth *g, uint64_t index, struct bytes entry,
 		   struct merkle_hash keys[STORE_KEYS_MAX]);
