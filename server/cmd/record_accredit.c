@@ -23,8 +23,8 @@ static const struct option options[] = {
     {"keyid-alias", OPTION_LIST, &opt_alias, "TEXT",
 	"A keyid that other tools write for this key. May be repeated.", 0, 0, false, false},
     {"predicate-type", OPTION_LIST, &opt_type, "TYPE",
-	"What it may append: verdict, firmware, event, sealed, correction, or a predicateType URI. May be "
-	"repeated.",
+	"What it may append: verdict, firmware, event, sealed, correction, accreditation, or a predicateType "
+	"URI. May be repeated. A centre may always accredit.",
 	0, 0, false, false},
     {"status", OPTION_TEXT, &opt_status, "STATUS",
 	"granted, suspended or ended. Default: granted.", 0, 0, false, false},
@@ -60,6 +60,7 @@ static const char *predicate_type(const char *text)
 	    {"event", PREDICATE_AUDIT_EVENT},
 	    {"sealed", PREDICATE_SEALED},
 	    {"correction", PREDICATE_CORRECTION},
+	    {"accreditation", PREDICATE_ACCREDITATION},
 	};
 
 	for (size_t i = 0; i < sizeof(short_names) / sizeof(*short_names); i++)
@@ -111,7 +112,9 @@ static int compose(struct buf *statement)
 	struct party_key *key = NULL, *recovery = NULL;
 	struct entry_ref previous;
 	struct problem why = {0};
-	const char **types = calloc(opt_type.n + 1, sizeof(*types));
+	const char **types = calloc(opt_type.n + 2, sizeof(*types));
+	bool accredits = strcmp(accreditation.role, "centre") == 0;
+	size_t n_types = 0;
 	enum vt_err err;
 	int code = types ? read_status() : cmd_fail("record accredit", CMD_UNSURE, "out of memory");
 
@@ -119,9 +122,15 @@ static int compose(struct buf *statement)
 		code = read_keys(&key, &recovery);
 	if (code != CMD_HOLDS)
 		goto done;
-	for (size_t i = 0; i < opt_type.n; i++)
-		types[i] = predicate_type(opt_type.item[i]);
-	accreditation.predicate_types = (struct compose_texts){types, opt_type.n};
+	for (; n_types < opt_type.n; n_types++) {
+		types[n_types] = predicate_type(opt_type.item[n_types]);
+		if (strcmp(types[n_types], PREDICATE_ACCREDITATION) == 0)
+			accredits = false;
+	}
+	/* Accrediting is what a centre's key is for, so it need not be asked for. */
+	if (accredits)
+		types[n_types++] = PREDICATE_ACCREDITATION;
+	accreditation.predicate_types = (struct compose_texts){types, n_types};
 	accreditation.keyid_aliases = (struct compose_texts){opt_alias.item, opt_alias.n};
 	if (opt_previous != NULL) {
 		if (!record_parse_ref("record accredit", "previous", opt_previous, &previous)) {
