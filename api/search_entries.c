@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "handler.h"
+#include "statement.h"
 
 enum {
 	LIMIT_DEFAULT = 100,
@@ -33,6 +34,17 @@ static enum vt_err copy_member(struct json *into, const struct json *from, const
 	return value ? json_set(into, name, json_copy(value)) : VT_OK;
 }
 
+/* A test verdict's result; other predicates may use the word for something else. */
+static enum vt_err copy_result(struct json *into, const struct json *statement)
+{
+	struct bytes type;
+
+	if (!json_text(json_member(statement, "predicateType"), &type) ||
+	    !bytes_is(type, PREDICATE_TEST_RESULT))
+		return VT_OK;
+	return copy_member(into, json_member(statement, "predicate"), "result");
+}
+
 /* What a list shows of a record: enough to choose which one to open. */
 static struct json *summary(struct log_worker *w, uint64_t index)
 {
@@ -45,7 +57,7 @@ static struct json *summary(struct log_worker *w, uint64_t index)
 	    (err = copy_member(j, full, "leafHash")) != VT_OK ||
 	    (err = copy_member(j, full, "predicateType")) != VT_OK ||
 	    (err = copy_member(j, statement, "subject")) != VT_OK ||
-	    (err = copy_member(j, full, "result")) != VT_OK ||
+	    (err = copy_result(j, statement)) != VT_OK ||
 	    (err = copy_member(j, full, "signers")) != VT_OK ||
 	    (err = copy_member(j, full, "correctedBy")) != VT_OK) {
 		json_free(j);

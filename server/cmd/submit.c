@@ -137,8 +137,9 @@ int cmd_submit(int argc, char **argv)
 	struct client *c = NULL;
 	struct policy *policy = NULL;
 	struct operands rest;
+	enum vt_err err;
 	bool help = false;
-	int code, one;
+	int code, one, worst = CMD_HOLDS;
 
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
@@ -154,13 +155,19 @@ int cmd_submit(int argc, char **argv)
 	    .wait = wait_before_retry};
 	if (client_new(&c, &config, &why) != VT_OK)
 		code = cmd_fail("submit", CMD_USAGE, "--log %s: %s", opt_log, why.text);
-	for (size_t i = 0; c != NULL && i < rest.n; i++) {
+	/* Nothing is sent to a log that the policy does not accept; and every answer must then be consistent with
+	 * this head. */
+	if (c != NULL && (err = client_refresh(c, &why)) != VT_OK)
+		code = cmd_fail("submit",
+		    err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE, "%s: %s",
+		    opt_log, why.text);
+	for (size_t i = 0; code == CMD_HOLDS && i < rest.n; i++) {
 		one = submit_one(c, rest.arg[i]);
 		/* The first that failed decides, but the others are sent all the same. */
-		if (code == CMD_HOLDS)
-			code = one;
+		if (worst == CMD_HOLDS)
+			worst = one;
 	}
 	client_free(c);
 	policy_free(policy);
-	return code;
+	return code != CMD_HOLDS ? code : worst;
 }
