@@ -23,7 +23,7 @@ static const struct option options[] = {
 	"With --log: the centre's first public key (SPKI PEM). Without it entry 0 is believed to name "
 	"it.",
 	0, 0, false, false},
-    {"faults", OPTION_COUNT, &opt_faults, "N", "Stop after so many differences. Default: 20.", 1, 1000000,
+    {"faults", OPTION_COUNT, &opt_faults, "N", "Stop after so many differences.", 1, 1000000,
 	false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
 };

@@ -25,11 +25,10 @@ static const struct option options[] = {
 	"Where the private key goes (PKCS#8 PEM, mode 0600). An existing file is never overwritten.", 0, 0,
 	true, false},
     {"for", OPTION_TEXT, &opt_for, "WHO",
-	"log, witness or party. A party's public key is written to FILE.pub as well. Default: log.", 0, 0,
+	"log, witness or party. A party's public key is written to FILE.pub as well.", 0, 0,
 	false, false},
     {"kind", OPTION_TEXT, &opt_kind, "KIND",
-	"For a party: ed25519, p256, p384, rsa3072 or rsa4096. Logs and witnesses use ed25519, which is the "
-	"default.",
+	"For a party: ed25519, p256, p384, rsa3072 or rsa4096. Logs and witnesses use ed25519.",
 	0, 0, false, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
 	"Encrypt the private key with the first line of this file.", 0, 0, false, false},

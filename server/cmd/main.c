@@ -27,7 +27,7 @@ enum {
 
 static void print_help(FILE *out)
 {
-	fputs("usage: vitrine COMMAND [OPTION...] [FILE...]\n\n"
+	fputs("Usage: vitrine COMMAND [OPTION...] [FILE...]\n\n"
 	      "Vitrine is a signed transparency log: records go in, proofs come out, and anyone can\n"
 	      "check that the history was never rewritten.\n\n"
 	      "commands:\n",

@@ -27,7 +27,7 @@ enum {
 
 static void print_help(FILE *out)
 {
-	fputs("usage: vitrine record KIND [OPTION...]\n\n"
+	fputs("Usage: vitrine record KIND [OPTION...]\n\n"
 	      "Writes a record (a DSSE envelope around an in-toto statement), signs it, and prints it. "
 	      "Nothing\nis sent: `vitrine submit` or curl does that.\n\nkinds:\n",
 	    out);

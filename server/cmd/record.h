@@ -21,7 +21,7 @@ struct record_signing {
 	    "the kind of key.", \
 	    0, 0, false, false}, \
 	{"co-sign", OPTION_LIST, &(s).co_sign, "FILE", \
-	    "A further private key that signs the same record. May be repeated.", 0, 0, false, false}, \
+	    "A further private key that signs the same record.", 0, 0, false, false}, \
 	{"out", OPTION_TEXT, &(s).out, "FILE", "Where the record goes. Default: standard output.", 0, 0, \
 	    false, false}
 
@@ -35,10 +35,10 @@ struct record_subjects {
 };
 #define RECORD_SUBJECT_OPTIONS(s) \
 	{"firmware", OPTION_LIST, &(s).file, "FILE", \
-	    "What the record is about: the file is hashed, its name noted. May be repeated.", 0, 0, \
+	    "What the record is about: the file is hashed, its name noted.", 0, 0, \
 	    false, false}, \
 	{"subject", OPTION_LIST, &(s).given, "NAME=ALG:HEX", \
-	    "The same for a file that is not here, e.g. fw.bin=sha256:9f86... May be repeated.", 0, 0, \
+	    "The same for a file that is not here, e.g. fw.bin=sha256:9f86...", 0, 0, \
 	    false, false}
 
 int record_subjects_read(const char *name, struct record_subjects *s, struct compose_subjects *out);

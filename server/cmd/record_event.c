@@ -12,11 +12,11 @@ static struct compose_event event = {.event_type = "activity", .outcome = "succe
 static const struct option options[] = {
     {"id", OPTION_TEXT, &event.id, "ID", "The event's unique id.", 0, 0, true, false},
     {"type", OPTION_TEXT, &event.event_type, "TYPE",
-	"activity, monitor or control. Default: activity.", 0, 0, false, false},
+	"activity, monitor or control.", 0, 0, false, false},
     {"action", OPTION_TEXT, &event.action, "ACTION",
 	"What was done, in CADF's words: create, update, authenticate/login ...", 0, 0, true, false},
     {"outcome", OPTION_TEXT, &event.outcome, "OUTCOME",
-	"success, failure, unknown or pending. Default: success.", 0, 0, false, false},
+	"success, failure, unknown or pending.", 0, 0, false, false},
     {"time", OPTION_TEXT, &event.event_time, "TIME", "When (RFC 3339). Default: now.", 0, 0, false,
 	false},
     {"initiator", OPTION_TEXT, &event.initiator.id, "ID", "Who or what did it: a role, not a person.", 0,
@@ -30,7 +30,7 @@ static const struct option options[] = {
     {"reason", OPTION_TEXT, &event.reason, "TEXT", "Why; needed for control events.", 0, 0, false,
 	false},
     {"attachment", OPTION_LIST, &opt_attachment, "FILE",
-	"Evidence; logged by digest. May be repeated.", 0, 0, false, false},
+	"Evidence; logged by digest.", 0, 0, false, false},
     RECORD_SUBJECT_OPTIONS(subjects),
     RECORD_SIGNING_OPTIONS(how),
 };

@@ -22,7 +22,7 @@ static const struct option options[] = {
     {"version", OPTION_TEXT, &firmware.version, "VERSION", "Version of the firmware.", 0, 0, false,
 	false},
     {"hardware-revision", OPTION_LIST, &opt_revision, "TEXT",
-	"A hardware revision that it is for. May be repeated.", 0, 0, false, false},
+	"A hardware revision that it is for.", 0, 0, false, false},
     {"suit", OPTION_TEXT, &opt_suit, "FILE", "The SUIT manifest; logged by digest.", 0, 0, false, false},
     {"salted", OPTION_FLAG, &opt_salt, NULL,
 	"Put 128 random bits inside, as a record needs that is to be sealed first.", 0, 0, false, false},

@@ -24,7 +24,7 @@ static const struct option options[] = {
     {"out", OPTION_TEXT, &opt_out, "DIR",
 	"Where the proofs go. Default: beside each record, as FILE.tlog-proof.", 0, 0, false, false},
     {"seconds", OPTION_COUNT, &opt_seconds, "N",
-	"How long to keep trying while the log says \"not now\" or cannot be reached. Default: 300.", 1,
+	"How long to keep trying while the log says \"not now\" or cannot be reached.", 1,
 	86400, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a record.", 0, 0, false, false},
     {"quiet", OPTION_FLAG, &opt_quiet, NULL, "Do not say that a record is sent again.", 0, 0, false,
