@@ -1,17 +1,18 @@
 /*
- * Reads a log over HTTP and believes nothing of it: the checkpoint must satisfy the caller's policy, every
- * tile must hash up to the checkpoint's root before a byte of it is used, every entry must hash to its
- * leaf, and every further checkpoint must be consistent with the ones before. Only the static files of C2SP
- * tlog-tiles are needed for that; submitting also needs the API.
+ * Reads a log over HTTP and believes nothing of it: the checkpoint must satisfy the caller's
+ * policy, every tile must hash up to the checkpoint's root before a byte of it is used, every
+ * entry must hash to its leaf, and every further checkpoint must be consistent with the ones
+ * before. Only the static files of C2SP tlog-tiles are needed for that; submitting also needs the
+ * API.
  *
- * A client serves one thread at a time. Answers "not now" (429, 502, 503, 504, 408, no connection) are
- * tried again, with Retry-After or growing random pauses, until a deadline.
+ * A client serves one thread at a time. Answers "not now" (429, 502, 503, 504, 408, no
+ * connection) are tried again, with Retry-After or growing random pauses, until a deadline.
  *
  * Errors, wherever nothing else is said, each with a line for people in *why (may be NULL):
  * VT_EIO: the log could not be asked, or answers with errors (nothing is known);
  * VT_EBUSY: it kept saying "not now" until the deadline;
  * VT_ENOTFOUND: there is no such file at the log;
- * VT_EMISMATCH: what it serves contradicts a checkpoint, or two checkpoints contradict each other;
+ * VT_EMISMATCH: what it serves contradicts a checkpoint, or two checkpoints each other;
  * VT_EUNTRUSTED: the checkpoint is not signed by a log of the policy;
  * VT_EMALFORMED, VT_ELIMIT: what it serves is not in the format, or too large for it;
  * VT_EINVAL: an index or size is beyond the head; VT_ENOMEM, VT_EINTERNAL.
@@ -30,17 +31,17 @@ struct client_error {
 };
 
 struct client_config {
-	const char *
-	    url; /* of the log, e.g. "https://log.example/prefix"; a slash at the end is the same */
+	const char *url;             /* of the log, with or without a slash at the end */
 	const struct policy *policy; /* outlives the client */
 	const char *origin;          /* insist on this log of the policy; NULL: whichever signed */
+	struct bytes centre;         /* SPKI of the centre's key, for client_submit(); empty: any */
 	size_t cache_bytes;          /* of verified tiles; 0: 32 MiB */
 	unsigned parallel;           /* connections of client_entries(); 0: 4, at most 16 */
 	unsigned read_seconds;       /* until a read is given up; 0: 60 */
 	unsigned submit_seconds;     /* until a submission is given up; 0: 300 */
 	/*
-	 * Called instead of sleeping before the next try, with why there is one; false: give up at once. May be
-	 * called by several threads. NULL: just sleep.
+	 * Called instead of sleeping before the next try, with why there is one; false: give up
+	 * at once. May be called by several threads. NULL: just sleep.
 	 */
 	bool (*wait)(void *ctx, uint64_t millis, const char *why);
 	void *ctx;
@@ -51,30 +52,37 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 		       struct client_error *why);
 void client_free(struct client *c);
 
-/* -- heads ----------------------------------------------------------------------------------- */
+/* -- heads ------------------------------------------------------------------------------------ */
 
 /*
- * Fetch /checkpoint and adopt it. VT_EMISMATCH also: its quorum is missing (*why names the witnesses).
+ * Fetch /checkpoint and adopt it. VT_EMISMATCH also: its quorum is missing (*why names the
+ * witnesses).
  */
 enum vt_err client_refresh(struct client *c, struct client_error *why);
 /*
- * Adopt a checkpoint that came another way (kept from last time, or from a friend). Its right edge is fetched
- * and must make its root; it must be consistent with the head so far. If it is older than that, the head stays.
- * VT_EMISMATCH with *forked set (may be NULL): both checkpoints are validly signed and contradict each other,
- * and the head stays what it was.
+ * Adopt a checkpoint that came another way (kept from last time, or from a friend). Its right
+ * edge is fetched and must make its root; it must be consistent with the head so far. If it is
+ * older than that, the head stays. VT_EMISMATCH with *forked set (may be NULL): both checkpoints
+ * are validly signed and contradict each other, and the head stays what it was.
  */
 enum vt_err client_adopt(struct client *c, struct bytes checkpoint, bool *forked,
 			 struct client_error *why);
-/* Of the head; size 0 and empty texts before there is one. Borrowed until the next refresh or adopt. */
+/*
+ * Of the head; size 0 and empty texts before there is one. Borrowed until the next refresh or
+ * adopt.
+ */
 const struct tree_head *client_head(const struct client *c);
 struct bytes client_checkpoint(const struct client *c); /* the signed note */
 const char *client_origin(const struct client *c);
 const struct policy_log *client_log(const struct client *c); /* NULL before there is one */
-/* The newest answer to /checkpoint as it came, also when it was refused: evidence. Borrowed likewise. */
+/*
+ * The newest answer to /checkpoint as it came, also when it was refused: evidence. Borrowed
+ * likewise.
+ */
 struct bytes client_last_answer(const struct client *c);
 bool client_last_forked(const struct client *c); /* did that answer contradict the head? */
 
-/* -- trees: under the head, from verified tiles ------------------------------------------------- */
+/* -- trees: under the head, from verified tiles ----------------------------------------------- */
 
 enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t index,
 			struct client_error *why);
@@ -88,26 +96,30 @@ enum vt_err client_consistency(struct merkle_proof *out, struct client *c, uint6
 /* tile_read_fn with a struct client as ctx, for the head's tree (tile_read_plan() and such). */
 enum vt_err client_read_tile(void *client, const struct tile_id *id, struct merkle_hash *out);
 
-/* -- entries ------------------------------------------------------------------------------------ */
+/* -- entries ---------------------------------------------------------------------------------- */
 
 /* Append one entry's bytes. */
 enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index,
 			 struct client_error *why);
-/* entry and leaf are gone after the call. Anything but VT_OK stops, and is what client_entries() returns. */
+/*
+ * entry and leaf are gone after the call. Anything but VT_OK stops, and is what client_entries()
+ * returns.
+ */
 typedef enum vt_err (*client_entry_fn)(void *ctx, uint64_t index, struct bytes entry,
 				       const struct merkle_hash *leaf);
 /*
- * Visit the entries [first, end) in order, on the calling thread, while other threads fetch ahead: at most two
- * bundles (of up to 16 MiB, usually far less) per connection. VT_EINVAL: end is beyond the head. Other calls
- * for `c` are possible inside visit, but not this one.
+ * Visit the entries [first, end) in order, on the calling thread, while other threads fetch
+ * ahead: at most two bundles (of up to 16 MiB, usually far less) per connection. VT_EINVAL: end
+ * is beyond the head. Other calls for `c` are possible inside visit, but not this one.
  */
 enum vt_err client_entries(struct client *c, uint64_t first, uint64_t end, client_entry_fn visit,
 			   void *ctx, struct client_error *why);
 
-/* -- the API -------------------------------------------------------------------------------------- */
+/* -- the API ---------------------------------------------------------------------------------- */
 
 /*
- * GET a path below the log's URL ("/api/v1/entries?limit=10"), unverified, and append the body. accept may be NULL.
+ * GET a path below the log's URL ("/api/v1/entries?limit=10"), unverified, and append the body.
+ * accept may be NULL.
  */
 enum vt_err client_get(struct buf *out, struct client *c, const char *path, const char *accept,
 		       size_t max, struct client_error *why);
@@ -129,21 +141,25 @@ void client_receipt_init(struct client_receipt *r);
 void client_receipt_release(struct client_receipt *r);
 
 /*
- * Append a record, sending the same bytes until the log answers or the deadline is over, and verify what comes back:
- * the checkpoint under the policy, the inclusion of the entry, that the entry holds the record's own payload, and (if
- * the proof carries them) that its signatures and accreditations hold. If the client has a head, the
- * answer's checkpoint is adopted too, so a log that shows two faces is noticed. *out is initialised.
+ * Append a record, sending the same bytes until the log answers or the deadline is over, and
+ * verify what comes back: the checkpoint under the policy, the inclusion of the entry, that the
+ * entry holds the record's own payload, and (if the proof carries them) that its signatures and
+ * accreditations hold. If the client has a head, the answer's checkpoint is adopted too, so a log
+ * that shows two faces is noticed. *out is initialised.
  *
- * Refused by the log: VT_EMALFORMED, VT_EUNTRUSTED, VT_ECONFLICT, VT_ELIMIT, VT_ENOTFOUND by its status,
- * and *why is its problem in one line. VT_EBUSY, VT_EIO: the outcome is unknown, sending the same bytes again is free.
+ * Refused by the log: VT_EMALFORMED, VT_EUNTRUSTED, VT_ECONFLICT, VT_ELIMIT, VT_ENOTFOUND by its
+ * status, and *why is its problem in one line. VT_EBUSY, VT_EIO: the outcome is unknown, sending
+ * the same bytes again is free.
  * VT_EMISMATCH: the log answered, and the answer does not hold.
  */
 enum vt_err client_submit(struct client_receipt *out, struct client *c, struct bytes record,
 			  struct client_error *why);
 
 struct http_reply;
-/* An answer that is no success as one printable line: of problem+json its title, detail and type, else the
- * status and how the body begins. */
+/*
+ * An answer that is no success as one printable line: of problem+json its title, detail and type,
+ * else the status and how the body begins.
+ */
 void client_explain(char *out, size_t cap, const struct http_reply *reply);
 
 #endif

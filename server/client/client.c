@@ -1,0 +1,310 @@
+/* A client and its head. */
+#include "client_internal.h"
+#include "json.h"
+#include "problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	URL_MAX = 1024,
+	READ_SECONDS = 60,
+	SUBMIT_SECONDS = 300,
+	PARALLEL = 4,
+};
+
+/* The address without slashes at its end, or NULL: it is not one that paths can be added to. */
+static char *base_url(const char *url)
+{
+	size_t len = strlen(url);
+	size_t scheme = strncmp(url, "http://", 7) == 0    ? 7
+			: strncmp(url, "https://", 8) == 0 ? 8
+							   : 0;
+
+	while (len > scheme && url[len - 1] == '/')
+		len--;
+	if (scheme == 0 || len == scheme || len > URL_MAX)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		if (url[i] <= ' ' || url[i] > '~' || url[i] == '?' || url[i] == '#')
+			return NULL;
+	}
+	return strndup(url, len);
+}
+
+enum vt_err client_new(struct client **out, const struct client_config *config,
+		       struct client_error *why)
+{
+	enum vt_err err = VT_ENOMEM;
+	struct client *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (c == NULL)
+		goto done;
+	c->policy = config->policy;
+	c->parallel = config->parallel == 0 ? PARALLEL : config->parallel;
+	if (c->parallel > CLIENT_PARALLEL_MAX)
+		c->parallel = CLIENT_PARALLEL_MAX;
+	c->read_millis =
+	    (uint64_t)(config->read_seconds == 0 ? READ_SECONDS : config->read_seconds) * 1000;
+	c->submit_millis =
+	    (uint64_t)(config->submit_seconds == 0 ? SUBMIT_SECONDS : config->submit_seconds) *
+	    1000;
+	c->wait = config->wait;
+	c->ctx = config->ctx;
+	if ((c->url = base_url(config->url)) == NULL) {
+		err = client_refuse(why, VT_EINVAL,
+				    "not the address of a log: expected something like "
+				    "https://log.example/path, without ? and #");
+		goto done;
+	}
+	if (config->origin != NULL && (c->wanted_origin = strdup(config->origin)) == NULL)
+		goto done;
+	if ((err = buf_append(&c->centre, config->centre)) != VT_OK ||
+	    (err = merkle_hasher_init(&c->hasher)) != VT_OK ||
+	    (err = tiles_init(c, config->cache_bytes)) != VT_OK ||
+	    (err = asker_init(&c->asker, c)) != VT_OK)
+		goto done;
+	*out = c;
+	c = NULL; /* transferred */
+done:
+	if (err != VT_OK && err != VT_EINVAL)
+		client_refuse(why, err, "%s", vt_err_text(err));
+	client_free(c);
+	return err;
+}
+
+void client_free(struct client *c)
+{
+	if (c == NULL)
+		return;
+	asker_release(&c->asker);
+	tiles_release(c);
+	merkle_hasher_release(&c->hasher);
+	buf_release(&c->centre);
+	buf_release(&c->checkpoint);
+	buf_release(&c->last_answer);
+	buf_release(&c->bundle.raw);
+	free(c->url);
+	free(c->wanted_origin);
+	free(c);
+}
+
+const struct tree_head *client_head(const struct client *c)
+{
+	return &c->head;
+}
+
+struct bytes client_checkpoint(const struct client *c)
+{
+	return buf_bytes(&c->checkpoint);
+}
+
+const char *client_origin(const struct client *c)
+{
+	return c->origin;
+}
+
+const struct policy_log *client_log(const struct client *c)
+{
+	return c->log;
+}
+
+struct bytes client_last_answer(const struct client *c)
+{
+	return buf_bytes(&c->last_answer);
+}
+
+bool client_last_forked(const struct client *c)
+{
+	return c->last_forked;
+}
+
+/* -- checkpoints ------------------------------------------------------------------------------ */
+
+/*
+ * policy_open_checkpoint() says which witnesses cosigned where a log of the policy signed; so if
+ * all stand as they were set before, it did not get so far.
+ */
+static enum vt_err explain_mismatch(const struct client *c, const bool *cosigned,
+				    struct client_error *why)
+{
+	size_t n = policy_witness_count(c->policy), have = 0, at = 0;
+	char missing[240] = "", name[64];
+
+	for (size_t i = 0; i < n; i++) {
+		have += cosigned[i];
+		if (cosigned[i] || at >= sizeof(missing) - sizeof(name))
+			continue;
+		at += (size_t)snprintf(
+		    missing + at, sizeof(missing) - at, "%s%s", at == 0 ? "" : ", ",
+		    problem_quote(name, sizeof(name), policy_witness(c->policy, i)->name));
+	}
+	if (have == n)
+		return client_refuse(why, VT_EMISMATCH,
+				     "the checkpoint bears a signature that does not verify");
+	return client_refuse(
+	    why, VT_EMISMATCH,
+	    "the log signed the checkpoint, but the policy's quorum is missing: %zu of %zu "
+	    "witnesses cosigned it, and not %s%s",
+	    have, n, missing, at >= sizeof(missing) - sizeof(name) ? ", ..." : "");
+}
+
+enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log, struct client *c,
+			    struct bytes msg, struct client_error *why)
+{
+	bool cosigned[POLICY_WITNESSES_MAX];
+	struct note *note = NULL;
+	enum vt_err err;
+
+	memset(cosigned, true, sizeof(cosigned));
+	err = policy_open_checkpoint(&note, cp, log, cosigned, msg, c->policy);
+	if (err == VT_EMISMATCH)
+		explain_mismatch(c, cosigned, why);
+	else if (err == VT_EUNTRUSTED)
+		client_refuse(why, err, "no log of the policy signed the checkpoint");
+	else if (err == VT_EMALFORMED)
+		client_refuse(why, err,
+			      "not a checkpoint (C2SP tlog-checkpoint): is this a log's address?");
+	else if (err != VT_OK)
+		client_refuse(why, err, "the checkpoint: %s", vt_err_text(err));
+	else if (c->wanted_origin != NULL && !bytes_is(cp->origin, c->wanted_origin))
+		err = client_refuse(why, VT_EUNTRUSTED, "this is the log %s, and %s was expected",
+				    (*log)->key.name, c->wanted_origin);
+	else if (c->log != NULL && *log != c->log)
+		err = client_refuse(why, VT_EUNTRUSTED,
+				    "the checkpoint is of the log %s, and this was %s so far",
+				    (*log)->key.name, c->origin);
+	note_free(note);
+	return err;
+}
+
+static enum vt_err refuse_fork(struct client *c, const struct tree_head *head, bool *forked,
+			       struct client_error *why)
+{
+	*forked = true;
+	return client_refuse(why, VT_EMISMATCH,
+			     "the log has signed two histories: its checkpoints of sizes %llu and "
+			     "%llu contradict each other",
+			     (unsigned long long)c->head.size, (unsigned long long)head->size);
+}
+
+/* An older head than ours must be what our tree was at that size. */
+static enum vt_err check_older(struct client *c, const struct tree_head *head, bool *forked,
+			       struct client_error *why)
+{
+	struct merkle_hash root;
+	enum vt_err err;
+
+	if ((err = root_at(&root, c, head->size, why)) != VT_OK)
+		return err;
+	return merkle_hash_equal(&root, &head->root) ? VT_OK : refuse_fork(c, head, forked, why);
+}
+
+/* Move to a larger head, if its tree contains ours. On failure nothing has changed. */
+static enum vt_err move_to(struct client *c, const struct tree_head *head, bool *forked,
+			   struct client_error *why)
+{
+	struct tree_head before = c->head;
+	struct edge *edge_before = c->edge, *edge = calloc(1, sizeof(*edge));
+	struct merkle_hash root;
+	enum vt_err err;
+
+	if (edge == NULL)
+		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+	if ((err = edge_fetch(edge, c, head, why)) != VT_OK)
+		goto done;
+	c->edge = edge;
+	c->head = *head;
+	c->generation++; /* nothing that is cached counts before the new tree vouches for it */
+	if (c->log != NULL && (err = root_at(&root, c, before.size, why)) == VT_OK &&
+	    !merkle_hash_equal(&root, &before.root)) {
+		c->head = before; /* for the text */
+		err = refuse_fork(c, head, forked, why);
+	}
+	if (err != VT_OK) {
+		c->edge = edge_before;
+		c->head = before;
+		c->generation++;
+		goto done;
+	}
+	edge = edge_before;
+done:
+	free(edge);
+	return err;
+}
+
+enum vt_err client_adopt(struct client *c, struct bytes msg, bool *forked_out,
+			 struct client_error *why)
+{
+	enum vt_err err;
+	struct checkpoint cp;
+	const struct policy_log *log;
+	struct buf copy;
+	bool forked = false;
+
+	buf_init(&copy);
+	if ((err = open_checkpoint(&cp, &log, c, msg, why)) != VT_OK)
+		goto done;
+	if ((err = buf_append(&copy, msg)) != VT_OK) {
+		client_refuse(why, err, "%s", vt_err_text(err));
+		goto done;
+	}
+	if (c->log != NULL && cp.head.size <= c->head.size) {
+		if ((err = check_older(c, &cp.head, &forked, why)) != VT_OK ||
+		    cp.head.size < c->head.size)
+			goto done;
+	} else if ((err = move_to(c, &cp.head, &forked, why)) != VT_OK) {
+		goto done;
+	}
+	c->log = log;
+	memcpy(c->origin, log->key.name, sizeof(c->origin));
+	buf_release(&c->checkpoint);
+	c->checkpoint = copy;
+	buf_init(&copy); /* transferred */
+done:
+	buf_release(&copy);
+	if (forked_out != NULL)
+		*forked_out = forked;
+	return err;
+}
+
+enum vt_err client_refresh(struct client *c, struct client_error *why)
+{
+	enum vt_err err;
+
+	buf_reset(&c->last_answer);
+	c->last_forked = false;
+	if ((err = fetch_resource(&c->last_answer, &c->asker, "/checkpoint", NULL,
+				  CLIENT_CHECKPOINT_MAX, why)) != VT_OK)
+		return err;
+	return client_adopt(c, buf_bytes(&c->last_answer), &c->last_forked, why);
+}
+
+/* -- the API ---------------------------------------------------------------------------------- */
+
+enum vt_err client_get(struct buf *out, struct client *c, const char *path, const char *accept,
+		       size_t max, struct client_error *why)
+{
+	return fetch_resource(out, &c->asker, path, accept, max, why);
+}
+
+enum vt_err client_get_json(struct json **out, struct client *c, const char *path, size_t max,
+			    struct client_error *why)
+{
+	struct json_error reason;
+	struct buf text;
+	enum vt_err err;
+
+	*out = NULL;
+	buf_init(&text);
+	if ((err = client_get(&text, c, path, "application/json", max, why)) != VT_OK)
+		goto done;
+	if ((err = json_parse(out, buf_bytes(&text), &reason)) != VT_OK)
+		client_refuse(why, err, "%s%s: not JSON at byte %zu: %s", c->url, path,
+			      reason.offset, reason.text);
+done:
+	buf_release(&text);
+	return err;
+}

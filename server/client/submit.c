@@ -1,0 +1,193 @@
+/* Appending a record, and believing the answer only after all of it was held against the policy. */
+#include "client_internal.h"
+#include "dsse.h"
+#include "extra.h"
+#include "vitrine/tlog_proof.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void client_receipt_init(struct client_receipt *r)
+{
+	*r = (struct client_receipt){0};
+	buf_init(&r->entry);
+	buf_init(&r->proof);
+}
+
+void client_receipt_release(struct client_receipt *r)
+{
+	buf_release(&r->entry);
+	buf_release(&r->proof);
+	client_receipt_init(r);
+}
+
+static enum vt_err plain_failure(enum vt_err err, struct client_error *why)
+{
+	return client_refuse(why, err, "%s", vt_err_text(err));
+}
+
+/* The log says that it has the record; from here on, what does not hold is the log's doing. */
+static enum vt_err does_not_hold(enum vt_err err, struct client_error *why, const char *what,
+				 const char *detail)
+{
+	if (err == VT_ENOMEM || err == VT_EINTERNAL)
+		return plain_failure(err, why);
+	return client_refuse(why, VT_EMISMATCH, "the log took the record, but %s: %s", what,
+			     detail);
+}
+
+/* -- the parts of an answer ------------------------------------------------------------------- */
+
+static enum vt_err post_record(struct http_reply *reply, struct client *c, struct bytes record,
+			       struct client_error *why)
+{
+	char reason[340];
+	enum vt_err err;
+
+	if ((err = ask_post(reply, &c->asker, "/api/v1/entries", "text/plain", record,
+			    "application/json", TLOG_PROOF_SIZE_MAX, why)) != VT_OK)
+		return err;
+	if (reply->status == 200 || reply->status == 201)
+		return VT_OK;
+	client_explain(reason, sizeof(reason), reply);
+	return client_refuse(why, status_error(reply->status), "%s", reason);
+}
+
+/* The entry: out of the proof's extra, or, where it was too large for that, from its bundle. */
+static enum vt_err find_entry(struct client_receipt *out, struct extra **extra, struct client *c,
+			      const struct tlog_proof *proof, struct client_error *why)
+{
+	struct problem problem = {0};
+	enum vt_err err;
+
+	out->proof_has_entry = proof->has_extra;
+	if (proof->has_extra) {
+		if ((err = extra_parse(extra, buf_bytes(&proof->extra), &problem)) != VT_OK)
+			return does_not_hold(err, why, "its proof's extra line is malformed",
+					     problem.detail);
+		if ((err = buf_append(&out->entry, extra_entry(*extra))) != VT_OK)
+			return plain_failure(err, why);
+		return VT_OK;
+	}
+	if (c->log == NULL || c->head.size <= proof->index) {
+		if ((err = client_refresh(c, why)) != VT_OK)
+			return err;
+	}
+	if (c->head.size <= proof->index)
+		return does_not_hold(VT_EMISMATCH, why, "its checkpoint does not cover it",
+				     "ask again");
+	return client_entry(&out->entry, c, proof->index, why);
+}
+
+/*
+ * Is what we sent what they logged? Signatures may differ (they are malleable, and one log holds
+ * each statement once per key), the payload may not.
+ */
+static enum vt_err check_payload(struct bytes record, struct bytes entry, struct client_error *why)
+{
+	struct dsse ours, theirs;
+	struct problem problem = {0};
+	enum vt_err err;
+
+	dsse_init(&ours);
+	dsse_init(&theirs);
+	if ((err = dsse_parse(&ours, record, &problem)) != VT_OK) {
+		client_refuse(why, err, "what was sent is no record: %s", problem.detail);
+		goto done;
+	}
+	if ((err = dsse_parse(&theirs, entry, &problem)) != VT_OK)
+		err = does_not_hold(err, why, "its entry is no record", problem.detail);
+	else if (!bytes_equal(ours.payload, theirs.payload))
+		err = does_not_hold(VT_EMISMATCH, why, "its entry holds another payload",
+				    "not the one that was sent");
+done:
+	dsse_release(&ours);
+	dsse_release(&theirs);
+	return err;
+}
+
+/* Signatures and accreditations, back to entry 0. */
+static enum vt_err check_admission(struct client *c, const struct extra *extra, uint64_t index,
+				   const struct checkpoint *cp, const struct policy_log *log,
+				   struct client_error *why)
+{
+	struct extra_verdict verdict = {0};
+	struct problem problem = {0};
+	enum vt_err err;
+
+	err = extra_verify(&verdict, &c->hasher, extra, index, &cp->head, log->key.name,
+			   buf_bytes(&c->centre), &problem);
+	if (err != VT_OK)
+		return does_not_hold(err, why, "its admission does not hold", problem.detail);
+	extra_verdict_release(&verdict);
+	return VT_OK;
+}
+
+/* out->proof is the answer. */
+static enum vt_err take_answer(struct client_receipt *out, struct client *c, struct bytes record,
+			       struct client_error *why)
+{
+	struct client_error inner = {0};
+	struct extra *extra = NULL;
+	const struct policy_log *log;
+	struct tlog_proof proof;
+	struct checkpoint cp;
+	enum vt_err err;
+
+	tlog_proof_init(&proof);
+	if ((err = tlog_proof_parse(&proof, buf_bytes(&out->proof))) != VT_OK) {
+		err = does_not_hold(err, why, "its answer is no proof (C2SP tlog-proof)",
+				    vt_err_text(err));
+		goto done;
+	}
+	if ((err = find_entry(out, &extra, c, &proof, why)) != VT_OK ||
+	    (err = check_payload(record, buf_bytes(&out->entry), why)) != VT_OK)
+		goto done;
+	if ((err = open_checkpoint(&cp, &log, c, proof.checkpoint, &inner)) != VT_OK) {
+		err =
+		    does_not_hold(err, why, "the proof's checkpoint is not acceptable", inner.text);
+		goto done;
+	}
+	if ((err = merkle_hash_leaf(&out->leaf, &c->hasher, buf_bytes(&out->entry))) != VT_OK) {
+		plain_failure(err, why);
+		goto done;
+	}
+	if ((err = proof_verify_inclusion(&c->hasher, &proof.proof, proof.index, &out->leaf,
+					  &cp.head)) != VT_OK) {
+		err = does_not_hold(err, why, "the inclusion proof fails", vt_err_text(err));
+		goto done;
+	}
+	if (extra != NULL && (err = check_admission(c, extra, proof.index, &cp, log, why)) != VT_OK)
+		goto done;
+	if (c->log != NULL && (err = client_adopt(c, proof.checkpoint, NULL, why)) != VT_OK)
+		goto done;
+	out->index = proof.index;
+	out->head = cp.head;
+done:
+	extra_free(extra);
+	tlog_proof_release(&proof);
+	return err;
+}
+
+enum vt_err client_submit(struct client_receipt *out, struct client *c, struct bytes record,
+			  struct client_error *why)
+{
+	struct http_reply reply;
+	enum vt_err err;
+
+	client_receipt_release(out);
+	http_reply_init(&reply);
+	if ((err = post_record(&reply, c, record, why)) != VT_OK)
+		goto done;
+	out->known = reply.status == 200;
+	if ((err = buf_append(&out->proof, buf_bytes(&reply.body))) != VT_OK) {
+		plain_failure(err, why);
+		goto done;
+	}
+	err = take_answer(out, c, record, why);
+done:
+	http_reply_release(&reply);
+	if (err != VT_OK)
+		client_receipt_release(out);
+	return err;
+}
