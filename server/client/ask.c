@@ -15,6 +15,7 @@
 enum {
 	FIRST_PAUSE_MILLIS = 500,
 	LONGEST_PAUSE_MILLIS = 30000,
+	NAP_MILLIS = 100,
 	READ_CONNECTION_TRIES = 4,
 	RETRY_AFTER_MAX = 1000000, /* seconds */
 };
@@ -35,6 +36,7 @@ enum vt_err asker_init(struct asker *a, const struct client *c)
 	static const struct http_fetch_config config = {0};
 
 	a->client = c;
+	a->stop = NULL;
 	return http_fetcher_new(&a->fetcher, &config);
 }
 
@@ -86,6 +88,28 @@ static const char *status_phrase(unsigned status)
 	}
 }
 
+/* Text from outside as it may be shown. Quotes are no danger in a line of prose: they stay. */
+static const char *printable(char *out, size_t cap, struct bytes text)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	while (text.len > 0 && cap - at > 1) {
+		size_t n = 0;
+		while (n < text.len && text.data[n] != '"')
+			n++;
+		problem_quote(out + at, cap - at, bytes_of(text.data, n));
+		at += strlen(out + at);
+		if (n < text.len && cap - at > 1) {
+			out[at++] = '"';
+			out[at] = '\0';
+			n++;
+		}
+		text = bytes_of(text.data + n, text.len - n);
+	}
+	return out;
+}
+
 /* A text member made printable; empty if there is none. */
 static const char *member_text(char *out, size_t cap, const struct json *j, const char *name)
 {
@@ -93,7 +117,7 @@ static const char *member_text(char *out, size_t cap, const struct json *j, cons
 
 	out[0] = '\0';
 	if (json_text(json_member(j, name), &text))
-		problem_quote(out, cap, text);
+		printable(out, cap, text);
 	return out;
 }
 
@@ -133,7 +157,7 @@ void client_explain(char *out, size_t cap, const struct http_reply *reply)
 		snprintf(out, cap, "HTTP %u, %s", reply->status, status_phrase(reply->status));
 	else
 		snprintf(out, cap, "HTTP %u, %s: %s", reply->status, status_phrase(reply->status),
-			 problem_quote(quoted, sizeof(quoted), first));
+			 printable(quoted, sizeof(quoted), first));
 }
 
 enum vt_err status_error(unsigned status)
@@ -196,27 +220,37 @@ static uint64_t next_pause(const struct patience *p, uint64_t retry_after)
 	return pause / 2 + random_below(pause / 2 + 1);
 }
 
-static void just_sleep(uint64_t millis)
+static bool stopped(const struct asker *a)
 {
-	struct timespec left = {(time_t)(millis / 1000), (long)(millis % 1000) * 1000000};
+	return a->stop != NULL && *a->stop;
+}
 
-	while (nanosleep(&left, &left) != 0 && errno == EINTR)
-		;
+/* In short naps, so that a stop is noticed. */
+static bool just_sleep(const struct asker *a, uint64_t millis)
+{
+	while (millis > 0 && !stopped(a)) {
+		uint64_t nap = millis < NAP_MILLIS ? millis : NAP_MILLIS;
+		struct timespec left = {0, (long)nap * 1000000};
+
+		while (nanosleep(&left, &left) != 0 && errno == EINTR)
+			;
+		millis -= nap;
+	}
+	return !stopped(a);
 }
 
 /* false: give up. */
-static bool pause_before_next(struct patience *p, const struct client *c, uint64_t retry_after,
+static bool pause_before_next(struct patience *p, const struct asker *a, uint64_t retry_after,
 			      const char *reason)
 {
 	uint64_t pause = next_pause(p, retry_after);
 
-	if (p->spent_millis + pause > p->limit_millis)
+	if (stopped(a) || p->spent_millis + pause > p->limit_millis)
 		return false;
 	p->spent_millis += pause;
-	if (c->wait != NULL)
-		return c->wait(c->ctx, pause, reason);
-	just_sleep(pause);
-	return true;
+	if (a->client->wait != NULL)
+		return a->client->wait(a->client->ctx, pause, reason);
+	return just_sleep(a, pause);
 }
 
 static enum vt_err ask_until_answered(struct http_reply *reply, struct asker *a,
@@ -247,7 +281,7 @@ static enum vt_err ask_until_answered(struct http_reply *reply, struct asker *a,
 		/* No connection, again and again: most likely there is nobody. */
 		if ((err == VT_EIO && p->connection_tries_max != 0 &&
 		     p->tries >= p->connection_tries_max) ||
-		    !pause_before_next(p, a->client, reply->retry_after, reason))
+		    !pause_before_next(p, a, reply->retry_after, reason))
 			return client_refuse(why, err == VT_OK ? VT_EBUSY : VT_EIO,
 					     "%s: %s (asked %u time%s)", ask->url, reason, p->tries,
 					     p->tries == 1 ? "" : "s");

@@ -41,7 +41,7 @@ struct client_config {
 	unsigned submit_seconds;     /* until a submission is given up; 0: 300 */
 	/*
 	 * Called instead of sleeping before the next try, with why there is one; false: give up
-	 * at once. May be called by several threads. NULL: just sleep.
+	 * at once. client_entries() calls it on several threads. NULL: just sleep.
 	 */
 	bool (*wait)(void *ctx, uint64_t millis, const char *why);
 	void *ctx;

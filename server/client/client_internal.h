@@ -2,6 +2,8 @@
 #ifndef CLIENT_INTERNAL_H
 #define CLIENT_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "client.h"
 #include "http_fetch.h"
 #include "vitrine/tile.h"
@@ -20,6 +22,7 @@ enum vt_err client_refuse(struct client_error *why, enum vt_err err, const char 
 struct asker {
 	const struct client *client;
 	struct http_fetcher *fetcher;
+	const atomic_bool *stop; /* true: do not ask again. NULL: nobody says so */
 };
 enum vt_err asker_init(struct asker *a, const struct client *c);
 void asker_release(struct asker *a);

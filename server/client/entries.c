@@ -128,9 +128,11 @@ struct stream {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint64_t next, emptied, end; /* bundle numbers */
-	bool stop;
+	atomic_bool stop;
 	size_t n_slots;
 	struct fetched slot[CLIENT_PARALLEL_MAX * SLOTS_PER_THREAD];
+	size_t n_askers;
+	struct asker asker[CLIENT_PARALLEL_MAX]; /* of the threads that have begun */
 	size_t n_threads;
 	pthread_t thread[CLIENT_PARALLEL_MAX];
 };
@@ -152,10 +154,13 @@ static void fetch_one(struct fetched *f, struct asker *a, uint64_t number, uint6
 static void *work(void *ctx)
 {
 	struct stream *s = ctx;
-	struct asker asker = {0};
-	enum vt_err err = asker_init(&asker, s->client);
+	struct asker *asker;
+	enum vt_err err;
 
 	pthread_mutex_lock(&s->lock);
+	asker = &s->asker[s->n_askers++];
+	err = asker_init(asker, s->client);
+	asker->stop = &s->stop;
 	for (;;) {
 		while (!s->stop && s->next < s->end && s->next - s->emptied >= s->n_slots)
 			pthread_cond_wait(&s->changed, &s->lock);
@@ -166,7 +171,7 @@ static void *work(void *ctx)
 		pthread_mutex_unlock(&s->lock);
 
 		if (err == VT_OK)
-			fetch_one(f, &asker, number, s->size);
+			fetch_one(f, asker, number, s->size);
 		else
 			f->err = client_refuse(&f->why, err, "%s", vt_err_text(err));
 
@@ -175,7 +180,6 @@ static void *work(void *ctx)
 		pthread_cond_broadcast(&s->changed);
 	}
 	pthread_mutex_unlock(&s->lock);
-	asker_release(&asker);
 	return NULL;
 }
 
@@ -237,10 +241,16 @@ static void stop_stream(struct stream *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->stop = true;
+	for (size_t i = 0; i < s->n_askers; i++) {
+		if (s->asker[i].fetcher != NULL)
+			http_fetcher_cancel(s->asker[i].fetcher);
+	}
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	for (size_t i = 0; i < s->n_threads; i++)
 		pthread_join(s->thread[i], NULL);
+	for (size_t i = 0; i < s->n_askers; i++)
+		asker_release(&s->asker[i]);
 	for (size_t i = 0; i < s->n_slots; i++) {
 		buf_release(&s->slot[i].bundle);
 		buf_release(&s->slot[i].tile);
