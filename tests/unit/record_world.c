@@ -132,6 +132,15 @@ uint64_t world_append(struct world *w, struct bytes body)
 	return index;
 }
 
+void world_append_unjudged(struct world *w, struct bytes body)
+{
+	struct record *r;
+
+	assert_int_equal(record_open(&r, &w->h, body, NULL, &w->view, &w->why), VT_OK);
+	append_record(w, r);
+	record_free(r);
+}
+
 void world_sign(struct buf *out, struct bytes payload, struct signer *const *by, size_t n)
 {
 	struct buf next;
