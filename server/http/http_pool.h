@@ -17,9 +17,15 @@ struct http_pool_config {
 /* Returns when every thread has its state. VT_EIO: no thread; VT_ENOMEM; VT_EINTERNAL: thread_new
  * failed. */
 enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *config);
-/* Takes x over and runs it once. The queue needs no bound of its own: a connection has one exchange
- * at a time. */
-void pool_submit(struct http_pool *p, struct http_exchange *x);
+/* Exchanges linked by next, on their way to the pool: to wake a thread costs more than most handlers. */
+struct pool_batch {
+	struct http_exchange *first, *last;
+	size_t n;
+};
+void pool_batch_add(struct pool_batch *b, struct http_exchange *x);
+/* Takes them over, in order, and runs each once; b is empty afterwards. The queue needs no bound of
+ * its own: a connection has one exchange at a time. */
+void pool_submit(struct http_pool *p, struct pool_batch *b);
 /* Run what is queued, end the threads, free. NULL is fine. */
 void pool_free(struct http_pool *p);
 

@@ -92,8 +92,9 @@ void http_respond(struct http_exchange *x, struct http_response *r);
 /*
  * A handler that answers later: hang its own state on the exchange, return without answering, and
  * when there is something to say call http_continue() from any thread. `then` runs on a pool
- * thread, with that thread's state, and must answer. It runs even if the loop has given up waiting meanwhile, so that
- * it can free what it hung there. Not after http_server_free(); between http_server_stop() and that is fine.
+ * thread, with that thread's state, and must answer. It runs even if the loop has given up waiting
+ * meanwhile, so that it can free what it hung there. Fine between http_server_stop() and
+ * http_server_free(), not after.
  */
 void http_set_state(struct http_exchange *x, void *state);
 void *http_state(const struct http_exchange *x);
@@ -147,13 +148,12 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 const char *http_server_url(const struct http_server *s);
 /*
  * Take no new connection or request; wait until every exchange under way is answered and sent, at
- * most grace_seconds; then answer 503 to what is left and close all. Ends the loop and the pool, so
- * it waits for handlers that are running. An exchange that is answered later still has to be (that
- * frees it).
+ * most grace_seconds; then answer 503 to what is left and close all. Ends the loop, not the pool. An
+ * exchange that is answered later still has to be: that frees it, even after http_server_free().
  */
 void http_server_stop(struct http_server *s, double grace_seconds);
-void http_server_free(
-    struct http_server *s); /* stops without grace if it still runs; NULL is fine */
+/* Stops without grace if it still runs; lets the pool finish what it has and ends it. NULL is fine. */
+void http_server_free(struct http_server *s);
 
 struct http_server_stats {
 	uint64_t connections_open;

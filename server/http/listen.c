@@ -45,6 +45,7 @@ enum {
 	SMALL_ANSWER = 64 * 1024, /* sent whatever memory is in use */
 	WRITE_RATE_MIN = 1024,    /* bytes a second */
 	QUIET_SLACK = 20,         /* milliseconds by which the kernel's clock may be coarser */
+	POOL_BATCH = 16,          /* requests that wait for one another on their way to the pool */
 	LAST_FLUSH_MILLIS = 1000, /* for the 503s that end a drain */
 };
 
@@ -83,7 +84,8 @@ struct http_server {
 	int listen_fd; /* -1 once the library has it */
 	int accept_fd; /* the same, to look whether somebody waits */
 	struct http_pool *pool;
-	void *state; /* of the loop's thread */
+	struct pool_batch to_pool; /* given to it when the library is done with what was ready */
+	void *state;               /* of the loop's thread */
 	uint64_t now;
 	struct deadlines deadlines;
 	struct peers *peers;
@@ -235,6 +237,13 @@ void http_respond(struct http_exchange *x, struct http_response *r)
 	struct http_server *s = x->server;
 	bool wake = false;
 
+	/* The application may be gone by now, and nobody reads the answer: do not even build it. */
+	if (atomic_load(&x->state) == EXCHANGE_ABANDONED) {
+		http_response_release(r);
+		exchange_end(x);
+		server_unref(s);
+		return;
+	}
 	build_answer(x, r);
 	if (handling == x) {
 		handling = NULL;
@@ -531,7 +540,7 @@ static enum MHD_Result begin(struct http_conn *c, const char *method, const char
 {
 	struct http_server *s = c->server;
 	struct http_exchange *x = c->x;
-	struct gathered g = {0};
+	struct gathered g;
 	struct framing f;
 
 	x->server = s;
@@ -540,6 +549,7 @@ static enum MHD_Result begin(struct http_conn *c, const char *method, const char
 	x->req.method = method_of(method);
 	snprintf(x->method_name, sizeof(x->method_name), "%s", method);
 	x->req.method_name = x->method_name;
+	g.n = 0;
 	MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, gather_field, &g);
 	switch (exchange_set_fields(x, g.field, g.n)) {
 	case VT_OK:
@@ -651,9 +661,12 @@ void *http_state(const struct http_exchange *x)
 
 void http_continue(struct http_exchange *x, http_handler then)
 {
+	struct pool_batch one = {0};
+
 	x->match.handler = then;
 	x->continued = true;
-	pool_submit(x->server->pool, x);
+	pool_batch_add(&one, x);
+	pool_submit(x->server->pool, &one);
 }
 
 static void run_handler(struct http_exchange *x, void *state)
@@ -690,8 +703,11 @@ static enum MHD_Result dispatch(struct http_conn *c)
 	MHD_suspend_connection(c->mhd);
 	enter(c, PHASE_ANSWER);
 	atomic_fetch_add(&s->n_suspended, 1);
-	if (!x->match.on_loop)
-		pool_submit(s->pool, x);
+	if (!x->match.on_loop) {
+		pool_batch_add(&s->to_pool, x);
+		if (s->to_pool.n == POOL_BATCH)
+			pool_submit(s->pool, &s->to_pool);
+	}
 	return MHD_YES;
 }
 
@@ -1021,6 +1037,7 @@ static void run(struct http_server *s)
 		take_answers(s);
 		s->again = false;
 		MHD_run(s->daemon);
+		pool_submit(s->pool, &s->to_pool);
 		check_deadlines(s);
 		if (stop && !s->draining)
 			begin_drain(s, grace);
@@ -1195,12 +1212,12 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 	*out = NULL;
 	if (s == NULL)
 		goto done;
-	s->config = *config;
-	s->wake_fd = s->listen_fd = -1;
 	s->joined = true; /* nothing to stop yet */
+	s->wake_fd = s->listen_fd = -1;
 	atomic_init(&s->refs, 1);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
+	s->config = *config;
 	fill_in(&s->config);
 	if ((err = prepare(s)) != VT_OK)
 		goto done;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define SECOND UINT64_C(1000000000)
+
 enum {
 	PEER_BUCKETS = 4096,
 	PEERS_MAX = 65536, /* addresses remembered */
@@ -30,6 +32,8 @@ struct peers {
 	struct peers_config config;
 	uint64_t secret; /* so that nobody can choose addresses that share a bucket */
 	size_t n, sweep_at;
+	uint64_t
+	    sweep_after; /* at most once a second, or a full table would cost a walk per connection */
 	struct peer *bucket[PEER_BUCKETS];
 };
 
@@ -161,8 +165,10 @@ struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_
 		e->connections++;
 		return e;
 	}
-	if (p->n >= p->sweep_at)
+	if (p->n >= p->sweep_at && now >= p->sweep_after) {
 		sweep(p, now);
+		p->sweep_after = now + SECOND;
+	}
 	if (p->n >= PEERS_MAX)
 		return NULL;
 	e = calloc(1, sizeof(*e));

@@ -87,21 +87,34 @@ enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *co
 	return VT_OK;
 }
 
-void pool_submit(struct http_pool *p, struct http_exchange *x)
+void pool_batch_add(struct pool_batch *b, struct http_exchange *x)
 {
-	bool wake;
-
 	x->next = NULL;
+	if (b->n == 0)
+		b->first = x;
+	else
+		b->last->next = x;
+	b->last = x;
+	b->n++;
+}
+
+void pool_submit(struct http_pool *p, struct pool_batch *b)
+{
+	size_t wake;
+
+	if (b->n == 0)
+		return;
 	pthread_mutex_lock(&p->lock);
 	if (p->first == NULL)
-		p->first = x;
+		p->first = b->first;
 	else
-		p->last->next = x;
-	p->last = x;
-	wake = p->idle > 0;
+		p->last->next = b->first;
+	p->last = b->last;
+	wake = b->n < p->idle ? b->n : p->idle;
 	pthread_mutex_unlock(&p->lock);
-	if (wake)
+	for (size_t i = 0; i < wake; i++)
 		pthread_cond_signal(&p->work);
+	*b = (struct pool_batch){0};
 }
 
 void pool_free(struct http_pool *p)

@@ -110,6 +110,26 @@ static void on_later(struct http_exchange *x, void *thread, void *app)
 	pthread_mutex_unlock(&a->lock);
 }
 
+static void on_hung(struct http_exchange *x, void *thread, void *app)
+{
+	http_set_state(x, strdup("hung"));
+	on_later(x, thread, app);
+}
+
+static void on_continued(struct http_exchange *x, void *thread, void *app)
+{
+	char *text = http_state(x);
+
+	(void)app;
+	app_answer(x, thread != NULL ? text : "no thread state");
+	free(text);
+}
+
+void app_continue(struct http_exchange *x)
+{
+	http_continue(x, on_continued);
+}
+
 static void on_missing(struct http_exchange *x, void *thread, void *app)
 {
 	struct http_response r;
@@ -132,6 +152,7 @@ static const struct {
     {"/tag", {.handler = on_tag, .on_loop = true}},
     {"/body", {.handler = on_body, .body_max = APP_BODY_MAX}},
     {"/later", {.handler = on_later, .body_max = APP_BODY_MAX}},
+    {"/hung", {.handler = on_hung, .body_max = APP_BODY_MAX}},
     {"/paced", {.handler = on_body, .body_max = APP_BODY_MAX, .rate_limited = true}},
 };
 

@@ -7,6 +7,7 @@
  *   GET  /tag       ETag "one", no gzip
  *   POST /body      the body's length and FNV-1a hash; at most APP_BODY_MAX
  *   POST /later     answered when the test says so: app_wait_parked(), app_answer_parked()
+ *   POST /hung      the same, but to be gone on with: app_continue()
  *   POST /paced     like /body, counts against the append rate
  *   anything else   404
  */
@@ -39,6 +40,8 @@ void app_stop(struct app *a, double grace_seconds);
 void app_wait_parked(struct app *a, size_t n);
 /* Take a parked exchange off the list; NULL: none. */
 struct http_exchange *app_take_parked(struct app *a);
+/* For one that came to /hung: answer "hung" by http_continue(). */
+void app_continue(struct http_exchange *x);
 /* 200 with this text. */
 void app_answer(struct http_exchange *x, const char *text);
 uint64_t app_hash(struct bytes data);

@@ -14,3 +14,5 @@ vitrine_test(http_load_test LABEL unit SOURCES ${here}/http_load_test.c LINK htt
   TIMEOUT 300)
 vitrine_test(http_text_test LABEL unit SOURCES ${here}/http_text_test.c LINK http)
 vitrine_test(http_peers_test LABEL unit SOURCES ${here}/http_peers_test.c LINK http)
+vitrine_test(http_alloc_test LABEL unit SOURCES ${here}/http_alloc_test.c ${alloc_fail_source}
+  LINK http ${alloc_fail})
