@@ -18,3 +18,5 @@ vitrine_test(store_sqlite_fault_test LABEL contract
   LINK store_sqlite store_growth SQLite::SQLite3 ${alloc_fail})
 vitrine_test(store_sqlite_check_test LABEL contract SOURCES ${here}/store_sqlite_check_test.c
   LINK store_sqlite store_growth SQLite::SQLite3)
+vitrine_test(store_property_test LABEL contract SOURCES ${here}/store_property_test.c
+  LINK store_memory store_sqlite store_growth)

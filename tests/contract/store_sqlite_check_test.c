@@ -281,7 +281,10 @@ static bool flip_value(const char *table, const char *column, sqlite3_int64 row,
 static void open_for_change(void)
 {
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL),
+	assert_int_equal(sqlite3_exec(db,
+				      "PRAGMA ignore_check_constraints = ON;"
+				      "PRAGMA synchronous = OFF",
+				      NULL, NULL, NULL),
 			 SQLITE_OK);
 }
 

@@ -65,9 +65,11 @@ static int shim_write(sqlite3_file *f, const void *data, int n, sqlite3_int64 at
 	return disk.code;
 }
 
+/* The machine does not fail here, so nothing need reach the disk. */
 static int shim_sync(sqlite3_file *f, int flags)
 {
-	return disk_fails() ? SQLITE_IOERR_FSYNC : real(f)->xSync(f, flags);
+	(void)f, (void)flags;
+	return disk_fails() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static int shim_truncate(sqlite3_file *f, sqlite3_int64 size)
