@@ -4,19 +4,19 @@ target_include_directories(store_growth PUBLIC ${here}/../support)
 target_link_libraries(store_growth PUBLIC store_api PRIVATE vitrine_warnings)
 
 foreach(backend memory sqlite)
-  vitrine_test(store_${backend}_contract_test LABEL contract
+  vitrine_test(store_${backend}_contract_test LABEL contract TIMEOUT 400
     SOURCES ${here}/store_contract_test.c ${here}/store_backend_${backend}.c
     LINK store_${backend} store_growth)
 endforeach()
 
-vitrine_test(store_sqlite_test LABEL contract SOURCES ${here}/store_sqlite_test.c
+vitrine_test(store_sqlite_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_sqlite_test.c
   LINK store_sqlite store_growth SQLite::SQLite3)
-vitrine_test(store_sqlite_crash_test LABEL contract SOURCES ${here}/store_sqlite_crash_test.c
+vitrine_test(store_sqlite_crash_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_sqlite_crash_test.c
   LINK store_sqlite store_growth)
-vitrine_test(store_sqlite_fault_test LABEL contract
+vitrine_test(store_sqlite_fault_test LABEL contract TIMEOUT 400
   SOURCES ${here}/store_sqlite_fault_test.c ${alloc_fail_source}
   LINK store_sqlite store_growth SQLite::SQLite3 ${alloc_fail})
-vitrine_test(store_sqlite_check_test LABEL contract SOURCES ${here}/store_sqlite_check_test.c
+vitrine_test(store_sqlite_check_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_sqlite_check_test.c
   LINK store_sqlite store_growth SQLite::SQLite3)
-vitrine_test(store_property_test LABEL contract SOURCES ${here}/store_property_test.c
+vitrine_test(store_property_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_property_test.c
   LINK store_memory store_sqlite store_growth)
