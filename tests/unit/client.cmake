@@ -7,3 +7,7 @@ vitrine_test(client_read_test LABEL unit
   SOURCES ${here}/client_read_test.c ${fake_log_sources} ${alloc_fail_source}
   LINK client record base OpenSSL::Crypto ${alloc_fail})
 target_include_directories(client_read_test PRIVATE ${PROJECT_SOURCE_DIR}/server/http)
+vitrine_test(client_submit_test LABEL unit
+  SOURCES ${here}/client_submit_test.c ${fake_log_sources} ${here}/record_world.c
+  LINK client record keys base OpenSSL::Crypto)
+target_include_directories(client_submit_test PRIVATE ${PROJECT_SOURCE_DIR}/server/http ${here})
