@@ -14,7 +14,7 @@ static void answer_proof(struct http_exchange *x, struct log_worker *w, uint64_t
 
 	buf_init(&note);
 	err = log_inclusion(w, index, size, &leaf, &proof, &head, &note);
-	if (err == VT_ENOTFOUND) {
+	if (err == VT_ENOTFOUND || (err == VT_EINVAL && !fixed)) {
 		api_problem(x, "beyond-published", "the published tree is not that large; see /checkpoint");
 		goto done;
 	} else if (err == VT_EINVAL) {

@@ -136,8 +136,7 @@ void api_response_init(struct http_response *r, unsigned status, const char *con
 
 void api_response_etag(struct http_response *r, const char *kind, uint64_t a, uint64_t b)
 {
-	http_response_header(r, "ETag", "\"%s-%llx-%llx\"", kind, (unsigned long long)a,
-	    (unsigned long long)b);
+	http_response_etag(r, "%s-%llx-%llx", kind, (unsigned long long)a, (unsigned long long)b);
 }
 
 void api_send_bytes(struct http_exchange *x, struct http_response *r, struct bytes body)

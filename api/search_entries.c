@@ -145,6 +145,20 @@ static void search(struct http_exchange *x, struct log_worker *w, const struct c
 	free(found);
 }
 
+static bool query_result(struct http_exchange *x, struct buf *out)
+{
+	struct bytes result;
+
+	if (!query_text(x, "result", out))
+		return false;
+	result = buf_bytes(out);
+	if (result.len == 0 || bytes_is(result, "PASSED") || bytes_is(result, "WARNED") ||
+	    bytes_is(result, "FAILED"))
+		return true;
+	api_problem(x, "query-invalid", "result: expected PASSED, WARNED or FAILED");
+	return false;
+}
+
 void handle_entries_search(struct http_exchange *x, void *thread, void *app)
 {
 	static const char *const names[] = {"subject", "type", "party", "result", "after", "limit",
@@ -159,7 +173,7 @@ void handle_entries_search(struct http_exchange *x, void *thread, void *app)
 	buf_init(&c.result);
 	if (api_only(x, names) && query_text(x, "subject", &c.subject) &&
 	    query_text(x, "type", &c.type) && query_text(x, "party", &c.party) &&
-	    query_text(x, "result", &c.result) &&
+	    query_result(x, &c.result) &&
 	    api_query_number(x, "after", 0, INT64_MAX, &after, NULL) &&
 	    api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
 		search(x, thread, &c, after, limit);

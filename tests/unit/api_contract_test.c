@@ -2,6 +2,7 @@
  * The route table and the problem tables against openapi.yaml. The document is read by its layout (paths at
  * two spaces, methods at four), which the Python validator in the full run keeps honest.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "api.h"

@@ -200,7 +200,7 @@ def ask_standard(asker, url):
     asker.ask("getLeaf", url, status=400, path="/api/v1/leaves/nothex")
     asker.ask("getConsistency", url, status=200, query={"first": 1, "second": size})
     asker.ask("getConsistency", url, status=400, query={"first": 1})
-    asker.ask("getConsistency", url, status=400, query={"first": size, "second": 1})
+    asker.ask("getConsistency", url, status=400, query={"first": 2, "second": 1})
     heads, _ = asker.ask("listTreeHeads", url, status=200)
     asker.ask("listTreeHeads", url, status=200, query={"limit": 1})
     asker.ask("listTreeHeads", url, status=200, query={"at": heads["treeHeads"][-1]["time"]})

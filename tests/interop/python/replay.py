@@ -3,8 +3,8 @@
     replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER]
 
 Exits 0 if the checkpoint's signature and root hold, every entry is what admission would have made at
-its index, and no log made of the same entries in another order, or without one of the
-accreditations, passes as well. Each file in FOLDER is a submission and, in FILE.problem, the problem
+its index, and the same entries do not pass with one of them repeated, changed, or an accreditation that
+later ones lean on left out. Each file in FOLDER is a submission and, in FILE.problem, the problem
 type that the server gave as its reason: the same must come out here.
 """
 
@@ -55,16 +55,24 @@ def replay(origin, centre, entries):
 
 def disturbed(log, entries):
     """The same log with something amiss, each with a name."""
-    registry = [i for i, s in enumerate(log.statements) if s.type == records.ACCREDITATION]
-    for i in registry:
-        later = [s.type for s in log.statements[i + 1:]]
-        yield "entry %d left out" % i, i, entries[:i] + entries[i + 1:], bool(later)
+    for i, statement in enumerate(log.statements):
+        if statement.type != records.ACCREDITATION:
+            continue
+        key = records.Claim(statement).key.id
+        yield "entry %d left out" % i, i, entries[:i] + entries[i + 1:], leans_on(log, i, key)
     for i in range(len(entries)):
         yield "entry %d twice" % i, i, entries[:i + 1] + entries[i:], True
         changed = entries[i].replace(b'"payload":"ey', b'"payload":"eX', 1)
         yield "entry %d changed" % i, i, entries[:i] + [changed] + entries[i + 1:], True
         spaced = entries[i].replace(b',"payloadType"', b', "payloadType"', 1)
         yield "entry %d not canonical" % i, i, entries[:i] + [spaced] + entries[i + 1:], True
+
+
+def leans_on(log, index, key):
+    """Would an entry after this accreditation of a key not be admissible without it?"""
+    return any(key in log.signers[i] or
+               statement.type == records.ACCREDITATION and records.Claim(statement).key.id == key
+               for i, statement in enumerate(log.statements) if i > index)
 
 
 def main():
