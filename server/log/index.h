@@ -13,6 +13,8 @@
 
 enum {
 	INDEX_TAIL_DEFAULT = 1 << 20, /* keys */
+	INDEX_BYTES_PER_KEY = 64,     /* of the tail: nodes, table and what folding borrows */
+	INDEX_QUERY_KEYS_MAX = 8,     /* of one index_find_all() */
 };
 
 struct index;
@@ -20,43 +22,76 @@ struct index;
 struct index_config {
 	struct store *store;
 	/* Keys that the tail may hold; beyond it the tail is folded into a run. Memory: at most
-	 * INDEX_BYTES_PER_KEY for each (stated in docs/operations), whatever the log's size. */
+	 * INDEX_BYTES_PER_KEY for each (stated in docs/operations), whatever the log's size. 0: the default. */
 	size_t tail_max;
+	unsigned slice_chunks; /* written by one slice of work. 0: 64, which is 1 MiB */
+	bool read_only;        /* never fold, however long the tail is */
 };
 
-/* Reads the runs, then the keys of every entry from the mark up to `size`. */
-enum vt_err index_open(struct index **out, const struct index_config *config, struct store_reader *r,
-    uint64_t size);
+/*
+ * Reads the runs, then the keys of every entry from the mark up to `size`; folds on the way if they are more than
+ * the tail may hold. *out is freed with index_free().
+ */
+enum vt_err index_open(struct index **out, const struct index_config *config,
+		       struct store_reader *r, uint64_t size);
 void index_free(struct index *ix);
 
 /* Entries covered: every key of [0, size) is found. */
-uint64_t index_size(const struct index *ix);
-/* Append the keys of entry index_size(). */
+uint64_t index_size(struct index *ix);
+/* Append the keys of entry index_size(). All or nothing. */
 enum vt_err index_append(struct index *ix, const struct merkle_hash *keys, size_t n);
-/* Forget the entries from `size` on (after a lost swap). Only what was appended since the last fold. */
-enum vt_err index_rollback(struct index *ix, uint64_t size);
+/* The entries below `size` are in the store: their full keys need not be remembered any more. */
+void index_committed(struct index *ix, uint64_t size);
+/* Forget the entries from `size` on (after a lost swap): only such as index_committed() has not named. */
+void index_rollback(struct index *ix, uint64_t size);
 
 /*
  * The lowest index in [from, below) whose entry has `key`. VT_ENOTFOUND. Reads entries through `r` to confirm;
- * entries appended but not committed (index >= the store's size) are confirmed from memory.
+ * entries appended but not committed are confirmed from memory. VT_EMISMATCH: the runs in the store are broken.
  */
 enum vt_err index_find(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
-    uint64_t from, uint64_t below, uint64_t *index);
+		       uint64_t from, uint64_t below, uint64_t *index);
 /* The highest one. */
 enum vt_err index_find_last(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
-    uint64_t below, uint64_t *index);
+			    uint64_t below, uint64_t *index);
 /* The lowest index in [from, below) that has all n keys. */
 enum vt_err index_find_all(struct index *ix, struct store_reader *r, const struct merkle_hash *keys,
-    size_t n, uint64_t from, uint64_t below, uint64_t *index);
+			   size_t n, uint64_t from, uint64_t below, uint64_t *index);
+
+/*
+ * The same as a scan, for pages of results: each call costs what it steps over, and no more than `steps`. Made and used
+ * by one thread, freed before the index.
+ */
+struct index_scan;
+enum vt_err index_scan_new(struct index_scan **out, struct index *ix, struct store_reader *r,
+			   const struct merkle_hash *keys, size_t n, uint64_t from, uint64_t below);
+/* The next index that has all the keys. VT_ENOTFOUND: there is none below. VT_ELIMIT: *steps ran out, nothing found
+ * before *index; go on from there by calling again with more. */
+enum vt_err index_scan_next(struct index_scan *scan, size_t *steps, uint64_t *index);
+void index_scan_free(struct index_scan *scan);
 
 /*
  * A bounded slice of folding and merging (at most about a megabyte written), for entries below `committed`.
- * *more: call again when there is nothing better to do. VT_ECONFLICT is handled inside: another process
- * folded first.
+ * *more: call again when there is nothing better to do. *pressed: the tail is over its bound, call again before
+ * anything is appended. VT_ECONFLICT is handled inside: another process folded first; *more is false then, and a
+ * few calls do nothing, so that the other gets on. more and pressed may be NULL.
  */
-enum vt_err index_work(struct index *ix, struct store_reader *r, uint64_t committed, bool *more);
+enum vt_err index_work(struct index *ix, struct store_reader *r, uint64_t committed, bool *more,
+		       bool *pressed);
 
-/* Every run against the entries' key rows, for fsck: fault is called for each difference. */
+struct index_stats {
+	uint64_t tail_keys;
+	uint64_t runs;
+	uint64_t mark;                     /* entries that the runs cover */
+	uint64_t folds, merges, conflicts; /* of this process */
+};
+void index_stats(struct index *ix, struct index_stats *out);
+
+/*
+ * Every run against the entries' key rows, for fsck: order, length, and that the runs hold exactly what the rows say.
+ * The rows themselves must have been checked. Memory is bounded whatever the log's size. fault is called for each
+ * difference. VT_OK unless reading failed or fault returned an error.
+ */
 enum vt_err index_check(struct store_reader *r, store_fault_fn fault, void *ctx);
 
 #endif

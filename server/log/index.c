@@ -1,0 +1,645 @@
+#include "index_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+	OPEN_SLICE = 1024, /* entries read at once while the tail is rebuilt */
+};
+
+/* -- runs in use ------------------------------------------------------------------------------ */
+
+static void locked(struct index *ix)
+{
+	(void)pthread_mutex_lock(&ix->lock);
+}
+
+static void unlock(struct index *ix)
+{
+	(void)pthread_mutex_unlock(&ix->lock);
+}
+
+static uint64_t runs_mark(const struct store_runs *runs)
+{
+	return runs->n == 0 ? 0 : runs->run[runs->n - 1].end;
+}
+
+/* Under the lock. */
+static void run_set_unref(struct run_set *set)
+{
+	if (set == NULL || --set->refs > 0)
+		return;
+	for (size_t i = 0; i < set->is.n; i++)
+		if (set->run[i] != NULL && --set->run[i]->refs == 0)
+			free(set->run[i]);
+	free(set);
+}
+
+struct run_set *index_runs_take(struct index *ix)
+{
+	struct run_set *set;
+
+	locked(ix);
+	set = ix->set;
+	set->refs++;
+	unlock(ix);
+	return set;
+}
+
+void index_runs_give(struct index *ix, struct run_set *set)
+{
+	locked(ix);
+	run_set_unref(set);
+	unlock(ix);
+}
+
+/* The run as `set` has it, so that its fences live on; or NULL. */
+static struct run *run_kept(const struct run_set *set, const struct store_run *is)
+{
+	for (size_t i = 0; set != NULL && i < set->is.n; i++)
+		if (set->run[i]->is.id == is->id)
+			return set->run[i];
+	return NULL;
+}
+
+enum vt_err index_runs_use(struct index *ix, const struct store_runs *is, struct run *known)
+{
+	struct run_set *set = calloc(1, sizeof(*set));
+	enum vt_err err = VT_ENOMEM;
+
+	locked(ix);
+	if (set == NULL)
+		goto done;
+	set->refs = 1;
+	set->is = *is;
+	for (size_t i = 0; i < is->n; i++) {
+		struct run *run = run_kept(ix->set, &is->run[i]);
+
+		if (run == NULL && known != NULL && known->is.id == is->run[i].id)
+			run = known;
+		if (run != NULL)
+			run->refs++;
+		else if ((run = run_new(&is->run[i])) == NULL)
+			goto done;
+		set->run[i] = run;
+	}
+	if (ix->set == NULL || is->version > ix->set->is.version) {
+		run_set_unref(ix->set);
+		ix->set = set;
+		set = NULL;
+	}
+	err = VT_OK;
+done:
+	run_set_unref(set);
+	unlock(ix);
+	return err;
+}
+
+enum vt_err index_runs_refresh(struct index *ix, struct store_reader *r)
+{
+	struct store_runs *runs = calloc(1, sizeof(*runs));
+	enum vt_err err = VT_ENOMEM;
+	bool newer;
+
+	if (runs == NULL || (err = store_read_runs(r, runs)) != VT_OK)
+		goto done;
+	locked(ix);
+	newer = ix->set == NULL || runs->version > ix->set->is.version;
+	unlock(ix);
+	if (newer)
+		err = index_runs_use(ix, runs, NULL);
+done:
+	free(runs);
+	return err;
+}
+
+/* -- the tail ---------------------------------------------------------------------------------- */
+
+static struct segment *open_segment(const struct index *ix)
+{
+	return ix->segment[ix->n_segments - 1];
+}
+
+void index_drop_covered(struct index *ix)
+{
+	uint64_t mark;
+	size_t n = 0;
+
+	locked(ix);
+	mark = runs_mark(&ix->set->is);
+	while (n + 1 < ix->n_segments && ix->segment[n]->end <= mark) {
+		ix->tail_keys -= ix->segment[n]->n;
+		segment_free(ix->segment[n++]);
+	}
+	ix->n_segments -= n;
+	memmove(ix->segment, ix->segment + n, ix->n_segments * sizeof(ix->segment[0]));
+	if (ix->n_segments == 1 && ix->segment[0]->end <= mark) {
+		struct segment *s = ix->segment[0];
+
+		ix->tail_keys -= s->n;
+		segment_rollback(s, s->first);
+		s->first = s->end = mark > ix->size ? mark : ix->size;
+	}
+	ix->floor = ix->segment[0]->first;
+	unlock(ix);
+}
+
+enum vt_err index_seal(struct index *ix)
+{
+	struct segment *s = NULL;
+	enum vt_err err;
+
+	if (ix->fresh_first != ix->size || open_segment(ix)->n == 0 ||
+	    ix->n_segments == INDEX_SEGMENTS_MAX)
+		return VT_OK;
+	if ((err = segment_new(&s, open_segment(ix)->end, ix->segment_max, ix->seed)) != VT_OK)
+		return err;
+	locked(ix);
+	ix->segment[ix->n_segments++] = s;
+	unlock(ix);
+	return VT_OK;
+}
+
+/* Room to remember one more entry's n keys in full. */
+static enum vt_err fresh_reserve(struct index *ix, size_t n)
+{
+	size_t entries = (size_t)(ix->size - ix->fresh_first);
+
+	if (entries == ix->fresh_cap) {
+		size_t cap = ix->fresh_cap == 0 ? 256 : ix->fresh_cap * 2;
+		size_t *end = realloc(ix->fresh_end, cap * sizeof(*end));
+
+		if (end == NULL)
+			return VT_ENOMEM;
+		ix->fresh_end = end;
+		ix->fresh_cap = cap;
+	}
+	if (ix->fresh_keys_cap - ix->fresh_keys < n) {
+		size_t cap = ix->fresh_keys_cap * 2 + n + 1024;
+		struct merkle_hash *key = realloc(ix->fresh_key, cap * sizeof(*key));
+
+		if (key == NULL)
+			return VT_ENOMEM;
+		ix->fresh_key = key;
+		ix->fresh_keys_cap = cap;
+	}
+	return VT_OK;
+}
+
+enum vt_err index_append(struct index *ix, const struct merkle_hash *keys, size_t n)
+{
+	enum vt_err err;
+
+	if (n > STORE_KEYS_MAX)
+		return VT_ELIMIT;
+	locked(ix);
+	if ((err = fresh_reserve(ix, n)) != VT_OK)
+		goto done;
+	/* What another process has folded before it got here needs no place in the tail. */
+	if (ix->size >= ix->floor) {
+		struct segment *s = open_segment(ix);
+		size_t before = s->n;
+
+		if ((err = segment_append(s, keys, n)) != VT_OK)
+			goto done;
+		ix->tail_keys += s->n - before;
+	}
+	for (size_t i = 0; i < n; i++)
+		ix->fresh_key[ix->fresh_keys++] = keys[i];
+	ix->fresh_end[ix->size - ix->fresh_first] = ix->fresh_keys;
+	ix->size++;
+done:
+	unlock(ix);
+	return err;
+}
+
+void index_committed(struct index *ix, uint64_t size)
+{
+	locked(ix);
+	if (size >= ix->size) { /* a part of them is not worth forgetting */
+		ix->fresh_first = ix->size;
+		ix->fresh_keys = 0;
+	}
+	unlock(ix);
+}
+
+void index_rollback(struct index *ix, uint64_t size)
+{
+	locked(ix);
+	if (size < ix->fresh_first)
+		size = ix->fresh_first;
+	if (size < ix->size) {
+		struct segment *s = open_segment(ix);
+		size_t entries = (size_t)(size - ix->fresh_first);
+
+		ix->tail_keys -= s->n;
+		segment_rollback(s, size);
+		ix->tail_keys += s->n;
+		ix->fresh_keys = entries == 0 ? 0 : ix->fresh_end[entries - 1];
+		ix->size = size;
+	}
+	unlock(ix);
+}
+
+uint64_t index_size(struct index *ix)
+{
+	uint64_t size;
+
+	locked(ix);
+	size = ix->size;
+	unlock(ix);
+	return size;
+}
+
+void index_stats(struct index *ix, struct index_stats *out)
+{
+	locked(ix);
+	*out = ix->count;
+	out->tail_keys = ix->tail_keys;
+	out->runs = ix->set->is.n;
+	out->mark = runs_mark(&ix->set->is);
+	unlock(ix);
+}
+
+/* -- open ---------------------------------------------------------------------------------------- */
+
+static enum vt_err append_stored(void *ctx, uint64_t index, struct bytes entry,
+				 const struct merkle_hash *keys, size_t n_keys)
+{
+	(void)index;
+	(void)entry;
+	return index_append(ctx, keys, n_keys);
+}
+
+/* Fill the tail from the mark up to size. */
+static enum vt_err index_load(struct index *ix, struct store_reader *r, uint64_t size)
+{
+	enum vt_err err = VT_OK;
+
+	while (err == VT_OK && ix->size < size) {
+		uint64_t n = size - ix->size < OPEN_SLICE ? size - ix->size : OPEN_SLICE;
+		bool pressed = true;
+
+		err = store_read_entries(r, ix->size, n, append_stored, ix);
+		index_committed(ix, ix->size);
+		while (err == VT_OK && pressed)
+			err = index_work(ix, r, ix->size, NULL, &pressed);
+	}
+	return err == VT_ENOTFOUND ? VT_EMISMATCH : err;
+}
+
+enum vt_err index_open(struct index **out, const struct index_config *config,
+		       struct store_reader *r, uint64_t size)
+{
+	struct index *ix = calloc(1, sizeof(*ix));
+	enum vt_err err = VT_ENOMEM;
+	uint64_t mark;
+
+	*out = NULL;
+	if (ix == NULL)
+		return VT_ENOMEM;
+	(void)pthread_mutex_init(&ix->lock, NULL);
+	ix->store = config->store;
+	ix->tail_max = config->tail_max == 0 ? INDEX_TAIL_DEFAULT : config->tail_max;
+	ix->segment_max = ix->tail_max < 4 ? 1 : ix->tail_max / 4;
+	ix->read_only = config->read_only;
+	ix->slice_chunks = config->slice_chunks == 0 ? INDEX_SLICE_CHUNKS : config->slice_chunks;
+	if (getrandom(&ix->seed, sizeof(ix->seed), 0) != (ssize_t)sizeof(ix->seed)) {
+		err = VT_EINTERNAL;
+		goto done;
+	}
+	if ((err = index_runs_refresh(ix, r)) != VT_OK)
+		goto done;
+	mark = runs_mark(&ix->set->is);
+	if ((err = segment_new(&ix->segment[0], mark, ix->segment_max, ix->seed)) != VT_OK)
+		goto done;
+	ix->n_segments = 1;
+	ix->floor = mark;
+	ix->size = ix->fresh_first = mark < size ? mark : size;
+	if ((err = index_load(ix, r, size)) != VT_OK)
+		goto done;
+	*out = ix;
+	ix = NULL;
+done:
+	index_free(ix);
+	return err;
+}
+
+void index_free(struct index *ix)
+{
+	if (ix == NULL)
+		return;
+	job_free(ix, ix->fold);
+	job_free(ix, ix->merge);
+	for (size_t i = 0; i < ix->n_segments; i++)
+		segment_free(ix->segment[i]);
+	run_set_unref(ix->set);
+	free(ix->fresh_end);
+	free(ix->fresh_key);
+	(void)pthread_mutex_destroy(&ix->lock);
+	free(ix);
+}
+
+/* -- lookups ------------------------------------------------------------------------------------- */
+
+/* The lowest index in [from, below) with this prefix, in these runs. */
+static enum vt_err runs_next(struct run_set *set, struct store_reader *r, uint64_t prefix,
+			     uint64_t from, uint64_t below, struct chunk *chunk, uint64_t *index)
+{
+	for (size_t i = 0; i < set->is.n && set->run[i]->is.first < below; i++) {
+		struct run *run = set->run[i];
+		struct index_slot target = {prefix, from > run->is.first ? from : run->is.first};
+		enum vt_err err;
+		size_t at;
+
+		if (run->is.end <= from)
+			continue;
+		err = run_seek(run, r, &target, chunk, &at);
+		if (err == VT_ENOTFOUND || (err == VT_OK && chunk->slot[at].prefix != prefix))
+			continue;
+		if (err != VT_OK)
+			return err;
+		*index = chunk->slot[at].index;
+		return *index < below ? VT_OK : VT_ENOTFOUND;
+	}
+	return VT_ENOTFOUND;
+}
+
+static enum vt_err runs_prior(struct run_set *set, struct store_reader *r, uint64_t prefix,
+			      uint64_t below, struct chunk *chunk, uint64_t *index)
+{
+	for (size_t i = set->is.n; i-- > 0;) {
+		struct run *run = set->run[i];
+		struct index_slot target = {prefix, below < run->is.end ? below : run->is.end};
+		enum vt_err err;
+		size_t at;
+
+		if (run->is.first >= below)
+			continue;
+		err = run_seek_last(run, r, &target, chunk, &at);
+		if (err == VT_ENOTFOUND || (err == VT_OK && chunk->slot[at].prefix != prefix))
+			continue;
+		if (err != VT_OK)
+			return err;
+		*index = chunk->slot[at].index;
+		return VT_OK;
+	}
+	return VT_ENOTFOUND;
+}
+
+/* VT_ECONFLICT: segments that these runs do not cover have been folded since: take the runs again. */
+static enum vt_err tail_next(struct index *ix, const struct run_set *set, uint64_t prefix,
+			     uint64_t from, uint64_t below, uint64_t *index)
+{
+	enum vt_err err = VT_ENOTFOUND;
+
+	locked(ix);
+	if (ix->floor > runs_mark(&set->is)) {
+		err = VT_ECONFLICT;
+	} else {
+		for (size_t i = 0; i < ix->n_segments; i++) {
+			if (ix->segment[i]->end <= from ||
+			    !segment_find(ix->segment[i], prefix, from, index))
+				continue;
+			if (*index < below)
+				err = VT_OK;
+			break;
+		}
+	}
+	unlock(ix);
+	return err;
+}
+
+static enum vt_err tail_prior(struct index *ix, const struct run_set *set, uint64_t prefix,
+			      uint64_t below, uint64_t *index)
+{
+	enum vt_err err = VT_ENOTFOUND;
+
+	locked(ix);
+	if (ix->floor > runs_mark(&set->is))
+		err = VT_ECONFLICT;
+	for (size_t i = ix->n_segments; err == VT_ENOTFOUND && i-- > 0;)
+		if (segment_find_last(ix->segment[i], prefix, below, index))
+			err = VT_OK;
+	unlock(ix);
+	return err;
+}
+
+/* After a VT_ECONFLICT on `version` of the runs. VT_EMISMATCH: they are the newest, so what is missing is lost. */
+static enum vt_err runs_were_stale(struct index *ix, struct store_reader *r, uint64_t version)
+{
+	enum vt_err err;
+	bool newer;
+
+	if ((err = index_runs_refresh(ix, r)) != VT_OK)
+		return err;
+	locked(ix);
+	newer = ix->set->is.version > version;
+	unlock(ix);
+	return newer ? VT_OK : VT_EMISMATCH;
+}
+
+/* One step, confirmed by nobody yet. last: the highest below, instead of the lowest from `from` on. */
+static enum vt_err candidate(struct index *ix, struct store_reader *r, uint64_t prefix,
+			     uint64_t from, uint64_t below, bool last, struct chunk *chunk,
+			     uint64_t *index)
+{
+	for (unsigned i = 0; i < INDEX_STALE_MAX; i++) {
+		struct run_set *set = index_runs_take(ix);
+		uint64_t version = set->is.version;
+		enum vt_err err;
+
+		if (last) {
+			err = tail_prior(ix, set, prefix, below, index);
+			if (err == VT_ENOTFOUND)
+				err = runs_prior(set, r, prefix, below, chunk, index);
+		} else {
+			err = runs_next(set, r, prefix, from, below, chunk, index);
+			if (err == VT_ENOTFOUND)
+				err = tail_next(ix, set, prefix, from, below, index);
+		}
+		index_runs_give(ix, set);
+		if (err != VT_ECONFLICT)
+			return err;
+		chunk->n = 0;
+		if ((err = runs_were_stale(ix, r, version)) != VT_OK)
+			return err;
+	}
+	return VT_EBUSY;
+}
+
+struct confirmation {
+	const struct merkle_hash *key;
+	size_t n;
+	bool all;
+};
+
+static void confirm_keys(struct confirmation *c, const struct merkle_hash *keys, size_t n_keys)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		size_t j = 0;
+
+		while (j < n_keys && !merkle_hash_equal(&c->key[i], &keys[j]))
+			j++;
+		if (j == n_keys)
+			return;
+	}
+	c->all = true;
+}
+
+static enum vt_err confirm_stored(void *ctx, uint64_t index, struct bytes entry,
+				  const struct merkle_hash *keys, size_t n_keys)
+{
+	(void)index;
+	(void)entry;
+	confirm_keys(ctx, keys, n_keys);
+	return VT_OK;
+}
+
+/* Does the entry have all these keys in full? */
+static enum vt_err confirm(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
+			   size_t n, uint64_t index, bool *all)
+{
+	struct confirmation c = {key, n, false};
+	enum vt_err err = VT_OK;
+	bool fresh;
+
+	locked(ix);
+	fresh = index >= ix->fresh_first && index < ix->size;
+	if (fresh) {
+		size_t i = (size_t)(index - ix->fresh_first);
+		size_t start = i == 0 ? 0 : ix->fresh_end[i - 1];
+
+		confirm_keys(&c, ix->fresh_key + start, ix->fresh_end[i] - start);
+	}
+	unlock(ix);
+	if (!fresh)
+		err = store_read_entries(r, index, 1, confirm_stored, &c);
+	*all = c.all;
+	return err == VT_ENOTFOUND ? VT_EMISMATCH : err;
+}
+
+enum vt_err index_find(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
+		       uint64_t from, uint64_t below, uint64_t *index)
+{
+	uint64_t prefix = index_prefix(key);
+	struct chunk chunk;
+	enum vt_err err;
+
+	for (chunk.n = 0; from < below; from = *index + 1) {
+		bool all;
+
+		err = candidate(ix, r, prefix, from, below, false, &chunk, index);
+		if (err != VT_OK)
+			return err;
+		if ((err = confirm(ix, r, key, 1, *index, &all)) != VT_OK || all)
+			return err;
+	}
+	return VT_ENOTFOUND;
+}
+
+enum vt_err index_find_last(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
+			    uint64_t below, uint64_t *index)
+{
+	uint64_t prefix = index_prefix(key);
+	struct chunk chunk;
+	enum vt_err err;
+
+	for (chunk.n = 0; below > 0; below = *index) {
+		bool all;
+
+		err = candidate(ix, r, prefix, 0, below, true, &chunk, index);
+		if (err != VT_OK)
+			return err;
+		if ((err = confirm(ix, r, key, 1, *index, &all)) != VT_OK || all)
+			return err;
+	}
+	return VT_ENOTFOUND;
+}
+
+/* -- scans ----------------------------------------------------------------------------------------- */
+
+struct index_scan {
+	struct index *ix;
+	struct store_reader *r;
+	uint64_t from;
+	uint64_t below;
+	size_t n;
+	struct merkle_hash key[INDEX_QUERY_KEYS_MAX];
+	struct chunk chunk[]; /* one for each key */
+};
+
+enum vt_err index_scan_new(struct index_scan **out, struct index *ix, struct store_reader *r,
+			   const struct merkle_hash *keys, size_t n, uint64_t from, uint64_t below)
+{
+	struct index_scan *scan;
+
+	*out = NULL;
+	if (n == 0 || n > INDEX_QUERY_KEYS_MAX)
+		return VT_EINVAL;
+	scan = malloc(sizeof(*scan) + n * sizeof(scan->chunk[0]));
+	if (scan == NULL)
+		return VT_ENOMEM;
+	scan->ix = ix;
+	scan->r = r;
+	scan->from = from;
+	scan->below = below;
+	scan->n = n;
+	for (size_t i = 0; i < n; i++) {
+		scan->key[i] = keys[i];
+		scan->chunk[i].n = 0;
+	}
+	*out = scan;
+	return VT_OK;
+}
+
+/* Each key in turn moves to its first entry at or after the others' place, until all stand on one. */
+enum vt_err index_scan_next(struct index_scan *scan, size_t *steps, uint64_t *index)
+{
+	size_t agreed = 0;
+
+	for (size_t i = 0; scan->from < scan->below; i = (i + 1) % scan->n) {
+		enum vt_err err;
+		bool all;
+
+		*index = scan->from;
+		if (*steps == 0)
+			return VT_ELIMIT;
+		--*steps;
+		err = candidate(scan->ix, scan->r, index_prefix(&scan->key[i]), scan->from,
+				scan->below, false, &scan->chunk[i], index);
+		if (err != VT_OK)
+			return err;
+		agreed = *index == scan->from ? agreed + 1 : 1;
+		scan->from = *index;
+		if (agreed < scan->n)
+			continue;
+		if ((err = confirm(scan->ix, scan->r, scan->key, scan->n, *index, &all)) != VT_OK)
+			return err;
+		scan->from++;
+		agreed = 0;
+		if (all)
+			return VT_OK;
+	}
+	return VT_ENOTFOUND;
+}
+
+void index_scan_free(struct index_scan *scan)
+{
+	free(scan);
+}
+
+enum vt_err index_find_all(struct index *ix, struct store_reader *r, const struct merkle_hash *keys,
+			   size_t n, uint64_t from, uint64_t below, uint64_t *index)
+{
+	size_t steps = SIZE_MAX;
+	struct index_scan *scan;
+	enum vt_err err;
+
+	if ((err = index_scan_new(&scan, ix, r, keys, n, from, below)) != VT_OK)
+		return err;
+	err = index_scan_next(scan, &steps, index);
+	index_scan_free(scan);
+	return err;
+}
