@@ -25,18 +25,23 @@ enum log_mode {
  * publish. NULL: no witness is asked for. Called on the sequencer's thread, for one head at a time.
  * VT_EBUSY: the quorum is missing; the head stays unpublished and is gathered again.
  */
-typedef enum vt_err (*log_gather_fn)(void *ctx, struct bytes signed_note, const struct tree_head *head,
-    struct buf *published_note);
+typedef enum vt_err (*log_gather_fn)(void *ctx, struct bytes signed_note,
+				     const struct tree_head *head, struct buf *published_note);
 /* The log has stopped signing: says why. */
 typedef void (*log_freeze_fn)(void *ctx, const char *why);
 
+/* What the process exits with when a commit failed in a way whose outcome is unknown. Nothing is repaired in place:
+ * starting again is recovery. A difference found in what was read back ends it by abort() instead. */
+enum { LOG_EXIT_STORAGE = 74 };
+
 struct log_config {
 	struct store *store; /* borrowed; its identity decides mode, origin and centre */
-	const struct note_signer *signer;
-	size_t queue_max;      /* submissions waiting; 0: 8192. Full: VT_EBUSY */
-	size_t batch_max;      /* entries of one batch; 0: 4096 */
+	const struct note_signer *signer; /* copied; what it points to is borrowed */
+	size_t queue_max; /* submissions taken and not yet answered; 0: 8192. Full: LOG_LATER */
+	size_t queue_bytes_max; /* of their entries; 0: 128 MiB */
+	size_t batch_max;       /* entries of one batch; 0: 4096 */
 	size_t batch_bytes_max; /* 0: 64 MiB */
-	size_t index_tail_max; /* 0: INDEX_TAIL_DEFAULT */
+	size_t index_tail_max;  /* 0: INDEX_TAIL_DEFAULT */
 	log_gather_fn gather;
 	log_freeze_fn freeze;
 	void *ctx; /* of both */
@@ -45,14 +50,24 @@ struct log_config {
 	void *tamper_ctx;
 };
 
-/* Open, verify the head, rebuild registry and index tail, and sign and publish the head if that is owed. why as in
- * store.h. VT_EMISMATCH: the store contradicts itself. */
+/*
+ * Open, verify the head, rebuild registry and index tail, and sign and publish the head if that is owed (by the path of
+ * normal work; where there are witnesses to ask, log_start() leaves it to the sequencer). why as in store.h.
+ * VT_EMISMATCH: the store contradicts itself, or its identity names another key than the signer's. A published
+ * checkpoint that contradicts the store does not fail: the log opens frozen.
+ */
 enum vt_err log_open(struct log **out, const struct log_config *config, char why[STORE_WHY_MAX]);
 /* Start sequencing. */
 enum vt_err log_start(struct log *log);
 /* Take nothing new, finish everything that was taken (each is called back), stop the sequencer. */
 void log_stop(struct log *log);
-void log_free(struct log *log);
+void log_free(struct log *log); /* NULL is legal; stopped, and no worker left */
+/*
+ * Stop signing for good, because something signed contradicts this log (rule 8). Any thread. Submissions get LOG_LATER with
+ * the reason, reads go on. Whoever has evidence from outside calls it; the log itself does when its own store
+ * contradicts its own checkpoint.
+ */
+void log_freeze(struct log *log, const char *why);
 const struct store_identity *log_identity(const struct log *log);
 enum log_mode log_mode(const struct log *log);
 
@@ -73,9 +88,10 @@ enum log_outcome {
 struct log_answer {
 	enum log_outcome outcome;
 	uint64_t index;
-	struct merkle_hash leaf;
+	struct merkle_hash
+	    leaf; /* of the entry in the log: with LOG_KNOWN not always of what was submitted */
 	struct problem problem;
-	const char *reason;   /* LOG_LATER: "the queue is full", static */
+	const char *reason;   /* LOG_LATER: "the queue is full"; lives as long as the call */
 	unsigned retry_after; /* seconds */
 };
 
@@ -85,12 +101,17 @@ typedef void (*log_answer_fn)(void *ctx, const struct log_answer *answer);
 
 /* Everything up to the queue happens on the calling thread: parsing, signatures, hashing. body is copied as needed. */
 void log_submit(struct log *log, struct log_worker *w, struct bytes body,
-    const struct merkle_hash *key_hint, log_answer_fn answer, void *ctx);
+		const struct merkle_hash *key_hint, log_answer_fn answer, void *ctx);
 
 /* -- query: everything below the published size ------------------------------------------------ */
 
+/*
+ * What reads the index or the registry first waits, for at most a second, until this process has taken in what another one
+ * published. Errors from the store pass through.
+ */
+
 struct log_status {
-	uint64_t size;           /* committed */
+	uint64_t size; /* committed */
 	uint64_t published_size;
 	uint64_t published_time; /* POSIX seconds of this process's last publication, 0: none */
 	uint64_t queued;
@@ -105,17 +126,19 @@ void log_status(struct log *log, struct log_status *out);
 
 /* The published checkpoint as it stands in the store (another process may have raised it). VT_ENOTFOUND. */
 enum vt_err log_checkpoint(struct log_worker *w, uint64_t *size, struct buf *note);
-/* C2SP resources, as far as the largest head handed to anyone reaches. VT_ENOTFOUND beyond. */
+/* C2SP resources, as far as the largest head handed to anyone reaches: appends what the resource's body is.
+ * VT_ENOTFOUND beyond. */
 enum vt_err log_tile(struct log_worker *w, const struct tile_id *id, struct buf *out);
 /* One entry's bytes. */
 enum vt_err log_entry(struct log_worker *w, uint64_t index, struct buf *out);
 /* size 0: the published one. *head's root is the tree's at that size. VT_EINVAL, VT_ENOTFOUND (size not
  * published yet). note, if not NULL and size is the published one, receives the checkpoint. */
 enum vt_err log_inclusion(struct log_worker *w, uint64_t index, uint64_t size,
-    struct merkle_hash *leaf, struct merkle_proof *proof, struct tree_head *head, struct buf *note);
+			  struct merkle_hash *leaf, struct merkle_proof *proof,
+			  struct tree_head *head, struct buf *note);
 enum vt_err log_leaf(struct log_worker *w, const struct merkle_hash *leaf, uint64_t *index);
 enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t second,
-    struct merkle_proof *proof);
+			    struct merkle_proof *proof);
 /* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line that the design
  * page describes. */
 enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out);
@@ -127,27 +150,31 @@ struct log_search {
 	struct bytes type;    /* predicateType */
 	struct bytes party;
 	struct bytes result;
-	uint64_t after;       /* first index to look at */
-	size_t limit;         /* 1 to 1000 */
+	uint64_t after; /* first index to look at */
+	size_t limit;   /* 1 to 1000 */
 };
 struct log_search_result {
 	uint64_t size; /* the tree size that the answer is complete to */
 	size_t n;
 	uint64_t index[1000];
-	bool more;
+	bool
+	    more; /* there may be more (with n 0, too: a search that steps over much stops for a while) */
 	uint64_t next; /* `after` of the next page */
 };
+/* VT_EINVAL: limit, or a subject that is no digest. Each call's cost is bounded. */
 enum vt_err log_search(struct log_worker *w, const struct log_search *what,
-    struct log_search_result *out);
+		       struct log_search_result *out);
 
 /* Published checkpoints over time (store.h). */
 enum vt_err log_tree_heads(struct log_worker *w, uint64_t after, size_t limit,
-    store_checkpoint_fn visit, void *ctx);
-enum vt_err log_tree_head_at(struct log_worker *w, uint64_t at, store_checkpoint_fn visit, void *ctx);
+			   store_checkpoint_fn visit, void *ctx);
+enum vt_err log_tree_head_at(struct log_worker *w, uint64_t at, store_checkpoint_fn visit,
+			     void *ctx);
 
 /* Read the registry under its lock. It covers entries below *published only where history says so:
  * callers show what has index < *published. */
-typedef enum vt_err (*log_registry_fn)(void *ctx, const struct registry *registry, uint64_t published);
+typedef enum vt_err (*log_registry_fn)(void *ctx, const struct registry *registry,
+				       uint64_t published);
 enum vt_err log_with_registry(struct log_worker *w, log_registry_fn visit, void *ctx);
 
 /* -- fsck ---------------------------------------------------------------------------------------- */
@@ -158,7 +185,7 @@ struct fsck_config {
 	void (*progress)(void *ctx, uint64_t done, uint64_t total, const char *what);
 	store_fault_fn fault; /* each difference, first ones first */
 	void *ctx;
-	size_t faults_max;    /* stop after so many; 0: 1 */
+	size_t faults_max; /* stop after so many; 0: 1 */
 };
 /* Recompute every leaf, key row, tile, run and root from the entries, replay every admission, check every kept
  * checkpoint's signature. VT_OK: nothing differs; VT_EMISMATCH: something does (fault was called). */

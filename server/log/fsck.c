@@ -1,0 +1,234 @@
+/*
+ * fsck: everything recomputed from the entries. The order matters: each step leans only on what the steps before it have
+ * shown to follow from the entries, so nothing that is stored is believed before it is checked.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fsck_private.h"
+#include "index.h"
+#include "party_key.h"
+#include "vitrine/checkpoint.h"
+
+enum {
+	FAULT_MAX = 400,
+	CHECKPOINTS_AT_ONCE = 64,
+};
+
+enum vt_err tell_fault_text(void *ctx, const char *text)
+{
+	struct fsck *f = ctx;
+	size_t most = f->config->faults_max == 0 ? 1 : f->config->faults_max;
+	enum vt_err err = f->config->fault(f->config->ctx, text);
+
+	f->faults++;
+	if (err != VT_OK)
+		return err;
+	return f->faults >= most ? VT_EMISMATCH : VT_OK;
+}
+
+enum vt_err tell_fault(struct fsck *f, const char *fmt, ...)
+{
+	char text[FAULT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return tell_fault_text(f, text);
+}
+
+void tell_progress(struct fsck *f, uint64_t done, const char *what)
+{
+	if (f->config->progress != NULL &&
+	    (done % FSCK_PROGRESS_EVERY == 0 || done == f->state.head.size))
+		f->config->progress(f->config->ctx, done, f->state.head.size, what);
+}
+
+/* -- identity ------------------------------------------------------------------------------------- */
+
+static enum vt_err check_identity(struct fsck *f)
+{
+	const struct store_identity *identity = &f->config->store->identity;
+	struct party_key *centre = NULL;
+	enum vt_err err;
+
+	f->raw = strcmp(identity->mode, "raw") == 0;
+	if (vkey_parse(&f->vkey, bytes_str(identity->vkey)) != VT_OK) {
+		err = tell_fault(f, "identity: the vkey is none");
+		return err == VT_OK ? VT_EMISMATCH : err; /* nothing signed can be checked */
+	}
+	if (strcmp(f->vkey.name, identity->origin) != 0 &&
+	    (err = tell_fault(f, "identity: the origin is not the vkey's name")) != VT_OK)
+		return err;
+	if (f->raw)
+		return identity->centre.len == 0
+			   ? VT_OK
+			   : tell_fault(f, "identity: a raw log with a centre's key");
+	err = party_key_from_spki(&centre, identity->centre, NULL);
+	party_key_free(centre);
+	if (err == VT_ENOMEM)
+		return err;
+	return err == VT_OK ? VT_OK : tell_fault(f, "identity: the centre's key is none");
+}
+
+/* -- checkpoints ------------------------------------------------------------------------------------- */
+
+static enum vt_err read_tile(void *ctx, const struct tile_id *id, struct merkle_hash *out)
+{
+	struct fsck *f = ctx;
+
+	return store_read_tile(f->r, id->level, id->index, id->width, out);
+}
+
+/* Kept checkpoints are looked at in slices, because a visitor must not read the tiles itself. */
+struct kept {
+	uint64_t seq;
+	uint64_t size;
+	uint64_t time;
+	struct buf note;
+};
+
+struct kept_slice {
+	size_t n;
+	struct kept kept[CHECKPOINTS_AT_ONCE];
+};
+
+static enum vt_err keep(void *ctx, const struct store_checkpoint *cp)
+{
+	struct kept_slice *slice = ctx;
+	struct kept *k = &slice->kept[slice->n];
+
+	if (slice->n == CHECKPOINTS_AT_ONCE)
+		return VT_EINTERNAL;
+	k->seq = cp->seq;
+	k->size = cp->size;
+	k->time = cp->time;
+	buf_reset(&k->note);
+	slice->n++;
+	return buf_append(&k->note, cp->note);
+}
+
+/* Signed by this log, of the size it is kept under, with the root that the tiles give. */
+static enum vt_err check_note(struct fsck *f, const char *which, uint64_t seq, uint64_t size,
+			      struct bytes text)
+{
+	struct note *note = NULL;
+	struct checkpoint cp;
+	struct merkle_hash root;
+	enum vt_err err;
+
+	err = checkpoint_open(&note, &cp, text, &f->vkey, NULL);
+	if (err == VT_ENOMEM)
+		goto done;
+	if (err != VT_OK) {
+		err = tell_fault(f, "%s %" PRIu64 ": %s", which, seq,
+				 err == VT_EMALFORMED ? "is no checkpoint"
+						      : "its signature does not verify");
+		goto done;
+	}
+	if (cp.head.size != size || size > f->state.head.size) {
+		err = tell_fault(f,
+				 "%s %" PRIu64 ": is for size %" PRIu64 ", kept under %" PRIu64
+				 " in a log of %" PRIu64,
+				 which, seq, cp.head.size, size, f->state.head.size);
+		goto done;
+	}
+	err = tile_root(&root, &f->hasher, size, read_tile, f);
+	if (err == VT_ENOTFOUND || (err == VT_OK && !merkle_hash_equal(&root, &cp.head.root)))
+		err = tell_fault(f, "%s %" PRIu64 ": its root is not the tree's at size %" PRIu64,
+				 which, seq, size);
+done:
+	note_free(note);
+	return err;
+}
+
+static enum vt_err check_kept(struct fsck *f, const struct kept *k, struct kept *last)
+{
+	enum vt_err err = check_note(f, "kept checkpoint", k->seq, k->size, buf_bytes(&k->note));
+
+	if (err == VT_OK && last->seq != 0 && (k->size < last->size || k->time <= last->time))
+		err = tell_fault(
+		    f, "kept checkpoint %" PRIu64 ": older or smaller than the one before", k->seq);
+	last->seq = k->seq;
+	last->size = k->size;
+	last->time = k->time;
+	return err;
+}
+
+static enum vt_err check_checkpoints(struct fsck *f)
+{
+	struct kept_slice *slice = calloc(1, sizeof(*slice));
+	struct kept last = {0};
+	struct buf published;
+	uint64_t size;
+	enum vt_err err = VT_ENOMEM;
+
+	buf_init(&published);
+	if (slice == NULL)
+		goto done;
+	do {
+		slice->n = 0;
+		err = store_read_checkpoints(f->r, last.seq, CHECKPOINTS_AT_ONCE, keep, slice);
+		for (size_t i = 0; err == VT_OK && i < slice->n; i++)
+			err = check_kept(f, &slice->kept[i], &last);
+	} while (err == VT_OK && slice->n > 0);
+	if (err != VT_OK)
+		goto done;
+	err = store_read_published(f->r, &size, &published);
+	if (err == VT_ENOTFOUND) /* nothing was signed yet */
+		err = VT_OK;
+	else if (err == VT_OK)
+		err = check_note(f, "published checkpoint of size", size, size,
+				 buf_bytes(&published));
+done:
+	for (size_t i = 0; slice != NULL && i < CHECKPOINTS_AT_ONCE; i++)
+		buf_release(&slice->kept[i].note);
+	free(slice);
+	buf_release(&published);
+	return err;
+}
+
+/* -- all of it --------------------------------------------------------------------------------------- */
+
+static enum vt_err check_all(struct fsck *f)
+{
+	enum vt_err err;
+
+	if ((err = store_check(f->r, tell_fault_text, f)) != VT_OK ||
+	    (err = check_identity(f)) != VT_OK)
+		return err;
+	/* What the store cannot read any more it has just told of. */
+	if (f->faults > 0)
+		return VT_EMISMATCH;
+	if ((err = store_read_state(f->r, &f->state)) != VT_OK || (err = fsck_tree(f)) != VT_OK ||
+	    (err = check_checkpoints(f)) != VT_OK)
+		return err;
+	tell_progress(f, 0, "index runs");
+	if ((err = index_check(f->r, tell_fault_text, f)) != VT_OK)
+		return err;
+	return f->faults > 0 ? VT_EMISMATCH : fsck_replay(f);
+}
+
+enum vt_err log_fsck(const struct fsck_config *config, struct tree_head *head)
+{
+	struct fsck f = {.config = config};
+	enum vt_err err;
+
+	memset(head, 0, sizeof(*head));
+	if ((err = merkle_hasher_init(&f.hasher)) != VT_OK ||
+	    (err = store_reader_new(&f.r, config->store)) != VT_OK)
+		goto done;
+	err = check_all(&f);
+	*head = f.state.head;
+done:
+	store_reader_free(f.r);
+	merkle_hasher_release(&f.hasher);
+	if (f.faults > 0)
+		return VT_EMISMATCH;
+	/* A difference that nobody described would be a wrong all-clear. */
+	return err;
+}

@@ -1,0 +1,191 @@
+/*
+ * Inside the log. Who owns what:
+ *
+ * - log->lock: the queue, the flags, the counters and what has been covered and published. Held for moments.
+ * - log->registry_lock: the committed registry. Workers read under it for as long as a record's signatures take; the
+ *   sequencer writes after a commit. Taken before log->lock, never after.
+ * - Everything under "the sequencer's own" is its alone (log_open() acts as the sequencer before it is started).
+ * - The index has a lock of its own, taken last.
+ */
+#ifndef LOG_PRIVATE_H
+#define LOG_PRIVATE_H
+
+#include <pthread.h>
+
+#include "index.h"
+#include "log.h"
+#include "node_cache.h"
+
+enum {
+	LOG_WHY_MAX = 160,
+	QUEUE_DEFAULT = 8192,
+	BATCH_DEFAULT = 4096,
+	BATCH_ENTRIES_MAX = STORE_BATCH_ENTRIES_MAX,
+	RETRY_AFTER_BUSY = 1, /* seconds */
+	RETRY_AFTER_FROZEN = 3600,
+};
+
+/* What the sequencer made of a submission in the batch at hand. */
+enum verdict {
+	VERDICT_NEW,
+	VERDICT_KNOWN,
+	VERDICT_REFUSED,
+};
+
+/* From log_submit() to its answer. */
+struct submission {
+	struct submission *next;
+	log_answer_fn answer;
+	void *ctx;
+	struct record *record; /* NULL in raw mode */
+	struct buf raw;        /* the entry, in raw mode */
+	struct merkle_hash leaf;
+	size_t bytes;   /* that it counts for in the queue */
+	uint64_t floor; /* none of its pairs is in the entries [0, floor) */
+	uint64_t
+	    judged; /* registry version that it was found admissible by, and nothing else bears on it; 0: none */
+	enum verdict verdict;
+	uint64_t index;
+	struct problem problem;
+};
+
+struct submission_list {
+	struct submission *first;
+	struct submission **end; /* where the next one is linked */
+	size_t n;
+};
+
+struct log {
+	struct store *store;
+	struct log_config config;
+	struct note_signer signer;
+	struct vkey vkey;
+	enum log_mode mode;
+	struct index *index;
+	struct merkle_hash accreditation_key; /* index key of accreditation entries */
+
+	pthread_rwlock_t registry_lock;
+	struct registry *registry; /* of the committed entries [0, covered); NULL in raw mode */
+
+	pthread_mutex_t lock;
+	pthread_cond_t work;     /* for the sequencer: there is some */
+	pthread_cond_t progress; /* for who waits until more is covered */
+	struct submission_list queue;
+	size_t
+	    outstanding; /* taken and not answered: queued, in a batch, or waiting for a checkpoint */
+	size_t outstanding_bytes;
+	bool running;
+	bool stopping;
+	bool follow;      /* somebody waits for what another process appended */
+	uint64_t covered; /* registry and index cover the committed entries [0, covered) */
+	uint64_t handed;  /* largest head that was given to witnesses or published */
+	struct log_status status;
+
+	/* The sequencer's own. */
+	pthread_t thread;
+	struct store_reader *reader;
+	struct store_reader *second; /* what rule 3 reads back through, and nothing else */
+	struct merkle_hasher hasher;
+	struct merkle_hasher second_hasher;
+	struct tree_state state; /* of the covered entries: the last head that was verified */
+	struct registry *next;   /* of the covered entries and the batch's */
+	uint64_t
+	    *accreditation; /* indexes of the committed registry entries, to rebuild `next` from */
+	size_t n_accreditations;
+	size_t accreditations_cap;
+	struct tree_head
+	    signed_head; /* the last one that this process published, or found published and verified */
+	bool has_signed_head;
+	bool has_published;
+	struct submission_list
+	    waiting;        /* committed or known, not yet under a published checkpoint */
+	uint64_t published; /* as the sequencer knows it; status has a copy */
+	uint64_t gather_at; /* monotonic nanoseconds: not before */
+	bool index_more;    /* there is folding or merging to do */
+	struct batch *batch;
+	struct readback *readback;
+};
+
+struct log_worker {
+	struct log *log;
+	struct store_reader *reader;
+	struct merkle_hasher hasher;
+	struct node_cache nodes;
+};
+
+/* -- submissions (submit.c) -------------------------------------------------------------------- */
+
+struct bytes submission_entry(const struct submission *s);
+const struct merkle_hash *submission_keys(const struct submission *s, size_t *n);
+void submission_free(struct submission *s);
+void submissions_init(struct submission_list *list);
+void submissions_push(struct submission_list *list, struct submission *s);
+struct submission *submissions_pop(struct submission_list *list);
+/* Call back and free. The submission is in no list. */
+void submission_answer(struct log *log, struct submission *s, const struct log_answer *answer);
+void submission_later(struct log *log, struct submission *s, const char *reason,
+		      unsigned retry_after);
+
+/* -- the sequencer --------------------------------------------------------------------------------- */
+
+void *sequencer_main(void *log);
+/* Take in what other processes have committed. Sets log->state and covered. */
+enum vt_err sequencer_follow(struct log *log);
+/* One of the registry's entries, committed: apply it to the committed registry. */
+enum vt_err registry_commit(struct log *log, uint64_t index, const struct merkle_hash *leaf,
+			    struct bytes entry);
+/* Both registries from the committed entries, found through the index. */
+enum vt_err registry_open(struct log *log);
+/* Make `next` again what the committed entries say. */
+enum vt_err registry_rebuild(struct log *log);
+
+enum vt_err batch_new(struct batch **out, struct log *log);
+void batch_free(struct batch *b);
+
+/* The leaf hash at an index of the committed tree. */
+enum vt_err leaf_at(struct store_reader *r, uint64_t index, struct merkle_hash *out);
+
+/* -- rule 3 (readback.c) --------------------------------------------------------------------------- */
+
+/*
+ * Does the tree that the store holds grow from `old` to `new`, and only grow? Reads the tiles that the leaves [old, new) and
+ * the two right edges stand in; every hash added is recomputed from the level below, level 0 from leaf[],
+ * and both roots from the tiles. Shares no code with merkle_range above hash.c. VT_EMISMATCH with the place in why.
+ */
+enum vt_err readback_tree(struct log *log, const struct tree_head *old,
+			  const struct tree_head *new_head, const struct merkle_hash *leaf,
+			  char why[LOG_WHY_MAX]);
+/* Are the batch's entries stored as they were admitted, byte for byte by their leaf hashes, and with their keys? */
+enum vt_err readback_entries(struct log *log, uint64_t first, struct submission *const *s, size_t n,
+			     char why[LOG_WHY_MAX]);
+/* The root at `size` from the right-edge tiles, read through the second reader. */
+enum vt_err readback_root(struct log *log, uint64_t size, struct merkle_hash *root);
+/* readback_tree() for entries that were committed before this process could watch: those of a head that was never
+ * published. Any number of them. */
+enum vt_err readback_owed(struct log *log, const struct tree_head *old,
+			  const struct tree_head *new_head, char why[LOG_WHY_MAX]);
+enum vt_err readback_new(struct readback **out);
+void readback_free(struct readback *rb);
+
+/* -- publish.c --------------------------------------------------------------------------------------- */
+
+/*
+ * See to it that log->state.head is covered by a published checkpoint: rule 8, sign, verify, gather, publish. Raises
+ * log->published. VT_EBUSY: not now (frozen, no quorum, contention).
+ */
+enum vt_err publish_head(struct log *log);
+/* Read the published checkpoint and verify it against the store (rule 8). Raises log->published; freezes. */
+enum vt_err publish_check(struct log *log);
+
+/* -- ends ----------------------------------------------------------------------------------------- */
+
+/* What was read back differs: say so and abort, unsigned. */
+_Noreturn void log_die_mismatch(const char *why);
+/* The store failed in a way whose outcome is unknown. */
+_Noreturn void log_die_storage(const char *what, enum vt_err err);
+
+bool log_frozen(struct log *log);
+/* Wait, a second at most, until the entries [0, size) are covered. False: they are not. */
+bool log_cover(struct log *log, uint64_t size);
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * A submission on its way to the queue: parsed, its signatures verified, its leaf hashed, looked up and judged, all on the
+ * caller's thread. What is settled by published entries alone is answered here; the sequencer sees the rest.
+ */
+#include "log_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "problem.h"
+
+/* -- submissions --------------------------------------------------------------------------------- */
+
+struct bytes submission_entry(const struct submission *s)
+{
+	return s->record != NULL ? record_entry(s->record) : buf_bytes(&s->raw);
+}
+
+const struct merkle_hash *submission_keys(const struct submission *s, size_t *n)
+{
+	if (s->record != NULL)
+		return record_keys(s->record, n);
+	*n = 1; /* raw: the leaf hash alone */
+	return &s->leaf;
+}
+
+void submission_free(struct submission *s)
+{
+	if (s == NULL)
+		return;
+	record_free(s->record);
+	buf_release(&s->raw);
+	free(s);
+}
+
+void submissions_init(struct submission_list *list)
+{
+	list->first = NULL;
+	list->end = &list->first;
+	list->n = 0;
+}
+
+void submissions_push(struct submission_list *list, struct submission *s)
+{
+	s->next = NULL;
+	*list->end = s;
+	list->end = &s->next;
+	list->n++;
+}
+
+struct submission *submissions_pop(struct submission_list *list)
+{
+	struct submission *s = list->first;
+
+	if (s == NULL)
+		return NULL;
+	list->first = s->next;
+	if (list->first == NULL)
+		list->end = &list->first;
+	list->n--;
+	s->next = NULL;
+	return s;
+}
+
+static void count(struct log *log, enum log_outcome outcome)
+{
+	struct log_status *status = &log->status;
+
+	if (outcome == LOG_KNOWN)
+		status->known++;
+	else if (outcome == LOG_REFUSED)
+		status->refused++;
+	else if (outcome == LOG_LATER)
+		status->later++;
+}
+
+void submission_answer(struct log *log, struct submission *s, const struct log_answer *answer)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	log->outstanding--;
+	log->outstanding_bytes -= s->bytes;
+	count(log, answer->outcome);
+	(void)pthread_mutex_unlock(&log->lock);
+	s->answer(s->ctx, answer);
+	submission_free(s);
+}
+
+void submission_later(struct log *log, struct submission *s, const char *reason,
+		      unsigned retry_after)
+{
+	struct log_answer answer = {
+	    .outcome = LOG_LATER, .reason = reason, .retry_after = retry_after};
+
+	submission_answer(log, s, &answer);
+}
+
+/* -- the entries so far, as a worker sees them ------------------------------------------------------- */
+
+/* ctx of a worker's view. */
+struct worker_view {
+	struct log_worker *w;
+	uint64_t size;
+	bool found;     /* some key was found */
+	bool consulted; /* anything was looked up at all */
+};
+
+static enum vt_err worker_find(void *ctx, const struct merkle_hash *key, uint64_t from,
+			       uint64_t *index)
+{
+	struct worker_view *v = ctx;
+	enum vt_err err = index_find(v->w->log->index, v->w->reader, key, from, v->size, index);
+
+	v->consulted = true;
+	if (err == VT_OK)
+		v->found = true;
+	return err;
+}
+
+static enum vt_err append_entry(void *ctx, uint64_t index, struct bytes entry,
+				const struct merkle_hash *keys, size_t n_keys)
+{
+	(void)index;
+	(void)keys;
+	(void)n_keys;
+	return buf_append(ctx, entry);
+}
+
+static enum vt_err worker_read(void *ctx, uint64_t index, struct buf *entry)
+{
+	struct worker_view *v = ctx;
+
+	v->consulted = true;
+	if (index >= v->size)
+		return VT_ENOTFOUND;
+	return store_read_entries(v->w->reader, index, 1, append_entry, entry);
+}
+
+static uint64_t covered(struct log *log)
+{
+	uint64_t size;
+
+	(void)pthread_mutex_lock(&log->lock);
+	size = log->covered;
+	(void)pthread_mutex_unlock(&log->lock);
+	return size;
+}
+
+static uint64_t published(struct log *log)
+{
+	uint64_t size;
+
+	(void)pthread_mutex_lock(&log->lock);
+	size = log->status.published_size;
+	(void)pthread_mutex_unlock(&log->lock);
+	return size;
+}
+
+/* -- checks on the caller's thread ------------------------------------------------------------------- */
+
+/* What came of them. */
+enum checked {
+	CHECKED_QUEUE,
+	CHECKED_KNOWN, /* below the published size: settled */
+	CHECKED_REFUSED,
+	CHECKED_FAILED, /* memory or the store: not the submission's fault */
+};
+
+static enum checked failed(enum vt_err err)
+{
+	return err == VT_EMALFORMED || err == VT_ELIMIT || err == VT_EUNTRUSTED ||
+		       err == VT_ECONFLICT
+		   ? CHECKED_REFUSED
+		   : CHECKED_FAILED;
+}
+
+static enum checked check_raw(struct log_worker *w, struct submission *s, struct bytes body)
+{
+	struct worker_view v = {.w = w, .size = covered(w->log)};
+	enum vt_err err;
+
+	if (body.len > BUNDLE_ENTRY_MAX)
+		return failed(problem_set(&s->problem, VT_ELIMIT, "entry-too-large",
+					  "%zu bytes, at most %d fit an entry", body.len,
+					  BUNDLE_ENTRY_MAX));
+	if (buf_append(&s->raw, body) != VT_OK ||
+	    merkle_hash_leaf(&s->leaf, &w->hasher, body) != VT_OK)
+		return CHECKED_FAILED;
+	err = worker_find(&v, &s->leaf, 0, &s->index);
+	if (err == VT_OK)
+		return s->index < published(w->log) ? CHECKED_KNOWN : CHECKED_QUEUE;
+	s->floor = v.size;
+	return err == VT_ENOTFOUND ? CHECKED_QUEUE : CHECKED_FAILED;
+}
+
+/* Under the registry's read lock: the view's registry and size belong together. */
+static enum checked check_record_locked(struct log_worker *w, struct submission *s,
+					struct bytes body, const struct merkle_hash *key_hint,
+					uint64_t *size)
+{
+	struct log *log = w->log;
+	struct worker_view v = {.w = w, .size = covered(log)};
+	struct admission_view view = {
+	    .size = v.size,
+	    .registry = log->registry,
+	    .origin = log->store->identity.origin,
+	    .centre = log->store->identity.centre,
+	    .find = worker_find,
+	    .read = worker_read,
+	    .ctx = &v,
+	};
+	enum vt_err err;
+
+	*size = v.size;
+	if ((err = record_open(&s->record, &w->hasher, body, key_hint, &view, &s->problem)) !=
+	    VT_OK)
+		return failed(err);
+	s->leaf = *record_leaf(s->record);
+	v.found = false;
+	err = record_known(&s->index, s->record, &view);
+	if (err == VT_OK)
+		return s->index < published(log) ? CHECKED_KNOWN : CHECKED_QUEUE;
+	if (err != VT_ENOTFOUND)
+		return CHECKED_FAILED;
+	s->floor = v.found ? 0 : v.size;
+	v.consulted = false;
+	if ((err = record_judge(s->record, &view, &s->problem)) != VT_OK)
+		return failed(err);
+	/* What was admissible for reasons found in other entries, or changes the registry itself, is judged again. */
+	if (!v.consulted && !record_is_accreditation(s->record))
+		s->judged = registry_version(log->registry);
+	return CHECKED_QUEUE;
+}
+
+static enum checked check_record(struct log_worker *w, struct submission *s, struct bytes body,
+				 const struct merkle_hash *key_hint, uint64_t *size)
+{
+	enum checked checked;
+
+	(void)pthread_rwlock_rdlock(&w->log->registry_lock);
+	checked = check_record_locked(w, s, body, key_hint, size);
+	(void)pthread_rwlock_unlock(&w->log->registry_lock);
+	return checked;
+}
+
+/* Has somebody committed what this process had not taken in at `size`? If so, take it in. */
+static bool was_behind(struct log_worker *w, uint64_t size)
+{
+	struct tree_state state;
+
+	return store_read_state(w->reader, &state) == VT_OK && state.head.size > size &&
+	       log_cover(w->log, state.head.size);
+}
+
+static enum checked check(struct log_worker *w, struct submission *s, struct bytes body,
+			  const struct merkle_hash *key_hint)
+{
+	enum checked checked;
+	uint64_t size = 0;
+
+	if (w->log->mode == LOG_RAW)
+		return check_raw(w, s, body);
+	checked = check_record(w, s, body, key_hint, &size);
+	/* A refusal is final for the sender, so it must not rest on an old registry. */
+	if (checked == CHECKED_REFUSED && was_behind(w, size)) {
+		record_free(s->record);
+		s->record = NULL;
+		s->problem = (struct problem){0};
+		checked = check_record(w, s, body, key_hint, &size);
+	}
+	return checked;
+}
+
+/* -- the queue ------------------------------------------------------------------------------------ */
+
+/* Why nothing is taken now; NULL: it is. Under the lock. */
+static const char *closed(const struct log *log, size_t bytes)
+{
+	if (log->status.frozen)
+		return log->status.frozen_why;
+	if (log->stopping)
+		return "the log is shutting down";
+	if (!log->running)
+		return "the log is not running";
+	if (log->outstanding >= log->config.queue_max ||
+	    log->outstanding_bytes + bytes > log->config.queue_bytes_max)
+		return "the queue is full";
+	return NULL;
+}
+
+static void answer_later(struct log *log, const char *reason, log_answer_fn answer, void *ctx)
+{
+	struct log_answer a = {
+	    .outcome = LOG_LATER, .reason = reason, .retry_after = RETRY_AFTER_BUSY};
+
+	(void)pthread_mutex_lock(&log->lock);
+	count(log, LOG_LATER);
+	if (log->status.frozen)
+		a.retry_after = RETRY_AFTER_FROZEN;
+	(void)pthread_mutex_unlock(&log->lock);
+	answer(ctx, &a);
+}
+
+static void answer_now(struct log_worker *w, const struct submission *s, enum log_outcome outcome)
+{
+	struct log_answer a = {.outcome = outcome, .index = s->index, .problem = s->problem};
+
+	/* The entry in the log may be another form of the record. */
+	if (outcome == LOG_KNOWN && leaf_at(w->reader, s->index, &a.leaf) != VT_OK) {
+		answer_later(w->log, "the store could not be read", s->answer, s->ctx);
+		return;
+	}
+	(void)pthread_mutex_lock(&w->log->lock);
+	count(w->log, outcome);
+	(void)pthread_mutex_unlock(&w->log->lock);
+	s->answer(s->ctx, &a);
+}
+
+/* True: the queue has it now. */
+static bool enqueue(struct log *log, struct submission *s, const char **reason)
+{
+	struct bytes entry = submission_entry(s);
+	bool taken;
+	size_t n;
+
+	(void)submission_keys(s, &n);
+	s->bytes = entry.len + n * sizeof(struct merkle_hash);
+	(void)pthread_mutex_lock(&log->lock);
+	*reason = closed(log, s->bytes);
+	taken = *reason == NULL;
+	if (taken) {
+		log->outstanding++;
+		log->outstanding_bytes += s->bytes;
+		submissions_push(&log->queue, s);
+		(void)pthread_cond_signal(&log->work);
+	}
+	(void)pthread_mutex_unlock(&log->lock);
+	return taken;
+}
+
+void log_submit(struct log *log, struct log_worker *w, struct bytes body,
+		const struct merkle_hash *key_hint, log_answer_fn answer, void *ctx)
+{
+	struct submission *s = NULL;
+	const char *reason;
+
+	/* Before anything dear. */
+	(void)pthread_mutex_lock(&log->lock);
+	reason = closed(log, 0);
+	(void)pthread_mutex_unlock(&log->lock);
+	if (reason == NULL && (s = calloc(1, sizeof(*s))) == NULL)
+		reason = "no memory";
+	if (reason != NULL) {
+		answer_later(log, reason, answer, ctx);
+		return;
+	}
+	s->answer = answer;
+	s->ctx = ctx;
+	buf_init(&s->raw);
+	switch (check(w, s, body, key_hint)) {
+	case CHECKED_QUEUE:
+		if (enqueue(log, s, &reason))
+			return; /* transferred */
+		answer_later(log, reason, answer, ctx);
+		break;
+	case CHECKED_KNOWN:
+		answer_now(w, s, LOG_KNOWN);
+		break;
+	case CHECKED_REFUSED:
+		answer_now(w, s, LOG_REFUSED);
+		break;
+	case CHECKED_FAILED:
+		answer_later(log, "no memory, or the store could not be read", answer, ctx);
+		break;
+	}
+	submission_free(s);
+}
