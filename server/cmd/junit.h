@@ -10,7 +10,7 @@ enum {
 };
 
 struct junit_names {
-	char **name; /* "classname.name" */
+	char **name; /* "classname.name", or "name" where there is no other class name */
 	size_t n;
 };
 
