@@ -481,7 +481,8 @@ bool statement_correction(const struct statement *s, struct entry_ref *target, b
 	    rule_entry_ref(target, statement_member(s, "target"), "predicate.target",
 			   "correction-target", NULL) != VT_OK)
 		return false;
-	*withdraws = bytes_is(action, "withdraw");
+	if (withdraws != NULL)
+		*withdraws = bytes_is(action, "withdraw");
 	return true;
 }
 
