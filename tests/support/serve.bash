@@ -18,6 +18,8 @@ serve_cleanup() {
 	local process
 	for process in $server "${others[@]}"; do
 		kill "$process" 2>/dev/null || :
+		# One that a test has stopped would not notice.
+		kill -CONT "$process" 2>/dev/null || :
 		wait "$process" || :
 	done
 	rm -rf "$work"
