@@ -182,18 +182,20 @@ static enum vt_err add_all_keys(struct record *r, struct merkle_hasher *h)
 
 enum vt_err record_make_keys(struct record *r, struct merkle_hasher *h)
 {
-	struct merkle_hash *trimmed;
+	struct merkle_hash list[RECORD_KEYS_MAX];
 	enum vt_err err;
 
+	/* Gathered here and kept at their own size: many records wait in memory, and few have many keys. */
 	r->n_keys = 0;
-	r->key = calloc(RECORD_KEYS_MAX, sizeof(*r->key));
+	r->key = list;
+	err = add_all_keys(r, h);
+	r->key = NULL;
+	if (err != VT_OK)
+		return err;
+	r->key = malloc(r->n_keys * sizeof(*r->key));
 	if (r->key == NULL)
 		return VT_ENOMEM;
-	if ((err = add_all_keys(r, h)) != VT_OK)
-		return err;
-	trimmed = realloc(r->key, r->n_keys * sizeof(*r->key));
-	if (trimmed != NULL)
-		r->key = trimmed;
+	memcpy(r->key, list, r->n_keys * sizeof(*r->key));
 	return VT_OK;
 }
 

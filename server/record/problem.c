@@ -118,37 +118,57 @@ enum vt_err problem_set(struct problem *p, enum vt_err err, const char *slug, co
 {
 	const struct problem_type *type = find_type(slug);
 	va_list ap;
+	int len;
 
 	if (p == NULL)
 		return err;
 	p->type = type;
 	va_start(ap, fmt);
-	vsnprintf(p->detail, sizeof(p->detail), fmt, ap);
+	len = vsnprintf(p->detail, sizeof(p->detail), fmt, ap);
 	va_end(ap);
+	/* A cut may have gone through a character. */
+	if (len >= (int)sizeof(p->detail))
+		for (len = (int)sizeof(p->detail) - 1; !utf8_valid(bytes_str(p->detail)); len--)
+			p->detail[len - 1] = '\0';
 	return err;
 }
 
-/* Bytes of the UTF-8 sequence at the start of text that may be shown: no control character. 0:
- * none. */
+/* The code point that text, which is valid UTF-8 of one character, stands for. */
+static uint32_t code_point(struct bytes text)
+{
+	static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t c = text.data[0] & lead_bits[text.len];
+
+	for (size_t i = 1; i < text.len; i++)
+		c = c << 6 | (text.data[i] & 0x3f);
+	return c;
+}
+
+/* Controls, what ends or escapes a quotation, and what reorders or hides the text around it. */
+static bool misleading(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} range[] = {
+	    {0x00, 0x1f},     {'"', '"'},       {'\\', '\\'},       {0x7f, 0x9f},
+	    {0xad, 0xad},     {0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},
+	    {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+	};
+
+	for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++)
+		if (c >= range[i].first && c <= range[i].last)
+			return true;
+	return false;
+}
+
+/* Length of the character that text begins with, if it may be shown as it is; 0: it may not. */
 static size_t printable_len(struct bytes text)
 {
 	uint8_t lead = text.data[0];
 	size_t len = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 
-	if (lead < 0x20 || lead == 0x7f || lead == '"' || lead == '\\')
-		return 0;
-	if (len > text.len || !utf8_valid(bytes_of(text.data, len)))
-		return 0;
-	/* C1 controls; and what reorders or hides the text around it: U+200B to U+200F, U+2028 to
-	 * U+202F, U+2060 to U+206F, U+FEFF. */
-	if (lead == 0xc2 && text.data[1] < 0xa0)
-		return 0;
-	if (lead == 0xe2 && text.data[1] == 0x80 &&
-	    ((text.data[2] >= 0x8b && text.data[2] <= 0x8f) || text.data[2] >= 0xa8))
-		return text.data[2] >= 0xb0 ? len : 0;
-	if (lead == 0xe2 && text.data[1] == 0x81 && text.data[2] >= 0xa0 && text.data[2] <= 0xaf)
-		return 0;
-	if (lead == 0xef && text.data[1] == 0xbb && text.data[2] == 0xbf)
+	if (len > text.len || !utf8_valid(bytes_of(text.data, len)) ||
+	    misleading(code_point(bytes_of(text.data, len))))
 		return 0;
 	return len;
 }
@@ -166,8 +186,10 @@ const char *problem_quote(char *out, size_t cap, struct bytes text)
 
 		/* What is kept leaves room for the dots, so that a cut is always visible. */
 		if (at + need + sizeof(more) > cap) {
-			if (cap - at >= sizeof(more))
-				memcpy(out + at, more, sizeof(more) - 1), at += sizeof(more) - 1;
+			if (cap - at >= sizeof(more)) {
+				memcpy(out + at, more, sizeof(more) - 1);
+				at += sizeof(more) - 1;
+			}
 			break;
 		}
 		if (len == 0) {
