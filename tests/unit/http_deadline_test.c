@@ -112,7 +112,8 @@ static void a_header_that_stops_is_answered_408(void **state)
 	fd = raw_connect(f.app.url);
 	raw_send_str(fd, "GET /hello HTTP/1.1\r\nHo");
 	drain_text(fd, text, sizeof(text));
-	assert_memory_equal(text, "HTTP/1.1 408 Request Timeout\r\n", 30);
+	assert_memory_equal(text, "HTTP/1.1 408 ", 13);
+	assert_non_null(strstr(text, " GMT\r\n"));
 	assert_non_null(strstr(text, "Connection: close\r\n"));
 	assert_non_null(strstr(text, "application/problem+json"));
 	assert_non_null(strstr(text, "\"status\":408"));

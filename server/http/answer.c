@@ -1,0 +1,154 @@
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "http_loop.h"
+
+enum {
+	SMALL_ANSWER = 64 * 1024, /* sent whatever memory is in use */
+};
+
+/* The exchange whose handler runs on this (the loop's) thread: its answer needs no list. */
+static _Thread_local struct http_exchange *handling;
+
+void server_unref(struct http_server *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	close(s->wake_fd);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void error_response(struct http_response *out, const struct http_server *s, unsigned status,
+		    const char *detail, unsigned retry_after)
+{
+	http_response_init(out, status, "text/plain");
+	s->config.error(out, status, detail, s->config.app);
+	out->status = status;
+	if (retry_after > 0)
+		(void)http_response_header(out, "Retry-After", "%u", retry_after);
+}
+
+struct MHD_Response *error_answer(const struct http_server *s, unsigned status, const char *detail,
+				  unsigned retry_after)
+{
+	struct http_variant plain = {0};
+	struct MHD_Response *m;
+	struct http_response r;
+
+	error_response(&r, s, status, detail, retry_after);
+	m = library_answer(&r, &plain);
+	http_response_release(&r);
+	return m;
+}
+
+/* Turn r into x's answer. Whatever happens x has one, if only the one that closes the connection.
+ */
+static void build_answer(struct http_exchange *x, struct http_response *r)
+{
+	struct http_server *s = x->server;
+	struct http_variant variant;
+
+	response_negotiate(&variant, r, x);
+	x->status = variant.not_modified ? 304 : r->status;
+	x->answer_len = r->body.len;
+	if (r->body.len > SMALL_ANSWER &&
+	    atomic_load(&s->memory) + r->body.len > s->config.memory_max) {
+		x->status = 503;
+		x->answer_len = 0;
+		x->answer = error_answer(s, 503, "too many large answers are being sent", 1);
+	} else {
+		x->answer = library_answer(r, &variant);
+	}
+	if (x->answer == NULL) {
+		x->status = 503;
+		x->answer_len = 0;
+		x->answer = error_answer(s, 503, "out of memory", 1);
+	}
+	atomic_fetch_add(&s->memory, x->answer_len);
+	http_response_release(r);
+}
+
+void exchange_end(struct http_exchange *x)
+{
+	atomic_fetch_sub(&x->server->memory, x->body.len);
+	exchange_free(x);
+}
+
+void exchange_answered(struct http_conn *c, struct http_exchange *x)
+{
+	c->answered = true;
+	c->answer = x->answer;
+	c->status = x->status;
+	c->answer_len = x->answer_len;
+	c->x = NULL;
+	c->handed_over = false;
+	exchange_end(x);
+}
+
+void answer_inline(struct http_exchange *x, void *state)
+{
+	handling = x;
+	request_run_handler(x, state);
+	handling = NULL;
+}
+
+void http_respond(struct http_exchange *x, struct http_response *r)
+{
+	struct http_server *s = x->server;
+	bool wake = false;
+
+	/* The application may be gone by now, and nobody reads the answer: do not even build it. */
+	if (atomic_load(&x->state) == EXCHANGE_ABANDONED) {
+		http_response_release(r);
+		exchange_end(x);
+		server_unref(s);
+		return;
+	}
+	build_answer(x, r);
+	if (handling == x) {
+		handling = NULL;
+		exchange_answered(x->conn, x);
+	} else if (atomic_exchange(&x->state, EXCHANGE_ANSWERED) == EXCHANGE_ABANDONED) {
+		library_answer_free(x->answer);
+		atomic_fetch_sub(&s->memory, x->answer_len);
+		exchange_end(x);
+	} else {
+		x->next = NULL;
+		pthread_mutex_lock(&s->lock);
+		if (s->answered_first == NULL)
+			s->answered_first = x;
+		else
+			s->answered_last->next = x;
+		s->answered_last = x;
+		wake = s->asleep;
+		s->asleep = false;
+		pthread_mutex_unlock(&s->lock);
+		/* From here on x may be gone. */
+	}
+	if (wake)
+		(void)eventfd_write(s->wake_fd, 1);
+	server_unref(s);
+}
+
+void http_set_state(struct http_exchange *x, void *state)
+{
+	x->handler_state = state;
+}
+
+void *http_state(const struct http_exchange *x)
+{
+	return x->handler_state;
+}
+
+void http_continue(struct http_exchange *x, http_handler then)
+{
+	struct pool_batch one = {0};
+
+	x->match.handler = then;
+	x->continued = true;
+	pool_batch_add(&one, x);
+	pool_submit(x->server->pool, &one);
+}
