@@ -5,6 +5,8 @@ if(VITRINE_STAGES)
     ${PROJECT_SOURCE_DIR}/api/openapi.yaml)
   if(TARGET vitrine_program)
     vitrine_stage(raw_log COST 3 CORES 1 COMMAND ${here}/raw_log $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(envelopes COST 1 CORES 1
+      COMMAND ${here}/envelopes $<TARGET_FILE:vitrine_program>)
     vitrine_stage(replay COST 1 CORES 1
       COMMAND ${here}/replay $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
