@@ -314,7 +314,10 @@ static void bend(struct http_reply *out, const struct fake_fault *f)
 		put(&out->body, bytes_str(f->append));
 }
 
-/* -- in the place of http/fetch ------------------------------------------------------------------ */
+/*
+ * -- in the place of http/fetch
+ * ------------------------------------------------------------------
+ */
 
 struct http_fetcher {
 	int nothing;
