@@ -18,7 +18,7 @@ static void append_answered(void *ctx, const struct log_answer *answer)
 }
 
 void append_begin(struct http_exchange *x, struct log_worker *w, struct api *api,
-    const struct merkle_hash *key_hint, http_handler then)
+		  const struct merkle_hash *key_hint, http_handler then)
 {
 	struct append_start *a = calloc(1, sizeof(*a));
 
@@ -34,8 +34,8 @@ void append_begin(struct http_exchange *x, struct log_worker *w, struct api *api
 
 bool append_failed(struct http_exchange *x, const struct append *a)
 {
-	static const struct problem_type busy = {"busy", 503,
-	    "The outcome is unknown: send the same bytes again"};
+	static const struct problem_type busy = {
+	    "busy", 503, "The outcome is unknown: send the same bytes again"};
 	struct problem p;
 
 	switch (a->answer.outcome) {

@@ -14,7 +14,7 @@ struct append {
  * http_state() and must free it. Answers by itself, without `then`, if it cannot even begin.
  */
 void append_begin(struct http_exchange *x, struct log_worker *w, struct api *api,
-    const struct merkle_hash *key_hint, http_handler then);
+		  const struct merkle_hash *key_hint, http_handler then);
 /* For outcomes other than added and known: answer with the problem and return true. */
 bool append_failed(struct http_exchange *x, const struct append *a);
 

@@ -27,7 +27,8 @@ void handle_checkpoint(struct http_exchange *x, void *thread, void *app)
 		return;
 	}
 	/* The note's own digest: late cosignatures change the bytes of a checkpoint of the same size. */
-	http_response_etag(&r, "%02x%02x%02x%02x%02x%02x%02x%02x", digest.b[0], digest.b[1], digest.b[2],
-	    digest.b[3], digest.b[4], digest.b[5], digest.b[6], digest.b[7]);
+	http_response_etag(&r, "%02x%02x%02x%02x%02x%02x%02x%02x", digest.b[0], digest.b[1],
+			   digest.b[2], digest.b[3], digest.b[4], digest.b[5], digest.b[6],
+			   digest.b[7]);
 	http_respond(x, &r);
 }

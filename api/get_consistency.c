@@ -26,7 +26,8 @@ void handle_consistency(struct http_exchange *x, void *thread, void *app)
 	}
 	err = log_consistency(thread, first, second, &proof);
 	if (err == VT_ENOTFOUND) {
-		api_problem(x, "beyond-published", "the published tree is not that large; see /checkpoint");
+		api_problem(x, "beyond-published",
+			    "the published tree is not that large; see /checkpoint");
 		return;
 	} else if (err != VT_OK) {
 		api_problem_err(x, err, "proving consistency");

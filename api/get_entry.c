@@ -39,8 +39,9 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 	if (err == VT_OK && log_mode(api->log) == LOG_RECORDS)
 		err = log_describe(thread, index, &record);
 	if (err == VT_ENOTFOUND) {
-		api_problem(x, "beyond-published", "there is no published entry %llu; see /checkpoint",
-		    (unsigned long long)index);
+		api_problem(x, "beyond-published",
+			    "there is no published entry %llu; see /checkpoint",
+			    (unsigned long long)index);
 		goto done;
 	} else if (err != VT_OK) {
 		api_problem_err(x, err, "reading the entry");

@@ -2,7 +2,7 @@
 #include "handler.h"
 
 static void answer_proof(struct http_exchange *x, struct log_worker *w, uint64_t index,
-    uint64_t size, bool fixed)
+			 uint64_t size, bool fixed)
 {
 	struct http_response r;
 	struct merkle_proof proof;
@@ -15,11 +15,12 @@ static void answer_proof(struct http_exchange *x, struct log_worker *w, uint64_t
 	buf_init(&note);
 	err = log_inclusion(w, index, size, &leaf, &proof, &head, &note);
 	if (err == VT_ENOTFOUND || (err == VT_EINVAL && !fixed)) {
-		api_problem(x, "beyond-published", "the published tree is not that large; see /checkpoint");
+		api_problem(x, "beyond-published",
+			    "the published tree is not that large; see /checkpoint");
 		goto done;
 	} else if (err == VT_EINVAL) {
 		api_problem(x, "query-invalid", "size: entry %llu is not in a tree of %llu entries",
-		    (unsigned long long)index, (unsigned long long)size);
+			    (unsigned long long)index, (unsigned long long)size);
 		goto done;
 	} else if (err != VT_OK) {
 		api_problem_err(x, err, "proving the entry");
@@ -37,7 +38,7 @@ static void answer_proof(struct http_exchange *x, struct log_worker *w, uint64_t
 	}
 	/* A proof for a given size never changes, but the checkpoint beside it may gain cosignatures. */
 	api_response_init(&r, 200, "application/json",
-	    fixed && note.len == 0 ? API_CACHE_IMMUTABLE : API_CACHE_CHECK);
+			  fixed && note.len == 0 ? API_CACHE_IMMUTABLE : API_CACHE_CHECK);
 	api_send_json(x, &r, j);
 done:
 	buf_release(&note);
@@ -66,7 +67,8 @@ void handle_leaf(struct http_exchange *x, void *thread, void *app)
 	if (!api_only(x, none))
 		return;
 	if (hex_decode_exact(leaf.b, sizeof(leaf.b), api_segment(x, 3)) != VT_OK) {
-		api_problem(x, "bad-request", "hash: expected the 64 lower-case hex digits of a leaf hash");
+		api_problem(x, "bad-request",
+			    "hash: expected the 64 lower-case hex digits of a leaf hash");
 		return;
 	}
 	err = log_leaf(thread, &leaf, &index);

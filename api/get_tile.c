@@ -13,8 +13,10 @@ void handle_tile(struct http_exchange *x, void *thread, void *app)
 	if (!api_only(x, none))
 		return;
 	if (tile_path_parse(&id, bytes_str(path + 1)) != VT_OK) {
-		api_problem(x, "not-found",
-		    "this is not the path of a tile: expected /tile/<L>/<N> or /tile/entries/<N>, N in "
+		api_problem(
+		    x, "not-found",
+		    "this is not the path of a tile: expected /tile/<L>/<N> or /tile/entries/<N>, "
+		    "N in "
 		    "groups of three digits (x001/x234/067), with .p/<1 to 255> when partial");
 		return;
 	}
@@ -24,7 +26,8 @@ void handle_tile(struct http_exchange *x, void *thread, void *app)
 		http_response_release(&r);
 		if (err == VT_ENOTFOUND)
 			api_problem(x, "beyond-published",
-			    "the tree is not that large, or this tile is not that wide; see /checkpoint");
+				    "the tree is not that large, or this tile is not that wide; "
+				    "see /checkpoint");
 		else
 			api_problem_err(x, err, "reading the tile");
 		return;

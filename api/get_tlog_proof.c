@@ -14,16 +14,18 @@ void handle_entry_tlog_proof(struct http_exchange *x, void *thread, void *app)
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_CHECK);
 	err = log_tlog_proof(thread, index, &r.body);
 	if (err == VT_OK) {
-		http_response_header(&r, "Content-Disposition", "attachment; filename=\"%llu.tlog-proof\"",
-		    (unsigned long long)index);
+		http_response_header(&r, "Content-Disposition",
+				     "attachment; filename=\"%llu.tlog-proof\"",
+				     (unsigned long long)index);
 		r.may_gzip = true;
 		http_respond(x, &r);
 		return;
 	}
 	http_response_release(&r);
 	if (err == VT_ENOTFOUND)
-		api_problem(x, "beyond-published", "there is no published entry %llu; see /checkpoint",
-		    (unsigned long long)index);
+		api_problem(x, "beyond-published",
+			    "there is no published entry %llu; see /checkpoint",
+			    (unsigned long long)index);
 	else
 		api_problem_err(x, err, "proving the entry");
 }

@@ -67,7 +67,8 @@ static bool query_time(struct http_exchange *x, uint64_t *at, bool *given)
 	if (err == VT_OK && seconds >= 0) {
 		*at = (uint64_t)seconds;
 	} else if (err != VT_ENOTFOUND) {
-		api_problem(x, "query-invalid", "at: expected an RFC 3339 time such as 2026-11-22T14:00:00Z");
+		api_problem(x, "query-invalid",
+			    "at: expected an RFC 3339 time such as 2026-11-22T14:00:00Z");
 		ok = false;
 	}
 	buf_release(&text);
@@ -95,8 +96,8 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 	}
 	l.array = json_new_array();
 	err = l.array == NULL ? VT_ENOMEM
-	    : have_at         ? log_tree_head_at(thread, at, list_one, &l)
-	                      : log_tree_heads(thread, after, limit, list_one, &l);
+	      : have_at       ? log_tree_head_at(thread, at, list_one, &l)
+			      : log_tree_heads(thread, after, limit, list_one, &l);
 	if (err == VT_ENOTFOUND)
 		err = VT_OK; /* nothing was published by then: an empty list */
 	if (err != VT_OK) {
@@ -112,7 +113,7 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 	if (!have_at && l.n == limit)
 		http_response_header(&r, "Link",
-		    "</api/v1/tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
-		    (unsigned long long)l.last, (unsigned long long)limit);
+				     "</api/v1/tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
+				     (unsigned long long)l.last, (unsigned long long)limit);
 	api_send_json(x, &r, j);
 }

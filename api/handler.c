@@ -70,7 +70,7 @@ bool api_only(struct http_exchange *x, const char *const *names)
 	}
 	problem_quote(shown, sizeof(shown), bytes_str(unknown));
 	api_problem(x, "query-unknown", "%s is not a parameter here; known: %s", shown,
-	    known[0] ? known : "none");
+		    known[0] ? known : "none");
 	return false;
 }
 
@@ -87,7 +87,7 @@ bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint
 }
 
 bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
-    uint64_t *out, bool *given)
+		      uint64_t *out, bool *given)
 {
 	struct buf value;
 	uint64_t n = 0;
@@ -103,9 +103,9 @@ bool api_query_number(struct http_exchange *x, const char *name, uint64_t least,
 	} else if (err == VT_ENOMEM) {
 		api_problem_err(x, err, name);
 	} else if (err != VT_OK || decimal_decode(&n, buf_bytes(&value)) != VT_OK || n < least ||
-	    n > most) {
+		   n > most) {
 		api_problem(x, "query-invalid", "%s: expected a decimal number from %llu to %llu",
-		    name, (unsigned long long)least, (unsigned long long)most);
+			    name, (unsigned long long)least, (unsigned long long)most);
 	} else {
 		*out = n;
 		if (given != NULL)
@@ -117,7 +117,7 @@ bool api_query_number(struct http_exchange *x, const char *name, uint64_t least,
 }
 
 void api_response_init(struct http_response *r, unsigned status, const char *content_type,
-    enum api_cache cache)
+		       enum api_cache cache)
 {
 	static const char *const control[] = {
 	    [API_CACHE_NONE] = "no-store",
@@ -129,7 +129,8 @@ void api_response_init(struct http_response *r, unsigned status, const char *con
 	 * 503 by itself when it cannot queue a response at all. */
 	http_response_init(r, status, content_type);
 	http_response_header(r, "Access-Control-Allow-Origin", "*");
-	http_response_header(r, "Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After");
+	http_response_header(r, "Access-Control-Expose-Headers",
+			     "ETag, Link, Location, Retry-After");
 	http_response_header(r, "Cache-Control", "%s", control[cache]);
 	http_response_header(r, "X-Content-Type-Options", "nosniff");
 }

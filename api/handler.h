@@ -27,7 +27,7 @@ bool api_only(struct http_exchange *x, const char *const *names); /* query names
 bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint64_t *out);
 /* A decimal query value; absent leaves *out alone. */
 bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
-    uint64_t *out, bool *given);
+		      uint64_t *out, bool *given);
 
 /* -- the answer ----------------------------------------------------------------------------------- */
 
@@ -39,7 +39,7 @@ enum api_cache {
 
 /* Start an answer that carries the headers of every public answer (CORS, caching, nosniff). */
 void api_response_init(struct http_response *r, unsigned status, const char *content_type,
-    enum api_cache cache);
+		       enum api_cache cache);
 /* Set ETag to a digest-free tag made of these numbers: what determines the bytes. */
 void api_response_etag(struct http_response *r, const char *kind, uint64_t a, uint64_t b);
 /* Send JSON (compact, with a newline); frees j; NULL becomes a 503. r is initialised and otherwise complete. */

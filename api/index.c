@@ -8,7 +8,8 @@ static enum vt_err append_page(struct buf *out, const struct api *api)
 	const struct store_identity *id = log_identity(api->log);
 	bool raw = log_mode(api->log) == LOG_RAW;
 
-	return buf_appendf(out,
+	return buf_appendf(
+	    out,
 	    "Vitrine %s, a signed transparency log\n"
 	    "\n"
 	    "origin     %s\n"

@@ -3,10 +3,10 @@
 #include "handler.h"
 
 static enum vt_err metric(struct buf *out, const char *name, const char *type, const char *help,
-    double value)
+			  double value)
 {
-	return buf_appendf(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\nvitrine_%s %.17g\n", name,
-	    help, name, type, name, value);
+	return buf_appendf(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\nvitrine_%s %.17g\n",
+			   name, help, name, type, name, value);
 }
 
 struct row {
@@ -19,28 +19,29 @@ static enum vt_err append_log(struct buf *out, const struct log_status *s)
 	const struct row rows[] = {
 	    {"tree_size", "gauge", "Entries committed.", (double)s->size},
 	    {"published_size", "gauge", "Entries under the published checkpoint.",
-		(double)s->published_size},
+	     (double)s->published_size},
 	    {"published_timestamp_seconds", "gauge",
-		"When this process last published (POSIX seconds, 0: not yet).",
-		(double)s->published_time},
+	     "When this process last published (POSIX seconds, 0: not yet).",
+	     (double)s->published_time},
 	    {"queued", "gauge", "Submissions that wait for the sequencer.", (double)s->queued},
 	    {"batches_total", "counter", "Batches committed by this process.", (double)s->batches},
 	    {"entries_total", "counter", "Entries committed by this process.", (double)s->entries},
 	    {"known_total", "counter", "Submissions that were in the log already.",
-		(double)s->known},
+	     (double)s->known},
 	    {"refused_total", "counter", "Submissions refused by an admission rule.",
-		(double)s->refused},
+	     (double)s->refused},
 	    {"later_total", "counter", "Submissions answered 503.", (double)s->later},
 	    {"lost_swaps_total", "counter", "Commits lost to another process.",
-		(double)s->lost_swaps},
+	     (double)s->lost_swaps},
 	    {"index_tail_keys", "gauge", "Index keys held in memory.", (double)s->index_tail_keys},
 	    {"index_runs", "gauge", "Sorted index runs in the store.", (double)s->index_runs},
 	    {"commit_seconds_total", "counter", "Time spent in commits.", s->commit_seconds_sum},
 	    {"readback_seconds_total", "counter", "Time spent reading batches back.",
-		s->readback_seconds_sum},
+	     s->readback_seconds_sum},
 	    {"sign_seconds_total", "counter", "Time spent signing and publishing.",
-		s->sign_seconds_sum},
-	    {"registry_version", "gauge", "Registry entries taken in.", (double)s->registry_version},
+	     s->sign_seconds_sum},
+	    {"registry_version", "gauge", "Registry entries taken in.",
+	     (double)s->registry_version},
 	    {"frozen", "gauge", "1 if signing has stopped for good.", s->frozen ? 1 : 0},
 	};
 	enum vt_err err = VT_OK;
@@ -57,20 +58,21 @@ static enum vt_err append_http(struct buf *out, const struct http_server_stats *
 	    {"http_requests_total", "counter", "Requests taken.", (double)s->requests},
 	    {"http_waiting", "gauge", "Requests that wait for their answer.", (double)s->suspended},
 	    {"http_timeouts_total", "counter", "Connections cut off by a deadline.",
-		(double)s->timed_out},
+	     (double)s->timed_out},
 	    {"http_rate_limited_total", "counter", "Requests refused by the rate limit.",
-		(double)s->refused_rate},
+	     (double)s->refused_rate},
 	};
 	enum vt_err err = VT_OK;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && err == VT_OK; i++)
 		err = metric(out, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
 	if (err == VT_OK)
-		err = buf_append_str(out, "# HELP vitrine_http_responses_total Answers by status class.\n"
-					  "# TYPE vitrine_http_responses_total counter\n");
+		err = buf_append_str(
+		    out, "# HELP vitrine_http_responses_total Answers by status class.\n"
+			 "# TYPE vitrine_http_responses_total counter\n");
 	for (unsigned class = 2; class <= 5 && err == VT_OK; class ++)
 		err = buf_appendf(out, "vitrine_http_responses_total{class=\"%uxx\"} %llu\n", class,
-		    (unsigned long long)s->by_status[class]);
+				  (unsigned long long)s->by_status[class]);
 	return err;
 }
 
@@ -86,12 +88,13 @@ void handle_metrics(struct http_exchange *x, void *thread, void *app)
 	log_status(api->log, &status);
 	http_server_stats(api->server, &http);
 	api_response_init(&r, 200, "text/plain; version=0.0.4; charset=utf-8", API_CACHE_NONE);
-	if ((err = buf_appendf(&r.body,
+	if ((err = buf_appendf(
+		 &r.body,
 		 "# HELP vitrine_info The program that answers.\n# TYPE vitrine_info gauge\n"
 		 "vitrine_info{version=\"%s\",mode=\"%s\"} 1\n",
 		 api->version, log_identity(api->log)->mode)) != VT_OK ||
 	    (err = metric(&r.body, "start_time_seconds", "gauge", "When the process started.",
-		 (double)api->started)) != VT_OK ||
+			  (double)api->started)) != VT_OK ||
 	    (err = append_log(&r.body, &status)) != VT_OK ||
 	    (err = append_http(&r.body, &http)) != VT_OK) {
 		http_response_release(&r);

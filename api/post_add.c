@@ -12,9 +12,9 @@ static void answer_add(struct http_exchange *x, void *thread, void *app)
 	(void)app;
 	if (!append_failed(x, a)) {
 		api_response_init(&r, a->answer.outcome == LOG_ADDED ? 201 : 200,
-		    "text/plain; charset=utf-8", API_CACHE_NONE);
+				  "text/plain; charset=utf-8", API_CACHE_NONE);
 		http_response_header(&r, "Location", "/api/v1/entries/%llu",
-		    (unsigned long long)a->answer.index);
+				     (unsigned long long)a->answer.index);
 		if (buf_append_decimal(&r.body, a->answer.index) == VT_OK) {
 			http_respond(x, &r);
 		} else {

@@ -4,7 +4,7 @@
 #include "append.h"
 
 static struct json *proof_object(uint64_t index, const struct tree_head *head,
-    const struct merkle_proof *proof)
+				 const struct merkle_proof *proof)
 {
 	struct json *j = json_new_object();
 
@@ -19,7 +19,7 @@ static struct json *proof_object(uint64_t index, const struct tree_head *head,
 }
 
 static void answer_json(struct http_exchange *x, struct http_response *r, struct log_worker *w,
-    const struct log_answer *answer)
+			const struct log_answer *answer)
 {
 	struct json *j = json_new_object();
 	struct merkle_proof proof;
@@ -67,12 +67,12 @@ static void answer_append(struct http_exchange *x, void *thread, void *app)
 			goto done;
 		}
 		http_response_header(&r, "Location", "/api/v1/entries/%llu",
-		    (unsigned long long)a->answer.index);
+				     (unsigned long long)a->answer.index);
 		http_respond(x, &r);
 	} else {
 		api_response_init(&r, status, "application/json", API_CACHE_NONE);
 		http_response_header(&r, "Location", "/api/v1/entries/%llu",
-		    (unsigned long long)a->answer.index);
+				     (unsigned long long)a->answer.index);
 		answer_json(x, &r, thread, &a->answer);
 	}
 done:
@@ -94,7 +94,8 @@ void handle_entries_post(struct http_exchange *x, void *thread, void *app)
 		err = hex_decode_exact(hint.b, sizeof(hint.b), buf_bytes(&key));
 	buf_release(&key);
 	if (err != VT_OK && err != VT_ENOTFOUND) {
-		api_problem(x, "query-invalid", "key: expected the 64 lower-case hex digits of a keyid");
+		api_problem(x, "query-invalid",
+			    "key: expected the 64 lower-case hex digits of a keyid");
 		return;
 	}
 	append_begin(x, thread, app, err == VT_OK ? &hint : NULL, answer_append);

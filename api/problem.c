@@ -39,7 +39,7 @@ static const struct problem_type *type_by_status(unsigned status)
 }
 
 static enum vt_err problem_body(struct buf *out, const struct problem_type *type,
-    const char *detail)
+				const char *detail)
 {
 	enum vt_err err = VT_ENOMEM;
 	struct json *j = json_new_object();
@@ -59,7 +59,7 @@ done:
 }
 
 static void problem_response(struct http_response *r, const struct problem_type *type,
-    const char *detail, unsigned retry_after)
+			     const char *detail, unsigned retry_after)
 {
 	api_response_init(r, type->status, "application/problem+json", API_CACHE_NONE);
 	if (type->status == 429 || type->status == 503)

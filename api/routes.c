@@ -23,7 +23,7 @@ const struct api_route api_routes[] = {
     {HTTP_GET, "/api/v1/entries/{index}", handle_entry, false, false, 0, IN_BOTH},
     {HTTP_GET, "/api/v1/entries/{index}/proof", handle_entry_proof, false, false, 0, IN_BOTH},
     {HTTP_GET, "/api/v1/entries/{index}/tlog-proof", handle_entry_tlog_proof, false, false, 0,
-	IN_BOTH},
+     IN_BOTH},
     {HTTP_GET, "/api/v1/leaves/{hash}", handle_leaf, false, false, 0, IN_BOTH},
     {HTTP_GET, "/api/v1/consistency", handle_consistency, false, false, 0, IN_BOTH},
     {HTTP_GET, "/api/v1/tree-heads", handle_tree_heads, false, false, 0, IN_BOTH},
@@ -69,17 +69,18 @@ static void handle_not_found(struct http_exchange *x, void *thread, void *app)
 	problem_quote(path, sizeof(path), bytes_str(http_request(x)->path));
 	for (size_t i = 0; i < api_routes_count; i++) {
 		if (pattern_fits(api_routes[i].pattern, http_request(x)->path)) {
-			api_problem(x, "not-found", "%s is not offered: this log is in %s mode", path,
-			    log_identity(api->log)->mode);
+			api_problem(x, "not-found", "%s is not offered: this log is in %s mode",
+				    path, log_identity(api->log)->mode);
 			return;
 		}
 	}
-	api_problem(x, "not-found", "there is nothing at %s; /openapi.yaml lists what there is", path);
+	api_problem(x, "not-found", "there is nothing at %s; /openapi.yaml lists what there is",
+		    path);
 }
 
 /* "GET, HEAD, OPTIONS": what this path takes. */
 static enum vt_err append_allow(struct buf *out, const struct http_exchange *x,
-    const struct api *api)
+				const struct api *api)
 {
 	enum vt_err err = VT_OK;
 
@@ -109,7 +110,7 @@ static void answer_allow(struct http_exchange *x, const struct api *api, unsigne
 	if (status == 204) {
 		api_response_init(&r, status, NULL, API_CACHE_NONE);
 		http_response_header(&r, "Access-Control-Allow-Methods", "%.*s", (int)text.len,
-		    (const char *)text.data);
+				     (const char *)text.data);
 		http_response_header(&r, "Access-Control-Allow-Headers", "Content-Type, Accept");
 		http_response_header(&r, "Access-Control-Max-Age", "86400");
 	} else {
@@ -118,7 +119,7 @@ static void answer_allow(struct http_exchange *x, const struct api *api, unsigne
 
 		problem_quote(method, sizeof(method), bytes_str(http_request(x)->method_name));
 		snprintf(detail, sizeof(detail), "%s is not possible here; try %.*s", method,
-		    (int)text.len, (const char *)text.data);
+			 (int)text.len, (const char *)text.data);
 		api_http_error(&r, status, detail, NULL);
 	}
 	http_response_header(&r, "Allow", "%.*s", (int)text.len, (const char *)text.data);
@@ -154,7 +155,7 @@ static void find_route(struct http_route_match *out, const struct http_exchange 
 		if (route->method != method)
 			continue;
 		*out = (struct http_route_match){route->handler, route->on_loop, route->body_max,
-		    route->rate_limited};
+						 route->rate_limited};
 		return;
 	}
 	if (path_known)

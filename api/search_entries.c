@@ -95,19 +95,20 @@ static enum vt_err append_condition(struct buf *out, const char *name, const str
 	if (value->len == 0)
 		return VT_OK;
 	if ((err = buf_append_byte(out, '&')) != VT_OK ||
-	    (err = buf_append_str(out, name)) != VT_OK || (err = buf_append_byte(out, '=')) != VT_OK)
+	    (err = buf_append_str(out, name)) != VT_OK ||
+	    (err = buf_append_byte(out, '=')) != VT_OK)
 		return err;
 	for (size_t i = 0; i < value->len && err == VT_OK; i++) {
 		uint8_t c = value->data[i];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr("-._~:/", c) != NULL;
+			     (c >= '0' && c <= '9') || strchr("-._~:/", c) != NULL;
 		err = plain && c != 0 ? buf_append_byte(out, c) : buf_appendf(out, "%%%02X", c);
 	}
 	return err;
 }
 
 static void add_next_link(struct http_response *r, const struct conditions *c,
-    const struct log_search_result *found, uint64_t limit)
+			  const struct log_search_result *found, uint64_t limit)
 {
 	struct buf rest;
 
@@ -116,23 +117,29 @@ static void add_next_link(struct http_response *r, const struct conditions *c,
 	    append_condition(&rest, "type", &c->type) == VT_OK &&
 	    append_condition(&rest, "party", &c->party) == VT_OK &&
 	    append_condition(&rest, "result", &c->result) == VT_OK)
-		http_response_header(r, "Link", "</api/v1/entries?after=%llu&limit=%llu%.*s>; rel=\"next\"",
-		    (unsigned long long)found->next, (unsigned long long)limit, (int)rest.len,
-		    rest.len ? (const char *)rest.data : "");
+		http_response_header(r, "Link",
+				     "</api/v1/entries?after=%llu&limit=%llu%.*s>; rel=\"next\"",
+				     (unsigned long long)found->next, (unsigned long long)limit,
+				     (int)rest.len, rest.len ? (const char *)rest.data : "");
 	buf_release(&rest);
 }
 
 static void search(struct http_exchange *x, struct log_worker *w, const struct conditions *c,
-    uint64_t after, uint64_t limit)
+		   uint64_t after, uint64_t limit)
 {
-	struct log_search what = {buf_bytes(&c->subject), buf_bytes(&c->type), buf_bytes(&c->party),
-	    buf_bytes(&c->result), after, (size_t)limit};
+	struct log_search what = {buf_bytes(&c->subject),
+				  buf_bytes(&c->type),
+				  buf_bytes(&c->party),
+				  buf_bytes(&c->result),
+				  after,
+				  (size_t)limit};
 	struct log_search_result *found = malloc(sizeof(*found));
 	struct http_response r;
 	enum vt_err err = found ? log_search(w, &what, found) : VT_ENOMEM;
 
 	if (err == VT_EINVAL || err == VT_EMALFORMED) {
-		api_problem(x, "query-invalid",
+		api_problem(
+		    x, "query-invalid",
 		    "subject: expected sha256:<64 lower-case hex digits> or another strong digest");
 	} else if (err != VT_OK) {
 		api_problem_err(x, err, "searching");
@@ -161,8 +168,8 @@ static bool query_result(struct http_exchange *x, struct buf *out)
 
 void handle_entries_search(struct http_exchange *x, void *thread, void *app)
 {
-	static const char *const names[] = {"subject", "type", "party", "result", "after", "limit",
-	    NULL};
+	static const char *const names[] = {"subject", "type",  "party", "result",
+					    "after",   "limit", NULL};
 	struct conditions c;
 	uint64_t after = 0, limit = LIMIT_DEFAULT;
 

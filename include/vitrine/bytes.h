@@ -20,7 +20,7 @@ struct bytes {
 struct bytes bytes_of(const void *data, size_t len);
 struct bytes bytes_str(const char *text); /* without the NUL */
 bool bytes_equal(struct bytes a, struct bytes b);
-bool bytes_is(struct bytes a, const char *text); /* a == text, without the NUL */
+bool bytes_is(struct bytes a, const char *text);   /* a == text, without the NUL */
 int bytes_compare(struct bytes a, struct bytes b); /* memcmp order, a prefix first */
 
 /*
@@ -35,7 +35,7 @@ struct buf {
 
 void buf_init(struct buf *b);
 void buf_release(struct buf *b);
-void buf_reset(struct buf *b); /* len = 0, memory kept */
+void buf_reset(struct buf *b);               /* len = 0, memory kept */
 struct bytes buf_bytes(const struct buf *b); /* valid until the next append or release */
 enum vt_err buf_reserve(struct buf *b, size_t more);
 enum vt_err buf_append(struct buf *b, struct bytes more);
@@ -62,7 +62,7 @@ enum base64_form {
 /* Decode text into out[0..cap). *len is the decoded length. VT_EMALFORMED; VT_ELIMIT if cap is too
  * small. out may be partly written on failure. */
 enum vt_err base64_decode(uint8_t *out, size_t cap, size_t *len, struct bytes text,
-    enum base64_form form);
+			  enum base64_form form);
 /* Decode a text that must stand for exactly len bytes. */
 enum vt_err base64_decode_exact(uint8_t *out, size_t len, struct bytes text, enum base64_form form);
 /* Append what text stands for. */

@@ -31,6 +31,6 @@ enum vt_err checkpoint_format(struct buf *out, const char *origin, const struct 
  * log->name.
  */
 enum vt_err checkpoint_open(struct note **note, struct checkpoint *out, struct bytes msg,
-    const struct vkey *log, const struct vkey_set *others);
+			    const struct vkey *log, const struct vkey_set *others);
 
 #endif

@@ -8,7 +8,8 @@
 #include "vitrine/note.h"
 
 enum {
-	COSIGNATURE_SIZE = 4 + 8 + 64, /* key ID, timestamp, signature: what a line's base64 holds */
+	COSIGNATURE_SIZE =
+	    4 + 8 + 64, /* key ID, timestamp, signature: what a line's base64 holds */
 };
 
 /* Append "cosignature/v1\ntime T\n" and the checkpoint's text: what is signed. VT_EINVAL: time is
@@ -18,6 +19,6 @@ enum vt_err cosignature_message(struct buf *out, uint64_t time, struct bytes tex
  * over 2^63 - 1 or the key has another type. VT_EMALFORMED: text is not a checkpoint.
  * VT_EMISMATCH: what `by` made does not verify. */
 enum vt_err cosignature_line(struct buf *out, struct bytes text, uint64_t time,
-    const struct note_signer *by);
+			     const struct note_signer *by);
 
 #endif

@@ -52,12 +52,12 @@ bool tree_head_equal(const struct tree_head *a, const struct tree_head *b);
 enum vt_err merkle_hash_leaf(struct merkle_hash *out, struct merkle_hasher *h, struct bytes entry);
 /* SHA-256(0x01 || left || right). out may be one of the inputs. */
 enum vt_err merkle_hash_node(struct merkle_hash *out, struct merkle_hasher *h,
-    const struct merkle_hash *left, const struct merkle_hash *right);
+			     const struct merkle_hash *left, const struct merkle_hash *right);
 /* SHA-256 of nothing: the root of the empty tree. */
 enum vt_err merkle_hash_empty(struct merkle_hash *out, struct merkle_hasher *h);
 /* Plain SHA-256 of the concatenation of part[0..n). */
 enum vt_err merkle_sha256(struct merkle_hash *out, struct merkle_hasher *h,
-    const struct bytes *part, size_t n);
+			  const struct bytes *part, size_t n);
 
 /* Roots of the maximal perfect subtrees of leaves [0, size), widest first.
  * Invariant: n == popcount(size). A range read from elsewhere that breaks it is refused with
@@ -70,15 +70,15 @@ struct merkle_range {
 
 /* Called once for every perfect node that an append completes, lower heights first. */
 typedef enum vt_err (*merkle_emit_fn)(void *ctx, struct merkle_node_id id,
-    const struct merkle_hash *hash);
+				      const struct merkle_hash *hash);
 
 void merkle_range_init(struct merkle_range *r); /* the empty tree */
 /* Append one leaf hash. emit may be NULL; its error is returned. On error *r is unchanged.
  * VT_ELIMIT: size is 2^64 - 1 already. */
 enum vt_err merkle_range_append(struct merkle_range *r, struct merkle_hasher *h,
-    const struct merkle_hash *leaf, merkle_emit_fn emit, void *ctx);
+				const struct merkle_hash *leaf, merkle_emit_fn emit, void *ctx);
 enum vt_err merkle_range_root(struct merkle_hash *out, struct merkle_hasher *h,
-    const struct merkle_range *r);
+			      const struct merkle_range *r);
 
 /* An inclusion, consistency or subtree proof: hashes in the order RFC 6962 gives them. */
 struct merkle_proof {
@@ -103,36 +103,39 @@ enum vt_err proof_plan_consistency(struct merkle_plan *plan, uint64_t first, uin
  * of the smallest power of two >= end - start. VT_EINVAL unless valid, and index inside it. An empty
  * one, start == end, is a subtree of every tree that reaches it; its consistency proof is empty. */
 enum vt_err proof_plan_subtree_inclusion(struct merkle_plan *plan, uint64_t index, uint64_t start,
-    uint64_t end);
+					 uint64_t end);
 /* From the subtree [start, end) to the tree of `size` leaves. */
 enum vt_err proof_plan_subtree_consistency(struct merkle_plan *plan, uint64_t start, uint64_t end,
-    uint64_t size);
+					   uint64_t size);
 /* The perfect nodes that make the root at `size` (none for the empty tree). */
 enum vt_err proof_plan_root(struct merkle_plan *plan, uint64_t size);
 
 /* node[i] is the hash of plan->node[i]. */
 enum vt_err proof_build(struct merkle_proof *out, struct merkle_hasher *h,
-    const struct merkle_plan *plan, const struct merkle_hash *node);
+			const struct merkle_plan *plan, const struct merkle_hash *node);
 enum vt_err proof_build_root(struct merkle_hash *out, struct merkle_hasher *h,
-    const struct merkle_plan *plan, const struct merkle_hash *node);
+			     const struct merkle_plan *plan, const struct merkle_hash *node);
 
 /* All of these: VT_OK it holds; VT_EMISMATCH it does not (wrong length included); VT_EINVAL the
  * numbers can belong to no tree, or (consistency) first->size is 0: every tree extends the empty
  * one, so such a proof would hold for any second root. A caller whose first head is empty has
  * nothing to verify and must know that. Equal sizes: the proof is empty and the roots are equal. */
 enum vt_err proof_verify_inclusion(struct merkle_hasher *h, const struct merkle_proof *proof,
-    uint64_t index, const struct merkle_hash *leaf, const struct tree_head *head);
+				   uint64_t index, const struct merkle_hash *leaf,
+				   const struct tree_head *head);
 /* The root that this proof leads to: what proof_verify_inclusion compares. */
 enum vt_err proof_root_from_inclusion(struct merkle_hash *out, struct merkle_hasher *h,
-    const struct merkle_proof *proof, uint64_t index, const struct merkle_hash *leaf,
-    uint64_t size);
+				      const struct merkle_proof *proof, uint64_t index,
+				      const struct merkle_hash *leaf, uint64_t size);
 enum vt_err proof_verify_consistency(struct merkle_hasher *h, const struct merkle_proof *proof,
-    const struct tree_head *first, const struct tree_head *second);
+				     const struct tree_head *first, const struct tree_head *second);
 enum vt_err proof_verify_subtree_inclusion(struct merkle_hasher *h,
-    const struct merkle_proof *proof, uint64_t index, const struct merkle_hash *leaf,
-    uint64_t start, uint64_t end, const struct merkle_hash *subtree_root);
+					   const struct merkle_proof *proof, uint64_t index,
+					   const struct merkle_hash *leaf, uint64_t start,
+					   uint64_t end, const struct merkle_hash *subtree_root);
 enum vt_err proof_verify_subtree_consistency(struct merkle_hasher *h,
-    const struct merkle_proof *proof, uint64_t start, uint64_t end,
-    const struct merkle_hash *subtree_root, const struct tree_head *head);
+					     const struct merkle_proof *proof, uint64_t start,
+					     uint64_t end, const struct merkle_hash *subtree_root,
+					     const struct tree_head *head);
 
 #endif

@@ -8,9 +8,9 @@
 #include "vitrine/bytes.h"
 
 enum {
-	NOTE_SIZE_MAX = 1 << 20,    /* bytes of a note that is looked at */
-	NOTE_SIGNATURES_MAX = 128,  /* the specification asks for at least 16 */
-	VKEY_NAME_MAX = 255,        /* bytes; ML-DSA-44 cosignatures limit names to this too */
+	NOTE_SIZE_MAX = 1 << 20,   /* bytes of a note that is looked at */
+	NOTE_SIGNATURES_MAX = 128, /* the specification asks for at least 16 */
+	VKEY_NAME_MAX = 255,       /* bytes; ML-DSA-44 cosignatures limit names to this too */
 	VKEY_TYPE_ED25519 = 0x01,
 	VKEY_TYPE_COSIGNATURE_ED25519 = 0x04,
 	VKEY_TYPE_COSIGNATURE_MLDSA44 = 0x06,
@@ -21,7 +21,7 @@ struct vkey {
 	char name[VKEY_NAME_MAX + 1]; /* NUL-terminated UTF-8 */
 	uint32_t id;
 	uint8_t type;
-	uint8_t ed25519[32]; /* types 0x01 and 0x04 */
+	uint8_t ed25519[32];  /* types 0x01 and 0x04 */
 	uint8_t key_hash[32]; /* SHA-256 of the public key material: tells duplicates apart */
 };
 
@@ -34,7 +34,7 @@ enum vt_err vkey_parse(struct vkey *out, struct bytes text);
 /* Type 0x01 or 0x04. VT_EINVAL: the name is empty, too long, or has a space, plus or control.
  * VT_EUNTRUSTED: not a key that ed25519_key_valid() takes. */
 enum vt_err vkey_from_ed25519(struct vkey *out, const char *name, uint8_t type,
-    const uint8_t key[32]);
+			      const uint8_t key[32]);
 /* Appends the text form. VT_EINVAL for a type whose key is not kept (0x06 and unknown ones). */
 enum vt_err vkey_format(struct buf *out, const struct vkey *key);
 /* Can this build verify signatures of this key? */

@@ -57,6 +57,7 @@ bool policy_quorum(const struct policy *p, const bool *cosigned);
  * so that a missing quorum can be told apart and explained.
  */
 enum vt_err policy_open_checkpoint(struct note **note, struct checkpoint *out,
-    const struct policy_log **log, bool *cosigned, struct bytes msg, const struct policy *p);
+				   const struct policy_log **log, bool *cosigned, struct bytes msg,
+				   const struct policy *p);
 
 #endif

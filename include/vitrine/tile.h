@@ -39,7 +39,7 @@ enum vt_err tile_of_node(struct tile_id *out, struct merkle_node_id id, uint64_t
  * 8 * level to 8 * level + 8: the last is the root of the full tile, which its parent tile holds
  * too, so that the two can be compared. */
 enum vt_err tile_node(struct merkle_hash *out, struct merkle_hasher *h, const struct tile_id *tile,
-    const struct merkle_hash *hashes, struct merkle_node_id id);
+		      const struct merkle_hash *hashes, struct merkle_node_id id);
 
 /* Split a bundle into its entries, one at a time: *entry points into *rest, which advances.
  * VT_EMALFORMED: truncated, or nothing left. At the end of the bundle rest->len is 0. */
@@ -53,12 +53,13 @@ typedef enum vt_err (*tile_read_fn)(void *ctx, const struct tile_id *id, struct 
 /* Read every node that the plan names from the tiles of the tree of `size` leaves; each tile is
  * read once per run of neighbours that share it. */
 enum vt_err tile_read_plan(struct merkle_hash *node, struct merkle_hasher *h,
-    const struct merkle_plan *plan, uint64_t size, tile_read_fn read_tile, void *ctx);
+			   const struct merkle_plan *plan, uint64_t size, tile_read_fn read_tile,
+			   void *ctx);
 /*
  * The root at `size`, recomputed from the right-edge tiles alone. Shares no code with
  * merkle_range above hash.c, so it can contradict it.
  */
 enum vt_err tile_root(struct merkle_hash *out, struct merkle_hasher *h, uint64_t size,
-    tile_read_fn read_tile, void *ctx);
+		      tile_read_fn read_tile, void *ctx);
 
 #endif

@@ -26,14 +26,15 @@ enum vt_err tlog_proof_parse(struct tlog_proof *p, struct bytes text);
 /* extra.data NULL: no extra line. All or nothing. VT_EMALFORMED: `checkpoint` is none.
  * VT_ELIMIT: more than tlog_proof_parse() takes. */
 enum vt_err tlog_proof_format(struct buf *out, struct bytes extra, uint64_t index,
-    const struct merkle_proof *proof, struct bytes checkpoint);
+			      const struct merkle_proof *proof, struct bytes checkpoint);
 /*
  * Does the policy accept the checkpoint, and does the proof tie `leaf` to it? Errors as
  * policy_open_checkpoint() has them; VT_EMISMATCH also if the inclusion proof fails.
  * note and cp are filled in on VT_OK, as in policy_open_checkpoint(); all out-parameters may be NULL.
  */
 enum vt_err tlog_proof_verify(struct note **note, struct checkpoint *cp,
-    const struct policy_log **log, struct merkle_hasher *h, const struct tlog_proof *p,
-    const struct merkle_hash *leaf, const struct policy *policy);
+			      const struct policy_log **log, struct merkle_hasher *h,
+			      const struct tlog_proof *p, const struct merkle_hash *leaf,
+			      const struct policy *policy);
 
 #endif

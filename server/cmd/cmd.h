@@ -13,8 +13,8 @@
 /* Exit codes of every subcommand. */
 enum {
 	CMD_HOLDS = 0,
-	CMD_FAILS = 1, /* what was asked does not hold */
-	CMD_USAGE = 2, /* wrong use */
+	CMD_FAILS = 1,  /* what was asked does not hold */
+	CMD_USAGE = 2,  /* wrong use */
 	CMD_UNSURE = 3, /* could not tell: network, disk, memory */
 };
 
@@ -40,11 +40,11 @@ void cmd_forget(char *secret); /* wipe and free; NULL is legal */
 /* A key from a file, or the reason said on standard error. */
 struct signer;
 int cmd_read_signer(const char *name, const char *option, const char *path,
-    const char *passphrase_file, struct signer **out);
+		    const char *passphrase_file, struct signer **out);
 /* A public key: SPKI PEM, from a file. */
 struct party_key;
 int cmd_read_public_key(const char *name, const char *option, const char *path,
-    struct party_key **out);
+			struct party_key **out);
 /* SHA-256 of a file of any size. */
 struct merkle_hash;
 int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out);

@@ -20,27 +20,31 @@ static bool opt_json;
 static const struct option options[] = {
     {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, false},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
-	"Which log and witnesses to trust (C2SP tlog-policy).", 0, 0, true, false},
+     "Which log and witnesses to trust (C2SP tlog-policy).", 0, 0, true, false},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
-	"The centre's first public key (SPKI PEM). Without it the log itself says whose centre it is.", 0,
-	0, false, false},
+     "The centre's first public key (SPKI PEM). Without it the log itself says whose centre it is.",
+     0, 0, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
 };
-static const struct command_usage usage = {"vitrine find --log URL --policy FILE FIRMWARE",
+static const struct command_usage usage = {
+    "vitrine find --log URL --policy FILE FIRMWARE",
     "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
-    "accreditations, corrections. Exit code 0: something is known, all of it holds, and no standing "
+    "accreditations, corrections. Exit code 0: something is known, all of it holds, and no "
+    "standing "
     "verdict is FAILED. Exit code 1: otherwise. It cannot know that the log has shown everything.",
-    "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n", "FIRMWARE", options,
+    "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n",
+    "FIRMWARE",
+    options,
     sizeof(options) / sizeof(*options)};
 
 /* One entry about the file, or a correction of one. */
 struct finding {
 	struct checked checked;
 	enum vt_err err;
-	bool correction;      /* fetched because another entry is said to be corrected by it */
+	bool correction;       /* fetched because another entry is said to be corrected by it */
 	uint64_t corrected_by; /* index + 1 of a correction that verified; 0: none */
 	bool withdrawn;
-	char later[160];      /* what the registry says of a signer since, unverified */
+	char later[160]; /* what the registry says of a signer since, unverified */
 };
 
 struct search {
@@ -59,8 +63,7 @@ static struct finding *add_finding(struct search *s)
 {
 	struct finding *grown;
 
-	if (s->n == FOUND_MAX ||
-	    (grown = realloc(s->found, (s->n + 1) * sizeof(*grown))) == NULL)
+	if (s->n == FOUND_MAX || (grown = realloc(s->found, (s->n + 1) * sizeof(*grown))) == NULL)
 		return NULL;
 	s->found = grown;
 	memset(&s->found[s->n], 0, sizeof(*s->found));
@@ -80,28 +83,29 @@ static int check_entry(struct search *s, uint64_t index, bool correction)
 
 	if (f == NULL)
 		return cmd_fail("find", CMD_UNSURE, "more entries than %d, or no memory for them",
-		    FOUND_MAX);
+				FOUND_MAX);
 	f->correction = correction;
 	snprintf(path, sizeof(path), "/api/v1/entries/%llu/tlog-proof", (unsigned long long)index);
 	buf_init(&beside);
-	if ((err = client_get(&f->checked.text, s->client, path, NULL, TLOG_PROOF_SIZE_MAX, &why)) !=
-	    VT_OK) {
+	if ((err = client_get(&f->checked.text, s->client, path, NULL, TLOG_PROOF_SIZE_MAX,
+			      &why)) != VT_OK) {
 		buf_release(&beside);
-		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index, why.text);
+		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
+				why.text);
 	}
 	f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
-	if (f->err == VT_EINVAL &&
-	    (err = client_entry(&beside, s->client, index, &why)) == VT_OK) {
+	if (f->err == VT_EINVAL && (err = client_entry(&beside, s->client, index, &why)) == VT_OK) {
 		/* Too large for the proof to carry: the entry itself is in the log's bundles. */
 		tlog_proof_release(&f->checked.proof);
 		tlog_proof_init(&f->checked.proof);
 		f->checked.why[0] = '\0';
-		f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
+		f->err =
+		    proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
 	}
 	if (f->err == VT_OK && f->checked.proof.index != index) {
 		f->err = VT_EMISMATCH;
 		snprintf(f->checked.why, sizeof(f->checked.why), "the proof is about entry %llu",
-		    (unsigned long long)f->checked.proof.index);
+			 (unsigned long long)f->checked.proof.index);
 	}
 	buf_release(&beside);
 	return CMD_HOLDS;
@@ -168,8 +172,9 @@ static int check_all(struct search *s)
 		struct json *page = NULL;
 		char path[192];
 
-		snprintf(path, sizeof(path), "/api/v1/entries?subject=sha256:%s&after=%llu&limit=%d", s->hex,
-		    (unsigned long long)after, PAGE);
+		snprintf(path, sizeof(path),
+			 "/api/v1/entries?subject=sha256:%s&after=%llu&limit=%d", s->hex,
+			 (unsigned long long)after, PAGE);
 		if (client_get_json(&page, s->client, path, PAGE_BYTES_MAX, &why) != VT_OK)
 			return cmd_fail("find", CMD_UNSURE, "searching: %s", why.text);
 		code = check_page(s, page, &after, &more);
@@ -186,13 +191,15 @@ static void look_at_signer(struct search *s, struct finding *f, size_t i)
 	struct buf path;
 
 	buf_init(&path);
-	if (f->checked.signer[i].party == NULL || buf_append_str(&path, "/api/v1/parties/") != VT_OK)
+	if (f->checked.signer[i].party == NULL ||
+	    buf_append_str(&path, "/api/v1/parties/") != VT_OK)
 		goto done;
 	for (const char *p = f->checked.signer[i].party; *p != '\0'; p++)
 		if (buf_appendf(&path, "%%%02X", (unsigned)(unsigned char)*p) != VT_OK)
 			goto done;
 	if (buf_append_byte(&path, '\0') != VT_OK ||
-	    client_get_json(&party, s->client, (const char *)path.data, PAGE_BYTES_MAX, &why) != VT_OK)
+	    client_get_json(&party, s->client, (const char *)path.data, PAGE_BYTES_MAX, &why) !=
+		VT_OK)
 		goto done;
 	for (size_t k = 0; k < json_count(json_member(party, "keys")); k++) {
 		const struct json *key = json_at(json_member(party, "keys"), k);
@@ -201,11 +208,12 @@ static void look_at_signer(struct search *s, struct finding *f, size_t i)
 
 		if (json_text(json_member(key, "keyid"), &keyid) &&
 		    bytes_is(keyid, f->checked.signer[i].keyid) &&
-		    json_text(json_member(key, "status"), &status) && !bytes_is(status, "granted") &&
+		    json_text(json_member(key, "status"), &status) &&
+		    !bytes_is(status, "granted") &&
 		    json_integer(json_member(key, "accreditation"), &since))
 			snprintf(f->later, sizeof(f->later), "key of %s: %.*s since entry %lld",
-			    f->checked.signer[i].party, (int)status.len, (const char *)status.data,
-			    (long long)since);
+				 f->checked.signer[i].party, (int)status.len,
+				 (const char *)status.data, (long long)since);
 	}
 done:
 	json_free(party);
@@ -214,8 +222,8 @@ done:
 
 static bool about_the_file(const struct search *s, const struct finding *f)
 {
-	return f->correction ||
-	    (!f->checked.raw && statement_names(&f->checked.statement, "sha256", bytes_str(s->hex)));
+	return f->correction || (!f->checked.raw && statement_names(&f->checked.statement, "sha256",
+								    bytes_str(s->hex)));
 }
 
 static bool failed_verdict(const struct finding *f)
@@ -223,7 +231,7 @@ static bool failed_verdict(const struct finding *f)
 	struct bytes result;
 
 	return !f->checked.raw && statement_result(&f->checked.statement, &result) &&
-	    bytes_is(result, "FAILED") && !f->withdrawn;
+	       bytes_is(result, "FAILED") && !f->withdrawn;
 }
 
 static int weigh(struct search *s)
@@ -234,7 +242,8 @@ static int weigh(struct search *s)
 		struct finding *f = &s->found[i];
 		if (f->err == VT_OK && !about_the_file(s, f)) {
 			f->err = VT_EMISMATCH;
-			snprintf(f->checked.why, sizeof(f->checked.why), "it is not about this file");
+			snprintf(f->checked.why, sizeof(f->checked.why),
+				 "it is not about this file");
 		}
 		if (f->err != VT_OK || failed_verdict(f))
 			code = CMD_FAILS;
@@ -250,20 +259,22 @@ static void print_finding(const struct finding *f)
 
 	printf("  entry %-8llu ", (unsigned long long)f->checked.proof.index);
 	if (f->err != VT_OK) {
-		printf("DOES NOT HOLD: %s\n", f->checked.why[0] ? f->checked.why : vt_err_text(f->err));
+		printf("DOES NOT HOLD: %s\n",
+		       f->checked.why[0] ? f->checked.why : vt_err_text(f->err));
 		return;
 	}
 	printf("%s", checked_what(&f->checked, what, sizeof(what)));
 	for (size_t i = 0; i < f->checked.n_signers; i++)
 		printf("%s%s%s%s%s", i ? ", " : ", signed by ",
-		    f->checked.signer[i].party ? f->checked.signer[i].party : f->checked.signer[i].keyid,
-		    f->checked.signer[i].role ? " (" : "",
-		    f->checked.signer[i].role ? f->checked.signer[i].role : "",
-		    f->checked.signer[i].role ? ")" : "");
+		       f->checked.signer[i].party ? f->checked.signer[i].party
+						  : f->checked.signer[i].keyid,
+		       f->checked.signer[i].role ? " (" : "",
+		       f->checked.signer[i].role ? f->checked.signer[i].role : "",
+		       f->checked.signer[i].role ? ")" : "");
 	printf(": holds");
 	if (f->corrected_by)
 		printf(", but is %s by entry %llu", f->withdrawn ? "withdrawn" : "replaced",
-		    (unsigned long long)(f->corrected_by - 1));
+		       (unsigned long long)(f->corrected_by - 1));
 	putchar('\n');
 	if (f->later[0])
 		printf("                 the log also says: %s\n", f->later);
@@ -276,25 +287,28 @@ static void print_text(const struct search *s, const char *path)
 		print_finding(&s->found[i]);
 	if (s->n == 0)
 		printf("  the log shows nothing about this file\n");
-	printf("checked   log %s, search complete to size %llu as it says; for each entry: the log's "
-	       "signature%s,\n          inclusion, the signers' signatures, their accreditation back to "
-	       "entry 0%s\n",
+	printf(
+	    "checked   log %s, search complete to size %llu as it says; for each entry: the log's "
+	    "signature%s,\n          inclusion, the signers' signatures, their accreditation back "
+	    "to "
+	    "entry 0%s\n",
 	    client_origin(s->client), (unsigned long long)s->complete_to,
 	    policy_needs_witnesses(s->policy) ? " and the witnesses' quorum" : "",
 	    s->centre ? " by the centre you named" : "");
-	printf("cannot    that this is everything: the log could hide entries from its search%s%s\n",
-	    policy_needs_witnesses(s->policy)
-		? ""
-		: ";\n          or show others another history, since the policy asks for no witness",
-	    s->centre ? "" : ";\n          that this is the centre you mean (pin it with --centre)");
+	printf(
+	    "cannot    that this is everything: the log could hide entries from its search%s%s\n",
+	    policy_needs_witnesses(s->policy) ? ""
+					      : ";\n          or show others another history, "
+						"since the policy asks for no witness",
+	    s->centre ? ""
+		      : ";\n          that this is the centre you mean (pin it with --centre)");
 }
 
 static enum vt_err finding_json(struct json *list, const struct finding *f)
 {
 	struct json *j = json_new_object(), *signers = json_new_array();
 	struct bytes result;
-	enum vt_err err =
-	    json_set(j, "index", json_new_integer((int64_t)f->checked.proof.index));
+	enum vt_err err = json_set(j, "index", json_new_integer((int64_t)f->checked.proof.index));
 
 	if (err == VT_OK)
 		err = json_set(j, "holds", json_new_bool(f->err == VT_OK));
@@ -302,7 +316,8 @@ static enum vt_err finding_json(struct json *list, const struct finding *f)
 		err = json_set(j, "why", json_new_str(f->checked.why));
 	for (size_t i = 0; i < f->checked.n_signers && err == VT_OK; i++) {
 		struct json *one = json_new_object();
-		if ((err = json_set(one, "keyid", json_new_str(f->checked.signer[i].keyid))) == VT_OK &&
+		if ((err = json_set(one, "keyid", json_new_str(f->checked.signer[i].keyid))) ==
+			VT_OK &&
 		    f->checked.signer[i].party != NULL)
 			err = json_set(one, "party", json_new_str(f->checked.signer[i].party));
 		if (err != VT_OK)
@@ -311,7 +326,8 @@ static enum vt_err finding_json(struct json *list, const struct finding *f)
 			err = json_push(signers, one);
 	}
 	if (err == VT_OK && f->err == VT_OK && !f->checked.raw) {
-		err = json_set(j, "predicateType", json_new_text(f->checked.statement.predicate_type));
+		err = json_set(j, "predicateType",
+			       json_new_text(f->checked.statement.predicate_type));
 		if (err == VT_OK && statement_result(&f->checked.statement, &result))
 			err = json_set(j, "result", json_new_text(result));
 	}
@@ -376,9 +392,9 @@ static int search_file(struct search *s, const char *path)
 		return cmd_fail("find", CMD_USAGE, "--log %s: %s", opt_log, why.text);
 	enum vt_err err = client_refresh(s->client, &why);
 	if (err != VT_OK)
-		return cmd_fail("find",
-		    err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE, "%s: %s", opt_log,
-		    why.text);
+		return cmd_fail(
+		    "find", err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE,
+		    "%s: %s", opt_log, why.text);
 	if ((code = check_all(s)) != CMD_HOLDS)
 		return code;
 	code = weigh(s);

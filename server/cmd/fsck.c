@@ -13,28 +13,31 @@ static uint64_t opt_faults = 20;
 static bool opt_json;
 
 static const struct option options[] = {
-    {"data", OPTION_TEXT, &opt_data, "DIR", "The log's folder, as given to `vitrine serve`.", 0, 0, false,
-	false},
-    {"log", OPTION_TEXT, &opt_log, "URL", "Or a log over HTTP, from its public files alone.", 0, 0, false,
-	false},
+    {"data", OPTION_TEXT, &opt_data, "DIR", "The log's folder, as given to `vitrine serve`.", 0, 0,
+     false, false},
+    {"log", OPTION_TEXT, &opt_log, "URL", "Or a log over HTTP, from its public files alone.", 0, 0,
+     false, false},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
-	"With --log: which log and witnesses to trust (C2SP tlog-policy).", 0, 0, false, false},
+     "With --log: which log and witnesses to trust (C2SP tlog-policy).", 0, 0, false, false},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
-	"With --log: the centre's first public key (SPKI PEM). Without it entry 0 is believed to name "
-	"it.",
-	0, 0, false, false},
-    {"faults", OPTION_COUNT, &opt_faults, "N", "Stop after so many differences.", 1, 1000000,
-	false, false},
+     "With --log: the centre's first public key (SPKI PEM). Without it entry 0 is believed to name "
+     "it.",
+     0, 0, false, false},
+    {"faults", OPTION_COUNT, &opt_faults, "N", "Stop after so many differences.", 1, 1000000, false,
+     false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
 };
 static const struct command_usage usage = {
     "vitrine fsck --data DIR | --log URL --policy FILE",
-    "Recomputes a whole log from its entries: every leaf hash, tile and root, every index row, every "
+    "Recomputes a whole log from its entries: every leaf hash, tile and root, every index row, "
+    "every "
     "signature on a kept checkpoint, and whether every entry was admissible when it came in. Only "
     "reads; a log may be running meanwhile. Exit code 1 names the first difference.",
     "  vitrine fsck --data var\n"
     "  vitrine fsck --log http://127.0.0.1:8080 --policy policy.txt\n",
-    NULL, options, sizeof(options) / sizeof(*options)};
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 void fsck_progress(void *ctx, uint64_t done, uint64_t total, const char *what)
 {
@@ -66,15 +69,17 @@ static int fsck_store(struct fsck_run *run, struct tree_head *head)
 {
 	char path[4096], why[STORE_WHY_MAX] = "";
 	struct store_sqlite_config config = {.path = path, .read_only = true};
-	struct fsck_config fsck = {.progress = fsck_progress, .fault = fsck_fault, .ctx = run,
-	    .faults_max = (size_t)opt_faults};
+	struct fsck_config fsck = {.progress = fsck_progress,
+				   .fault = fsck_fault,
+				   .ctx = run,
+				   .faults_max = (size_t)opt_faults};
 	enum vt_err err;
 
 	if (snprintf(path, sizeof(path), "%s/log.db", opt_data) >= (int)sizeof(path))
 		return cmd_fail("fsck", CMD_USAGE, "--data: the name is too long");
 	if ((err = store_sqlite_open(&fsck.store, &config, NULL, why)) != VT_OK)
-		return cmd_fail("fsck", err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE, "%s: %s", path,
-		    why[0] ? why : vt_err_text(err));
+		return cmd_fail("fsck", err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE, "%s: %s",
+				path, why[0] ? why : vt_err_text(err));
 	snprintf(run->origin, sizeof(run->origin), "%s", fsck.store->identity.origin);
 	err = log_fsck(&fsck, head);
 	fsck.store->ops->free(fsck.store);
@@ -95,7 +100,7 @@ static void report(const struct fsck_run *run, int code, const struct tree_head 
 	if (!opt_json) {
 		if (code == CMD_HOLDS)
 			printf("%s: %llu entries, root %s: nothing differs\n", run->origin,
-			    (unsigned long long)head->size, root);
+			       (unsigned long long)head->size, root);
 		return;
 	}
 	buf_init(&out);
@@ -126,7 +131,8 @@ int cmd_fsck(int argc, char **argv)
 	if ((opt_data == NULL) == (opt_log == NULL))
 		return cmd_fail("fsck", CMD_USAGE, "give either --data DIR or --log URL");
 	if (opt_log != NULL && opt_policy == NULL)
-		return cmd_fail("fsck", CMD_USAGE, "--log needs --policy FILE: whose signature to believe");
+		return cmd_fail("fsck", CMD_USAGE,
+				"--log needs --policy FILE: whose signature to believe");
 	if (opt_json && (run.json = json_new_array()) == NULL)
 		return cmd_fail("fsck", CMD_UNSURE, "out of memory");
 	run.faults_max = opt_faults;

@@ -7,12 +7,12 @@
 #include "vitrine/merkle.h"
 
 struct fsck_run {
-	bool terminal;            /* somebody looks at standard error */
-	unsigned shown_percent;   /* of the last progress line */
+	bool terminal;          /* somebody looks at standard error */
+	unsigned shown_percent; /* of the last progress line */
 	const char *shown_what;
 	uint64_t faults;
 	uint64_t faults_max;
-	struct json *json;        /* collects faults for --json; NULL: they are printed at once */
+	struct json *json; /* collects faults for --json; NULL: they are printed at once */
 	char origin[256];
 };
 
@@ -21,6 +21,6 @@ enum vt_err fsck_fault(void *ctx, const char *place_and_fault);
 
 /* From the public files alone: checkpoint, tiles, bundles. Returns the exit code, reasons said. */
 int fsck_over_http(struct fsck_run *run, const char *url, const char *policy, const char *centre,
-    struct tree_head *head);
+		   struct tree_head *head);
 
 #endif

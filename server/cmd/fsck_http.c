@@ -16,14 +16,16 @@ struct walk {
 	bool broken; /* this machine failed, not the log */
 };
 
-static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry, const struct merkle_hash *leaf)
+static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
+			 const struct merkle_hash *leaf)
 {
 	struct walk *w = ctx;
 	struct problem why = {0};
 	char fault[PROBLEM_DETAIL_MAX + 128];
 	enum vt_err err;
 
-	fsck_progress(w->run, index, w->size, w->replay ? "replaying admissions" : "reading entries");
+	fsck_progress(w->run, index, w->size,
+		      w->replay ? "replaying admissions" : "reading entries");
 	if ((err = merkle_range_append(&w->range, &w->hasher, leaf, NULL, NULL)) != VT_OK) {
 		w->broken = true;
 		return err;
@@ -35,7 +37,7 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry, const st
 		return err;
 	}
 	snprintf(fault, sizeof(fault), "entry %llu: %s (%s)", (unsigned long long)index, why.detail,
-	    why.type->slug);
+		 why.type->slug);
 	if ((err = fsck_fault(w->run, fault)) != VT_OK) {
 		w->broken = true;
 		return err;
@@ -69,9 +71,9 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 
 	w->size = client_head(c)->size;
 	if (w->size > 0 && (err = holds_records(c, &records, &why)) != VT_OK)
-		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s", why.text);
-	if (records &&
-	    (err = replay_new(&w->replay, client_origin(c), centre, reason)) != VT_OK)
+		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s",
+				why.text);
+	if (records && (err = replay_new(&w->replay, client_origin(c), centre, reason)) != VT_OK)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", reason[0] ? reason : vt_err_text(err));
 	err = client_entries(c, 0, w->size, visit, w, &why);
 	if (w->broken)
@@ -79,7 +81,8 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 	if (w->run->faults > 0)
 		return CMD_FAILS;
 	if (err != VT_OK)
-		return cmd_fail("fsck", err == VT_EMISMATCH || err == VT_EMALFORMED ? CMD_FAILS : CMD_UNSURE,
+		return cmd_fail(
+		    "fsck", err == VT_EMISMATCH || err == VT_EMALFORMED ? CMD_FAILS : CMD_UNSURE,
 		    "%s", why.text);
 	if ((err = merkle_range_root(&root, &w->hasher, &w->range)) != VT_OK)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", vt_err_text(err));
@@ -91,7 +94,7 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 }
 
 int fsck_over_http(struct fsck_run *run, const char *url, const char *policy_path,
-    const char *centre_path, struct tree_head *head)
+		   const char *centre_path, struct tree_head *head)
 {
 	struct client_config config = {.url = url};
 	struct client_error why = {""};
@@ -111,9 +114,9 @@ int fsck_over_http(struct fsck_run *run, const char *url, const char *policy_pat
 	if (code == CMD_HOLDS && client_new(&c, &config, &why) != VT_OK)
 		code = cmd_fail("fsck", CMD_USAGE, "--log %s: %s", url, why.text);
 	if (code == CMD_HOLDS && (err = client_refresh(c, &why)) != VT_OK)
-		code = cmd_fail("fsck",
-		    err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE, "%s: %s", url,
-		    why.text);
+		code = cmd_fail(
+		    "fsck", err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE,
+		    "%s: %s", url, why.text);
 	if (code == CMD_HOLDS) {
 		*head = *client_head(c);
 		snprintf(run->origin, sizeof(run->origin), "%s", client_origin(c));

@@ -9,21 +9,24 @@ static const char *opt_listen = "127.0.0.1:8080";
 
 static const struct option options[] = {
     {"listen", OPTION_TEXT, &opt_listen, "ADDR",
-	"Where the log listens, as given to `vitrine serve`; used when no URL is given.",
-	0, 0, false, false},
+     "Where the log listens, as given to `vitrine serve`; used when no URL is given.", 0, 0, false,
+     false},
 };
 static const struct command_usage usage = {"vitrine health [URL]",
-    "Asks a log whether it is ready: exit code 0 if it takes and publishes entries, 1 if it answers that "
-    "it does not, 3 if it cannot be reached.",
-    "  vitrine health http://127.0.0.1:8080\n", "[URL]", options,
-    sizeof(options) / sizeof(*options)};
+					   "Asks a log whether it is ready: exit code 0 if it "
+					   "takes and publishes entries, 1 if it answers that "
+					   "it does not, 3 if it cannot be reached.",
+					   "  vitrine health http://127.0.0.1:8080\n",
+					   "[URL]",
+					   options,
+					   sizeof(options) / sizeof(*options)};
 
 /* An address to listen on is not yet one to connect to: no host means every host, so this one. */
 static void default_url(char *out, size_t cap)
 {
 	const char *port = strrchr(opt_listen, ':');
 	bool any = port == opt_listen || strncmp(opt_listen, "0.0.0.0:", 8) == 0 ||
-	    strncmp(opt_listen, "[::]:", 5) == 0;
+		   strncmp(opt_listen, "[::]:", 5) == 0;
 
 	if (any && port != NULL)
 		snprintf(out, cap, "http://127.0.0.1%s", port);
@@ -49,18 +52,20 @@ int cmd_health(int argc, char **argv)
 	if (rest.n > 1)
 		return cmd_fail("health", CMD_USAGE, "one URL at most");
 	default_url(base, sizeof(base));
-	snprintf(url, sizeof(url), "%.*s/readyz",
-	    (int)strcspn(rest.n ? rest.arg[0] : base, " \n"), rest.n ? rest.arg[0] : base);
+	snprintf(url, sizeof(url), "%.*s/readyz", (int)strcspn(rest.n ? rest.arg[0] : base, " \n"),
+		 rest.n ? rest.arg[0] : base);
 	http_reply_init(&reply);
 	if ((err = http_fetcher_new(&fetcher, &config)) == VT_OK)
-		err = http_fetch(&reply, fetcher,
+		err = http_fetch(
+		    &reply, fetcher,
 		    &(struct http_ask){.method = "GET", .url = url, .body_max = 64 * 1024}, why);
 	if (err != VT_OK)
 		code = cmd_fail("health", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE, "%s: %s", url,
-		    why[0] ? why : vt_err_text(err));
+				why[0] ? why : vt_err_text(err));
 	else if (reply.status != 200)
 		code = cmd_fail("health", CMD_FAILS, "%s: %u %.*s", url, reply.status,
-		    (int)reply.body.len, reply.body.len ? (const char *)reply.body.data : "");
+				(int)reply.body.len,
+				reply.body.len ? (const char *)reply.body.data : "");
 	http_reply_release(&reply);
 	http_fetcher_free(fetcher);
 	return code;

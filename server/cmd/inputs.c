@@ -49,7 +49,7 @@ void cmd_forget(char *secret)
 }
 
 int cmd_read_signer(const char *name, const char *option, const char *path,
-    const char *passphrase_file, struct signer **out)
+		    const char *passphrase_file, struct signer **out)
 {
 	struct key_error why = {""};
 	char *passphrase;
@@ -61,13 +61,14 @@ int cmd_read_signer(const char *name, const char *option, const char *path,
 		return code;
 	if ((err = signer_from_file(out, path, passphrase, &why)) != VT_OK)
 		code = cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
-		    "--%s %s: %s", option, path, why.text[0] ? why.text : vt_err_text(err));
+				"--%s %s: %s", option, path,
+				why.text[0] ? why.text : vt_err_text(err));
 	cmd_forget(passphrase);
 	return code;
 }
 
 int cmd_read_public_key(const char *name, const char *option, const char *path,
-    struct party_key **out)
+			struct party_key **out)
 {
 	struct key_error why = {""};
 	struct buf text;
@@ -80,7 +81,8 @@ int cmd_read_public_key(const char *name, const char *option, const char *path,
 		err = party_key_from_pem(out, buf_bytes(&text), &why);
 	if (err != VT_OK)
 		code = cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
-		    "--%s %s: %s", option, path, why.text[0] ? why.text : vt_err_text(err));
+				"--%s %s: %s", option, path,
+				why.text[0] ? why.text : vt_err_text(err));
 	buf_release(&text);
 	return code;
 }
@@ -124,7 +126,8 @@ int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out)
 	}
 	err = hash_mapped(fd, (size_t)st.st_size, out);
 	close(fd);
-	return err == VT_OK ? CMD_HOLDS : cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+	return err == VT_OK ? CMD_HOLDS
+			    : cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
 }
 
 int cmd_read_policy(const char *name, const char *path, struct policy **out)
@@ -137,11 +140,12 @@ int cmd_read_policy(const char *name, const char *path, struct policy **out)
 	*out = NULL;
 	buf_init(&text);
 	if ((err = file_read(&text, path, POLICY_SIZE_MAX)) != VT_OK)
-		code = cmd_fail(name, err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE, "--policy %s: %s", path,
-		    vt_err_text(err));
+		code = cmd_fail(name, err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE,
+				"--policy %s: %s", path, vt_err_text(err));
 	else if ((err = policy_parse(out, buf_bytes(&text), &why)) != VT_OK)
-		code = cmd_fail(name, err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE, "--policy %s: line %zu: %s",
-		    path, why.line, why.text[0] ? why.text : vt_err_text(err));
+		code = cmd_fail(name, err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
+				"--policy %s: line %zu: %s", path, why.line,
+				why.text[0] ? why.text : vt_err_text(err));
 	buf_release(&text);
 	return code;
 }

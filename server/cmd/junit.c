@@ -24,7 +24,8 @@ static void stop(struct reader *r, enum vt_err err, const char *why)
 	if (r->err != VT_OK)
 		return;
 	r->err = err;
-	snprintf(r->why, 160, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(r->parser), why);
+	snprintf(r->why, 160, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(r->parser),
+		 why);
 	XML_StopParser(r->parser, XML_FALSE);
 }
 
@@ -38,7 +39,8 @@ static const char *attribute(const XML_Char **attributes, const char *name)
 
 static void open_case(struct reader *r, const XML_Char **attributes)
 {
-	const char *name = attribute(attributes, "name"), *class = attribute(attributes, "classname");
+	const char *name = attribute(attributes, "name"),
+		   *class = attribute(attributes, "classname");
 
 	if (r->in_case) {
 		stop(r, VT_EMALFORMED, "a testcase inside a testcase");
@@ -126,7 +128,7 @@ static void XMLCALL on_end(void *ctx, const XML_Char *name)
 
 /* Entities are defined in DTDs, and no JUnit report needs one: without them nothing can expand. */
 static void XMLCALL on_doctype(void *ctx, const XML_Char *name, const XML_Char *sysid,
-    const XML_Char *pubid, int has_internal_subset)
+			       const XML_Char *pubid, int has_internal_subset)
 {
 	(void)name;
 	(void)sysid;

@@ -13,34 +13,39 @@ enum key_use {
 	USE_PARTY,
 };
 
-static const char *opt_name, *opt_out, *opt_for = "log", *opt_kind = "ed25519", *opt_passphrase_file;
+static const char *opt_name, *opt_out, *opt_for = "log", *opt_kind = "ed25519",
+				       *opt_passphrase_file;
 static bool opt_json;
 
 static const struct option options[] = {
     {"name", OPTION_TEXT, &opt_name, "ORIGIN",
-	"The log's origin or the witness's name, best a URL without scheme: log.example.org/lab. Needed "
-	"for logs and witnesses.",
-	0, 0, false, false},
+     "The log's origin or the witness's name, best a URL without scheme: log.example.org/lab. "
+     "Needed "
+     "for logs and witnesses.",
+     0, 0, false, false},
     {"out", OPTION_TEXT, &opt_out, "FILE",
-	"Where the private key goes (PKCS#8 PEM, mode 0600). An existing file is never overwritten.", 0, 0,
-	true, false},
+     "Where the private key goes (PKCS#8 PEM, mode 0600). An existing file is never overwritten.",
+     0, 0, true, false},
     {"for", OPTION_TEXT, &opt_for, "WHO",
-	"log, witness or party. A party's public key is written to FILE.pub as well.", 0, 0,
-	false, false},
+     "log, witness or party. A party's public key is written to FILE.pub as well.", 0, 0, false,
+     false},
     {"kind", OPTION_TEXT, &opt_kind, "KIND",
-	"For a party: ed25519, p256, p384, rsa3072 or rsa4096. Logs and witnesses use ed25519.",
-	0, 0, false, false},
+     "For a party: ed25519, p256, p384, rsa3072 or rsa4096. Logs and witnesses use ed25519.", 0, 0,
+     false, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
-	"Encrypt the private key with the first line of this file.", 0, 0, false, false},
+     "Encrypt the private key with the first line of this file.", 0, 0, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object instead.", 0, 0, false, false},
 };
 static const struct command_usage usage = {
     "vitrine keygen --name ORIGIN --out FILE [--for log|witness|party] [--kind KIND]",
-    "Makes a private key and prints what others need to verify with it: the vkey of a log or a witness, "
+    "Makes a private key and prints what others need to verify with it: the vkey of a log or a "
+    "witness, "
     "the keyid of a party.",
     "  vitrine keygen --name log.example.org/lab --out log.pem\n"
     "  vitrine keygen --for party --kind p256 --out lab.pem\n",
-    NULL, options, sizeof(options) / sizeof(*options)};
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 static bool parse_use(enum key_use *use)
 {
@@ -84,14 +89,13 @@ static int print_public(const struct signer *key, const struct vkey *vkey, enum 
 
 	buf_init(&text);
 	buf_init(&out);
-	err = use == USE_PARTY
-	    ? buf_append_hex(&text,
-		  bytes_of(party_key_id(signer_public(key))->b, MERKLE_HASH_SIZE))
-	    : vkey_format(&text, vkey);
+	err = use == USE_PARTY ? buf_append_hex(&text, bytes_of(party_key_id(signer_public(key))->b,
+								MERKLE_HASH_SIZE))
+			       : vkey_format(&text, vkey);
 	if (err == VT_OK && opt_json) {
 		j = json_new_object();
 		if ((err = json_set(j, use == USE_PARTY ? "keyid" : "vkey",
-			 json_new_text(buf_bytes(&text)))) == VT_OK &&
+				    json_new_text(buf_bytes(&text)))) == VT_OK &&
 		    (err = json_set(j, "file", json_new_str(opt_out))) == VT_OK)
 			err = json_write(&out, j, JSON_COMPACT);
 	} else if (err == VT_OK) {
@@ -117,13 +121,16 @@ static int generate(enum key_use use, const char *passphrase)
 		return cmd_fail("keygen", cmd_code(err), "--kind %s: %s", opt_kind, why.text);
 	if (use != USE_PARTY &&
 	    (err = signer_note(&note, key, opt_name,
-		 use == USE_LOG ? VKEY_TYPE_ED25519 : VKEY_TYPE_COSIGNATURE_ED25519)) != VT_OK)
-		code = cmd_fail("keygen", CMD_USAGE,
+			       use == USE_LOG ? VKEY_TYPE_ED25519
+					      : VKEY_TYPE_COSIGNATURE_ED25519)) != VT_OK)
+		code = cmd_fail(
+		    "keygen", CMD_USAGE,
 		    "--name: 1 to 255 bytes of UTF-8 without space, plus or control characters");
 	else if ((err = write_keys(key, use, passphrase)) != VT_OK)
 		code = cmd_fail("keygen", CMD_UNSURE, "%s: %s", opt_out,
-		    err == VT_ECONFLICT ? "exists already; remove it or choose another name"
-					: vt_err_text(err));
+				err == VT_ECONFLICT
+				    ? "exists already; remove it or choose another name"
+				    : vt_err_text(err));
 	else
 		code = print_public(key, &note.key, use);
 	signer_free(key);
@@ -143,11 +150,14 @@ int cmd_keygen(int argc, char **argv)
 	if (help)
 		return CMD_HOLDS;
 	if (!parse_use(&use))
-		return cmd_fail("keygen", CMD_USAGE, "--for: log, witness or party, not %s", opt_for);
+		return cmd_fail("keygen", CMD_USAGE, "--for: log, witness or party, not %s",
+				opt_for);
 	if (use != USE_PARTY && opt_name == NULL)
-		return cmd_fail("keygen", CMD_USAGE, "--name ORIGIN is needed for a %s key", opt_for);
+		return cmd_fail("keygen", CMD_USAGE, "--name ORIGIN is needed for a %s key",
+				opt_for);
 	if (use != USE_PARTY && strcmp(opt_kind, "ed25519") != 0)
-		return cmd_fail("keygen", CMD_USAGE, "--kind: logs and witnesses sign with ed25519");
+		return cmd_fail("keygen", CMD_USAGE,
+				"--kind: logs and witnesses sign with ed25519");
 	if ((code = cmd_read_passphrase("keygen", opt_passphrase_file, &passphrase)) != CMD_HOLDS)
 		return code;
 	code = generate(use, passphrase);

@@ -27,17 +27,19 @@ enum {
 
 static void print_help(FILE *out)
 {
-	fputs("Usage: vitrine COMMAND [OPTION...] [FILE...]\n\n"
-	      "Vitrine is a signed transparency log: records go in, proofs come out, and anyone can\n"
-	      "check that the history was never rewritten.\n\n"
-	      "commands:\n",
+	fputs(
+	    "Usage: vitrine COMMAND [OPTION...] [FILE...]\n\n"
+	    "Vitrine is a signed transparency log: records go in, proofs come out, and anyone can\n"
+	    "check that the history was never rewritten.\n\n"
+	    "commands:\n",
 	    out);
 	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].about);
 	fputs("\n`vitrine COMMAND --help` says more. `vitrine --version` prints the version.\n"
-	      "Every option may also be given as an environment variable: --listen is VITRINE_LISTEN.\n"
+	      "Every option may also be given as an environment variable: --listen is "
+	      "VITRINE_LISTEN.\n"
 	      "Exit codes: 0 it holds, 1 it does not hold, 2 wrong use, 3 could not tell.\n",
-	    out);
+	      out);
 }
 
 int cmd_fail(const char *name, int code, const char *fmt, ...)
@@ -91,6 +93,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
 		if (strcmp(argv[1], subcommands[i].name) == 0)
 			return subcommands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "vitrine: there is no command \"%s\"; `vitrine --help` lists them\n", argv[1]);
+	fprintf(stderr, "vitrine: there is no command \"%s\"; `vitrine --help` lists them\n",
+		argv[1]);
 	return CMD_USAGE;
 }

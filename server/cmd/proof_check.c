@@ -41,7 +41,7 @@ static enum vt_err fails(struct checked *c, enum vt_err err, const char *fmt, ..
 
 /* Why the policy does not accept the checkpoint, in terms of what is missing. */
 static enum vt_err explain_checkpoint(struct checked *c, enum vt_err err,
-    const struct policy *policy)
+				      const struct policy *policy)
 {
 	bool *cosigned = calloc(policy_witness_count(policy) + 1, sizeof(bool));
 	const struct policy_log *log = NULL;
@@ -53,16 +53,18 @@ static enum vt_err explain_checkpoint(struct checked *c, enum vt_err err,
 		return VT_ENOMEM;
 	if (err == VT_EUNTRUSTED) {
 		fails(c, err, "the checkpoint is not signed by a log that the policy lists");
-	} else if (policy_open_checkpoint(&note, &cp, &log, cosigned, c->proof.checkpoint, policy) ==
-	    VT_OK) {
-		fails(c, err, "the inclusion proof does not lead from this entry to the signed root");
+	} else if (policy_open_checkpoint(&note, &cp, &log, cosigned, c->proof.checkpoint,
+					  policy) == VT_OK) {
+		fails(c, err,
+		      "the inclusion proof does not lead from this entry to the signed root");
 	} else {
 		for (size_t i = 0; i < policy_witness_count(policy); i++)
 			n += cosigned[i];
 		fails(c, err,
-		    "a signature on the checkpoint fails, or the quorum is missing (%zu of %zu witnesses "
-		    "cosigned)",
-		    n, policy_witness_count(policy));
+		      "a signature on the checkpoint fails, or the quorum is missing (%zu of %zu "
+		      "witnesses "
+		      "cosigned)",
+		      n, policy_witness_count(policy));
 	}
 	note_free(note);
 	free(cosigned);
@@ -76,8 +78,8 @@ static void count_cosignatures(struct checked *c, const struct policy *policy)
 	struct note *note = NULL;
 	struct checkpoint cp;
 
-	if (cosigned != NULL &&
-	    policy_open_checkpoint(&note, &cp, &log, cosigned, c->proof.checkpoint, policy) == VT_OK)
+	if (cosigned != NULL && policy_open_checkpoint(&note, &cp, &log, cosigned,
+						       c->proof.checkpoint, policy) == VT_OK)
 		for (size_t i = 0; i < policy_witness_count(policy); i++)
 			c->cosigned += cosigned[i];
 	note_free(note);
@@ -85,7 +87,7 @@ static void count_cosignatures(struct checked *c, const struct policy *policy)
 }
 
 static enum vt_err check_inclusion(struct checked *c, struct merkle_hasher *h, struct bytes entry,
-    const struct policy *policy)
+				   const struct policy *policy)
 {
 	enum vt_err err;
 
@@ -118,11 +120,13 @@ static enum vt_err read_record(struct checked *c)
 
 		if (envelope.sig[i].keyid.len != 64 ||
 		    hex_decode_exact(id.b, sizeof(id.b), envelope.sig[i].keyid) != VT_OK) {
-			err = fails(c, VT_EMALFORMED, "the entry names a signer by something else than a keyid");
+			err = fails(c, VT_EMALFORMED,
+				    "the entry names a signer by something else than a keyid");
 			goto done;
 		}
 		hex_encode(c->signer[i].keyid, bytes_of(id.b, sizeof(id.b)));
-		if (c->proven_admission && (key = registry_find(c->verdict.registry, &id)) != NULL) {
+		if (c->proven_admission &&
+		    (key = registry_find(c->verdict.registry, &id)) != NULL) {
 			c->signer[i].party = key->party;
 			c->signer[i].role = key->role;
 		}
@@ -134,7 +138,7 @@ done:
 }
 
 static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, const struct extra *x,
-    const struct policy *policy, struct bytes centre)
+				const struct policy *policy, struct bytes centre)
 {
 	struct problem why = {0};
 	char origin[VKEY_NAME_MAX + 1];
@@ -143,7 +147,7 @@ static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, cons
 	if ((err = check_inclusion(c, h, extra_entry(x), policy)) != VT_OK)
 		return err;
 	snprintf(origin, sizeof(origin), "%.*s", (int)c->cp.origin.len,
-	    (const char *)c->cp.origin.data);
+		 (const char *)c->cp.origin.data);
 	err = extra_verify(&c->verdict, h, x, c->proof.index, &c->cp.head, origin, centre, &why);
 	if (err != VT_OK)
 		return fails(c, err, "it is in the log, but was not admissible: %s", why.detail);
@@ -152,7 +156,7 @@ static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, cons
 }
 
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
-    struct bytes centre, struct bytes beside)
+			struct bytes centre, struct bytes beside)
 {
 	struct problem why = {0};
 	struct extra *x = NULL;
@@ -162,8 +166,10 @@ enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct
 		return fails(c, err, "not a C2SP tlog-proof");
 	if (!c->proof.has_extra || beside.len > 0) {
 		if (beside.len == 0)
-			return fails(c, VT_EINVAL, "the proof does not carry the entry: give it with --entry");
-		if ((err = check_inclusion(c, h, beside, policy)) == VT_OK && (err = read_record(c)) != VT_OK) {
+			return fails(c, VT_EINVAL,
+				     "the proof does not carry the entry: give it with --entry");
+		if ((err = check_inclusion(c, h, beside, policy)) == VT_OK &&
+		    (err = read_record(c)) != VT_OK) {
 			c->raw = true;
 			c->why[0] = '\0';
 			err = VT_OK;
@@ -199,9 +205,11 @@ const char *checked_what(const struct checked *c, char *out, size_t cap)
 		snprintf(out, cap, "test verdict %.*s", (int)text.len, (const char *)text.data);
 	else if (bytes_is(type, PREDICATE_RELEASE_V02) || bytes_is(type, PREDICATE_RELEASE_V01))
 		snprintf(out, cap, "firmware release %.*s",
-		    json_text(statement_member(&c->statement, "purl"), &text) ? (int)text.len : 0,
-		    json_text(statement_member(&c->statement, "purl"), &text) ? (const char *)text.data
-									      : "");
+			 json_text(statement_member(&c->statement, "purl"), &text) ? (int)text.len
+										   : 0,
+			 json_text(statement_member(&c->statement, "purl"), &text)
+			     ? (const char *)text.data
+			     : "");
 	else
 		snprintf(out, cap, "%.*s", (int)type.len, (const char *)type.data);
 	return out;

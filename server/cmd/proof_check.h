@@ -22,7 +22,7 @@ struct checked {
 	size_t cosigned; /* witnesses of the policy that cosigned */
 	struct merkle_hash leaf;
 	struct buf entry;
-	bool raw; /* no record: the entry is opaque bytes */
+	bool raw;              /* no record: the entry is opaque bytes */
 	bool proven_admission; /* the proof's extra showed accreditations back to entry 0 */
 	struct extra_verdict verdict;
 	struct statement statement; /* of the record */
@@ -41,7 +41,7 @@ void checked_release(struct checked *c);
  * otherwise). centre: canonical SPKI, empty when not pinned. On failure c->why says what does not hold.
  */
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
-    struct bytes centre, struct bytes beside);
+			struct bytes centre, struct bytes beside);
 
 /* Did this party sign it? */
 bool checked_signed_by(const struct checked *c, const char *party);

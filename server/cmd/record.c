@@ -28,9 +28,10 @@ enum {
 static void print_help(FILE *out)
 {
 	fputs("Usage: vitrine record KIND [OPTION...]\n\n"
-	      "Writes a record (a DSSE envelope around an in-toto statement), signs it, and prints it. "
+	      "Writes a record (a DSSE envelope around an in-toto statement), signs it, and prints "
+	      "it. "
 	      "Nothing\nis sent: `vitrine submit` or curl does that.\n\nkinds:\n",
-	    out);
+	      out);
 	for (size_t i = 0; i < N_KINDS; i++)
 		fprintf(out, "  %-9s %s\n", kinds[i].name, kinds[i].about);
 	fputs("\n`vitrine record KIND --help` says more.\n", out);
@@ -49,8 +50,8 @@ int cmd_record(int argc, char **argv)
 	for (size_t i = 0; i < N_KINDS; i++)
 		if (strcmp(argv[1], kinds[i].name) == 0)
 			return kinds[i].run(argc - 1, argv + 1);
-	return cmd_fail("record", CMD_USAGE, "there is no kind \"%s\"; `vitrine record --help` lists them",
-	    argv[1]);
+	return cmd_fail("record", CMD_USAGE,
+			"there is no kind \"%s\"; `vitrine record --help` lists them", argv[1]);
 }
 
 int record_refused(const char *name, enum vt_err err, const struct problem *why)
@@ -89,7 +90,8 @@ static int subject_from_text(const char *name, struct record_subjects *s, const 
 	copy[equals - text] = '\0';
 	copy[colon - text] = '\0';
 	s->name[s->n] = copy;
-	s->list[s->n] = (struct compose_digest){copy, copy + (equals + 1 - text), copy + (colon + 1 - text)};
+	s->list[s->n] =
+	    (struct compose_digest){copy, copy + (equals + 1 - text), copy + (colon + 1 - text)};
 	s->n++;
 	return CMD_HOLDS;
 }
@@ -100,7 +102,8 @@ int record_subjects_read(const char *name, struct record_subjects *s, struct com
 	int code = CMD_HOLDS;
 
 	if (n > RECORD_SUBJECTS_MAX)
-		return cmd_fail(name, CMD_USAGE, "%zu subjects; at most %d", n, RECORD_SUBJECTS_MAX);
+		return cmd_fail(name, CMD_USAGE, "%zu subjects; at most %d", n,
+				RECORD_SUBJECTS_MAX);
 	s->list = calloc(n + 1, sizeof(*s->list));
 	s->hex = calloc(n + 1, sizeof(*s->hex));
 	s->name = calloc(n + 1, sizeof(*s->name));
@@ -134,15 +137,16 @@ static int write_record(const char *name, const char *path, struct bytes envelop
 			return cmd_fail(name, CMD_UNSURE, "--out %s: %s", path, vt_err_text(err));
 		return CMD_HOLDS;
 	}
-	if (fwrite(envelope.data, 1, envelope.len, stdout) != envelope.len || putchar('\n') == EOF ||
-	    fflush(stdout) != 0)
+	if (fwrite(envelope.data, 1, envelope.len, stdout) != envelope.len ||
+	    putchar('\n') == EOF || fflush(stdout) != 0)
 		return cmd_fail(name, CMD_UNSURE, "standard output: cannot write");
 	return CMD_HOLDS;
 }
 
 /* scheme NULL: the key's usual one. */
 static int add_signature(const char *name, const char *option, const char *path,
-    const char *passphrase_file, const char *scheme_name, struct buf *envelope, struct bytes statement)
+			 const char *passphrase_file, const char *scheme_name, struct buf *envelope,
+			 struct bytes statement)
 {
 	struct signer *key = NULL;
 	struct problem why = {0};
@@ -156,13 +160,14 @@ static int add_signature(const char *name, const char *option, const char *path,
 	buf_init(&next);
 	scheme = party_key_default_scheme(signer_public(key));
 	if (scheme_name != NULL && (key_scheme_parse(&scheme, bytes_str(scheme_name)) != VT_OK ||
-				       !party_key_takes(signer_public(key), scheme))) {
-		code = cmd_fail(name, CMD_USAGE, "--scheme %s does not fit the key in %s", scheme_name,
-		    path);
+				    !party_key_takes(signer_public(key), scheme))) {
+		code = cmd_fail(name, CMD_USAGE, "--scheme %s does not fit the key in %s",
+				scheme_name, path);
 		goto done;
 	}
-	err = envelope->len == 0 ? compose_envelope(&next, statement, key, scheme)
-				 : compose_add_signature(&next, buf_bytes(envelope), key, scheme, &why);
+	err = envelope->len == 0
+		  ? compose_envelope(&next, statement, key, scheme)
+		  : compose_add_signature(&next, buf_bytes(envelope), key, scheme, &why);
 	if (err != VT_OK) {
 		code = record_refused(name, err, &why);
 	} else {
@@ -177,18 +182,19 @@ done:
 }
 
 static int sign_all(const char *name, const struct record_signing *how, struct buf *envelope,
-    struct bytes statement)
+		    struct bytes statement)
 {
 	int code = add_signature(name, "key", how->key, how->passphrase_file, how->scheme, envelope,
-	    statement);
+				 statement);
 
 	for (size_t i = 0; i < how->co_sign.n && code == CMD_HOLDS; i++)
 		code = add_signature(name, "co-sign", how->co_sign.item[i], NULL, NULL, envelope,
-		    statement);
+				     statement);
 	return code == CMD_HOLDS ? write_record(name, how->out, buf_bytes(envelope)) : code;
 }
 
-int record_sign_and_write(const char *name, const struct record_signing *how, struct bytes statement)
+int record_sign_and_write(const char *name, const struct record_signing *how,
+			  struct bytes statement)
 {
 	struct buf envelope;
 	int code;
@@ -199,15 +205,15 @@ int record_sign_and_write(const char *name, const struct record_signing *how, st
 	return code;
 }
 
-int record_resign_and_write(const char *name, const struct record_signing *how, struct bytes envelope)
+int record_resign_and_write(const char *name, const struct record_signing *how,
+			    struct bytes envelope)
 {
 	struct buf copy;
 	int code;
 
 	buf_init(&copy);
-	code = buf_append(&copy, envelope) == VT_OK
-	    ? sign_all(name, how, &copy, bytes_of(NULL, 0))
-	    : cmd_fail(name, CMD_UNSURE, "out of memory");
+	code = buf_append(&copy, envelope) == VT_OK ? sign_all(name, how, &copy, bytes_of(NULL, 0))
+						    : cmd_fail(name, CMD_UNSURE, "out of memory");
 	buf_release(&copy);
 	return code;
 }
@@ -221,7 +227,8 @@ bool record_parse_ref(const char *name, const char *option, const char *text, st
 	    hex_decode_exact(out->leaf.b, sizeof(out->leaf.b), bytes_str(colon + 1)) == VT_OK)
 		return true;
 	cmd_fail(name, CMD_USAGE,
-	    "--%s %s: expected INDEX:LEAFHASH, the leaf hash as 64 lower-case hex digits", option, text);
+		 "--%s %s: expected INDEX:LEAFHASH, the leaf hash as 64 lower-case hex digits",
+		 option, text);
 	return false;
 }
 
@@ -229,9 +236,12 @@ bool record_parse_ref(const char *name, const char *option, const char *text, st
 
 static struct record_signing sign_how;
 static const struct option sign_options[] = {RECORD_SIGNING_OPTIONS(sign_how)};
-static const struct command_usage sign_usage = {"vitrine record sign --key FILE [--out FILE] RECORD",
+static const struct command_usage sign_usage = {
+    "vitrine record sign --key FILE [--out FILE] RECORD",
     "Adds a signature to a record that others have signed already; theirs are kept as they are.",
-    "  vitrine record sign --key lab2.pem --out both.json verdict.json\n", "RECORD", sign_options,
+    "  vitrine record sign --key lab2.pem --out both.json verdict.json\n",
+    "RECORD",
+    sign_options,
     sizeof(sign_options) / sizeof(*sign_options)};
 
 int record_sign(int argc, char **argv)
@@ -248,7 +258,8 @@ int record_sign(int argc, char **argv)
 	if (help)
 		goto done;
 	if (rest.n != 1)
-		code = cmd_fail("record sign", CMD_USAGE, "one record is needed; %zu given", rest.n);
+		code =
+		    cmd_fail("record sign", CMD_USAGE, "one record is needed; %zu given", rest.n);
 	else if ((err = file_read(&envelope, rest.arg[0], RECORD_BODY_MAX)) != VT_OK)
 		code = cmd_fail("record sign", CMD_UNSURE, "%s: %s", rest.arg[0], vt_err_text(err));
 	else

@@ -11,19 +11,42 @@ struct record_signing {
 	const char *key, *passphrase_file, *scheme, *out;
 	struct option_list co_sign;
 };
-#define RECORD_SIGNING_OPTIONS(s) \
-	{"key", OPTION_TEXT, &(s).key, "FILE", "The private key that signs (PKCS#8 PEM).", 0, 0, true, \
-	    false}, \
-	{"passphrase-file", OPTION_TEXT, &(s).passphrase_file, "FILE", \
-	    "Its first line opens an encrypted key.", 0, 0, false, false}, \
-	{"scheme", OPTION_TEXT, &(s).scheme, "NAME", \
-	    "The scheme the key is registered with, e.g. rsa-pss-sha256. Default: the usual one for " \
-	    "the kind of key.", \
-	    0, 0, false, false}, \
-	{"co-sign", OPTION_LIST, &(s).co_sign, "FILE", \
-	    "A further private key that signs the same record.", 0, 0, false, false}, \
-	{"out", OPTION_TEXT, &(s).out, "FILE", "Where the record goes. Default: standard output.", 0, 0, \
-	    false, false}
+#define RECORD_SIGNING_OPTIONS(s)                                                                  \
+	{"key", OPTION_TEXT, &(s).key, "FILE", "The private key that signs (PKCS#8 PEM).",         \
+	 0,     0,           true,     false},                                                     \
+	    {"passphrase-file",                                                                    \
+	     OPTION_TEXT,                                                                          \
+	     &(s).passphrase_file,                                                                 \
+	     "FILE",                                                                               \
+	     "Its first line opens an encrypted key.",                                             \
+	     0,                                                                                    \
+	     0,                                                                                    \
+	     false,                                                                                \
+	     false},                                                                               \
+	    {"scheme",                                                                             \
+	     OPTION_TEXT,                                                                          \
+	     &(s).scheme,                                                                          \
+	     "NAME",                                                                               \
+	     "The scheme the key is registered with, e.g. rsa-pss-sha256. Default: the usual one " \
+	     "for "                                                                                \
+	     "the kind of key.",                                                                   \
+	     0,                                                                                    \
+	     0,                                                                                    \
+	     false,                                                                                \
+	     false},                                                                               \
+	    {"co-sign",                                                                            \
+	     OPTION_LIST,                                                                          \
+	     &(s).co_sign,                                                                         \
+	     "FILE",                                                                               \
+	     "A further private key that signs the same record.",                                  \
+	     0,                                                                                    \
+	     0,                                                                                    \
+	     false,                                                                                \
+	     false},                                                                               \
+	{                                                                                          \
+		"out", OPTION_TEXT, &(s).out, "FILE",                                              \
+		    "Where the record goes. Default: standard output.", 0, 0, false, false         \
+	}
 
 /* Subjects from "--firmware FILE" (hashed here) and "--subject NAME=sha256:HEX". */
 struct record_subjects {
@@ -33,23 +56,34 @@ struct record_subjects {
 	char (*hex)[65];
 	char **name;
 };
-#define RECORD_SUBJECT_OPTIONS(s) \
-	{"firmware", OPTION_LIST, &(s).file, "FILE", \
-	    "What the record is about: the file is hashed, its name noted.", 0, 0, \
-	    false, false}, \
-	{"subject", OPTION_LIST, &(s).given, "NAME=ALG:HEX", \
-	    "The same for a file that is not here, e.g. fw.bin=sha256:9f86...", 0, 0, \
-	    false, false}
+#define RECORD_SUBJECT_OPTIONS(s)                                                                  \
+	{"firmware",                                                                               \
+	 OPTION_LIST,                                                                              \
+	 &(s).file,                                                                                \
+	 "FILE",                                                                                   \
+	 "What the record is about: the file is hashed, its name noted.",                          \
+	 0,                                                                                        \
+	 0,                                                                                        \
+	 false,                                                                                    \
+	 false},                                                                                   \
+	{                                                                                          \
+		"subject", OPTION_LIST, &(s).given, "NAME=ALG:HEX",                                \
+		    "The same for a file that is not here, e.g. fw.bin=sha256:9f86...", 0, 0,      \
+		    false, false                                                                   \
+	}
 
 int record_subjects_read(const char *name, struct record_subjects *s, struct compose_subjects *out);
 void record_subjects_release(struct record_subjects *s);
 
 /* Sign the statement with --key and each --co-sign and write the envelope. Returns the exit code. */
-int record_sign_and_write(const char *name, const struct record_signing *how, struct bytes statement);
+int record_sign_and_write(const char *name, const struct record_signing *how,
+			  struct bytes statement);
 /* Add the signatures to a finished envelope instead. */
-int record_resign_and_write(const char *name, const struct record_signing *how, struct bytes envelope);
+int record_resign_and_write(const char *name, const struct record_signing *how,
+			    struct bytes envelope);
 /* "INDEX:LEAFHASH". false: said why. */
-bool record_parse_ref(const char *name, const char *option, const char *text, struct entry_ref *out);
+bool record_parse_ref(const char *name, const char *option, const char *text,
+		      struct entry_ref *out);
 /* A problem that composing met, as an error of the command line. */
 int record_refused(const char *name, enum vt_err err, const struct problem *why);
 

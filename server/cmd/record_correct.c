@@ -4,18 +4,20 @@ static struct record_signing how;
 static const char *opt_target, *opt_replacement, *opt_reason;
 
 static const struct option options[] = {
-    {"target", OPTION_TEXT, &opt_target, "INDEX:LEAFHASH", "The entry that is withdrawn or replaced.", 0,
-	0, true, false},
+    {"target", OPTION_TEXT, &opt_target, "INDEX:LEAFHASH",
+     "The entry that is withdrawn or replaced.", 0, 0, true, false},
     {"replacement", OPTION_TEXT, &opt_replacement, "INDEX:LEAFHASH",
-	"The entry that stands in its place. Without it the target is withdrawn.", 0, 0, false, false},
+     "The entry that stands in its place. Without it the target is withdrawn.", 0, 0, false, false},
     {"reason", OPTION_TEXT, &opt_reason, "TEXT", "Why.", 0, 0, true, false},
     RECORD_SIGNING_OPTIONS(how),
 };
 static const struct command_usage usage = {
     "vitrine record correct --target INDEX:LEAFHASH --reason TEXT --key FILE",
     "Writes a correction of an earlier entry. Nothing is ever erased: readers see both.",
-    "  vitrine record correct --target 7:9f86d081... --reason \"wrong sample\" --key lab.pem\n", NULL,
-    options, sizeof(options) / sizeof(*options)};
+    "  vitrine record correct --target 7:9f86d081... --reason \"wrong sample\" --key lab.pem\n",
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 static int compose(struct buf *statement)
 {
@@ -27,7 +29,8 @@ static int compose(struct buf *statement)
 	if (!record_parse_ref("record correct", "target", opt_target, &c.target))
 		return CMD_USAGE;
 	if (opt_replacement != NULL) {
-		if (!record_parse_ref("record correct", "replacement", opt_replacement, &replacement))
+		if (!record_parse_ref("record correct", "replacement", opt_replacement,
+				      &replacement))
 			return CMD_USAGE;
 		c.replacement = &replacement;
 	}

@@ -11,36 +11,41 @@ static struct compose_event event = {.event_type = "activity", .outcome = "succe
 
 static const struct option options[] = {
     {"id", OPTION_TEXT, &event.id, "ID", "The event's unique id.", 0, 0, true, false},
-    {"type", OPTION_TEXT, &event.event_type, "TYPE",
-	"activity, monitor or control.", 0, 0, false, false},
+    {"type", OPTION_TEXT, &event.event_type, "TYPE", "activity, monitor or control.", 0, 0, false,
+     false},
     {"action", OPTION_TEXT, &event.action, "ACTION",
-	"What was done, in CADF's words: create, update, authenticate/login ...", 0, 0, true, false},
-    {"outcome", OPTION_TEXT, &event.outcome, "OUTCOME",
-	"success, failure, unknown or pending.", 0, 0, false, false},
+     "What was done, in CADF's words: create, update, authenticate/login ...", 0, 0, true, false},
+    {"outcome", OPTION_TEXT, &event.outcome, "OUTCOME", "success, failure, unknown or pending.", 0,
+     0, false, false},
     {"time", OPTION_TEXT, &event.event_time, "TIME", "When (RFC 3339). Default: now.", 0, 0, false,
-	false},
-    {"initiator", OPTION_TEXT, &event.initiator.id, "ID", "Who or what did it: a role, not a person.", 0,
-	0, true, false},
+     false},
+    {"initiator", OPTION_TEXT, &event.initiator.id, "ID",
+     "Who or what did it: a role, not a person.", 0, 0, true, false},
     {"initiator-type", OPTION_TEXT, &event.initiator.type_uri, "TYPEURI",
-	"Its kind, e.g. service/security or data/security/account.", 0, 0, true, false},
+     "Its kind, e.g. service/security or data/security/account.", 0, 0, true, false},
     {"target", OPTION_TEXT, &event.target.id, "ID", "What it was done to.", 0, 0, true, false},
     {"target-type", OPTION_TEXT, &event.target.type_uri, "TYPEURI", "Its kind.", 0, 0, true, false},
     {"observer", OPTION_TEXT, &event.observer.id, "ID", "What reports it.", 0, 0, true, false},
-    {"observer-type", OPTION_TEXT, &event.observer.type_uri, "TYPEURI", "Its kind.", 0, 0, true, false},
+    {"observer-type", OPTION_TEXT, &event.observer.type_uri, "TYPEURI", "Its kind.", 0, 0, true,
+     false},
     {"reason", OPTION_TEXT, &event.reason, "TEXT", "Why; needed for control events.", 0, 0, false,
-	false},
-    {"attachment", OPTION_LIST, &opt_attachment, "FILE",
-	"Evidence; logged by digest.", 0, 0, false, false},
+     false},
+    {"attachment", OPTION_LIST, &opt_attachment, "FILE", "Evidence; logged by digest.", 0, 0, false,
+     false},
     RECORD_SUBJECT_OPTIONS(subjects),
     RECORD_SIGNING_OPTIONS(how),
 };
 static const struct command_usage usage = {
     "vitrine record event --id ID --action ACTION --initiator ID ... --key FILE",
     "Writes an audit event with the names of CADF (DMTF DSP0262).",
-    "  vitrine record event --id e-1 --action update --initiator ops --initiator-type service/oss \\\n"
-    "      --target log --target-type service/security --observer log --observer-type service/security \\\n"
+    "  vitrine record event --id e-1 --action update --initiator ops --initiator-type service/oss "
+    "\\\n"
+    "      --target log --target-type service/security --observer log --observer-type "
+    "service/security \\\n"
     "      --key centre.pem --out event.json\n",
-    NULL, options, sizeof(options) / sizeof(*options)};
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 static int read_attachments(struct compose_digest **list, char (**hex)[65])
 {
@@ -55,7 +60,8 @@ static int read_attachments(struct compose_digest **list, char (**hex)[65])
 		const char *path = opt_attachment.item[i], *slash = strrchr(path, '/');
 		if ((code = cmd_hash_file("record event", path, &digest)) == CMD_HOLDS) {
 			hex_encode((*hex)[i], bytes_of(digest.b, sizeof(digest.b)));
-			(*list)[i] = (struct compose_digest){slash ? slash + 1 : path, NULL, (*hex)[i]};
+			(*list)[i] =
+			    (struct compose_digest){slash ? slash + 1 : path, NULL, (*hex)[i]};
 		}
 	}
 	return code;
@@ -94,7 +100,8 @@ int record_event(int argc, char **argv)
 		return CMD_USAGE;
 	buf_init(&statement);
 	if (!help &&
-	    (code = record_subjects_read("record event", &subjects, &event.subjects)) == CMD_HOLDS &&
+	    (code = record_subjects_read("record event", &subjects, &event.subjects)) ==
+		CMD_HOLDS &&
 	    (code = read_attachments(&attachments, &hex)) == CMD_HOLDS &&
 	    (code = compose(&statement, attachments)) == CMD_HOLDS)
 		code = record_sign_and_write("record event", &how, buf_bytes(&statement));

@@ -12,20 +12,22 @@ static bool opt_salt;
 static const struct option options[] = {
     RECORD_SUBJECT_OPTIONS(subjects),
     {"purl", OPTION_TEXT, &firmware.purl, "PURL",
-	"The package URL of the release, with its version: pkg:generic/acme/router@1.2.3.", 0, 0, true,
-	false},
-    {"package-id", OPTION_TEXT, &firmware.package_id, "ID", "The package's id in its registry.", 0, 0,
-	false, false},
+     "The package URL of the release, with its version: pkg:generic/acme/router@1.2.3.", 0, 0, true,
+     false},
+    {"package-id", OPTION_TEXT, &firmware.package_id, "ID", "The package's id in its registry.", 0,
+     0, false, false},
     {"vendor", OPTION_TEXT, &firmware.vendor, "NAME",
-	"Vendor of the device; goes with --model and --version.", 0, 0, false, false},
+     "Vendor of the device; goes with --model and --version.", 0, 0, false, false},
     {"model", OPTION_TEXT, &firmware.model, "NAME", "Model of the device.", 0, 0, false, false},
     {"version", OPTION_TEXT, &firmware.version, "VERSION", "Version of the firmware.", 0, 0, false,
-	false},
-    {"hardware-revision", OPTION_LIST, &opt_revision, "TEXT",
-	"A hardware revision that it is for.", 0, 0, false, false},
-    {"suit", OPTION_TEXT, &opt_suit, "FILE", "The SUIT manifest; logged by digest.", 0, 0, false, false},
+     false},
+    {"hardware-revision", OPTION_LIST, &opt_revision, "TEXT", "A hardware revision that it is for.",
+     0, 0, false, false},
+    {"suit", OPTION_TEXT, &opt_suit, "FILE", "The SUIT manifest; logged by digest.", 0, 0, false,
+     false},
     {"salted", OPTION_FLAG, &opt_salt, NULL,
-	"Put 128 random bits inside, as a record needs that is to be sealed first.", 0, 0, false, false},
+     "Put 128 random bits inside, as a record needs that is to be sealed first.", 0, 0, false,
+     false},
     RECORD_SIGNING_OPTIONS(how),
 };
 static const struct command_usage usage = {
@@ -33,7 +35,9 @@ static const struct command_usage usage = {
     "Writes a vendor's release of a file, as an in-toto release.",
     "  vitrine record firmware --firmware fw.bin --purl pkg:generic/acme/router@1.2.3 \\\n"
     "      --vendor Acme --model Router --version 1.2.3 --key vendor.pem --out release.json\n",
-    NULL, options, sizeof(options) / sizeof(*options)};
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 static int compose(struct buf *statement)
 {
@@ -47,7 +51,8 @@ static int compose(struct buf *statement)
 	    (code = cmd_hash_file("record firmware", opt_suit, &digest)) == CMD_HOLDS) {
 		const char *slash = strrchr(opt_suit, '/');
 		hex_encode(hex, bytes_of(digest.b, sizeof(digest.b)));
-		firmware.suit = (struct compose_resource){.name = slash ? slash + 1 : opt_suit, .hex = hex};
+		firmware.suit =
+		    (struct compose_resource){.name = slash ? slash + 1 : opt_suit, .hex = hex};
 	}
 	if (code != CMD_HOLDS)
 		return code;

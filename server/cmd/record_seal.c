@@ -6,17 +6,22 @@ static struct compose_seal seal;
 
 static const struct option options[] = {
     {"embargo-until", OPTION_TEXT, &seal.embargo_until, "TIME",
-	"When it is meant to be revealed (RFC 3339).", 0, 0, false, false},
+     "When it is meant to be revealed (RFC 3339).", 0, 0, false, false},
     {"reason", OPTION_TEXT, &seal.reason, "TEXT", "Why it is kept back.", 0, 0, false, false},
     RECORD_SIGNING_OPTIONS(how),
 };
-static const struct command_usage usage = {"vitrine record seal --key FILE RECORD",
-    "Writes a sealed record: the digest of RECORD, which is kept back. RECORD must have been made with "
-    "--salted. Submit the seal now and RECORD itself later: it is admitted if its key was accredited "
+static const struct command_usage usage = {
+    "vitrine record seal --key FILE RECORD",
+    "Writes a sealed record: the digest of RECORD, which is kept back. RECORD must have been made "
+    "with "
+    "--salted. Submit the seal now and RECORD itself later: it is admitted if its key was "
+    "accredited "
     "when the seal was logged. Sign the seal with the same key.",
     "  vitrine record verdict --salted ... --out finding.json\n"
     "  vitrine record seal --key lab.pem --out seal.json finding.json\n",
-    "RECORD", options, sizeof(options) / sizeof(*options)};
+    "RECORD",
+    options,
+    sizeof(options) / sizeof(*options)};
 
 static int compose(struct buf *statement, const char *path)
 {
@@ -52,7 +57,8 @@ int record_seal(int argc, char **argv)
 		return CMD_USAGE;
 	buf_init(&statement);
 	if (!help && rest.n != 1)
-		code = cmd_fail("record seal", CMD_USAGE, "one record is needed; %zu given", rest.n);
+		code =
+		    cmd_fail("record seal", CMD_USAGE, "one record is needed; %zu given", rest.n);
 	else if (!help && (code = compose(&statement, rest.arg[0])) == CMD_HOLDS)
 		code = record_sign_and_write("record seal", &how, buf_bytes(&statement));
 	buf_release(&statement);

@@ -15,47 +15,53 @@ static bool opt_salt;
 static const struct option options[] = {
     RECORD_SUBJECT_OPTIONS(subjects),
     {"result", OPTION_TEXT, &opt_result, "RESULT",
-	"PASSED, WARNED or FAILED. Default with --junit: FAILED if a test failed, else PASSED.", 0, 0,
-	false, false},
+     "PASSED, WARNED or FAILED. Default with --junit: FAILED if a test failed, else PASSED.", 0, 0,
+     false, false},
     {"junit", OPTION_TEXT, &opt_junit, "FILE",
-	"A JUnit XML report; its tests are listed as passed or failed.", 0, 0, false, false},
+     "A JUnit XML report; its tests are listed as passed or failed.", 0, 0, false, false},
     {"configuration", OPTION_LIST, &opt_configuration, "FILE|URI",
-	"What was tested with: a file (logged by digest) or a URI; one at least.", 0, 0,
-	false, false},
+     "What was tested with: a file (logged by digest) or a URI; one at least.", 0, 0, false, false},
     {"url", OPTION_TEXT, &opt_url, "URL", "Where the run can be looked up.", 0, 0, false, false},
     {"laboratory", OPTION_TEXT, &assessment.laboratory, "NAME",
-	"Name of the laboratory. This and the options below make the assessment that ISO/IEC 17025 asks "
-	"of a report.",
-	0, 0, false, false},
-    {"location", OPTION_TEXT, &assessment.location, "TEXT", "Where it was tested.", 0, 0, false, false},
+     "Name of the laboratory. This and the options below make the assessment that ISO/IEC 17025 "
+     "asks "
+     "of a report.",
+     0, 0, false, false},
+    {"location", OPTION_TEXT, &assessment.location, "TEXT", "Where it was tested.", 0, 0, false,
+     false},
     {"accreditation", OPTION_TEXT, &assessment.accreditation, "TEXT",
-	"The laboratory's own accreditation, e.g. its number.", 0, 0, false, false},
-    {"report-id", OPTION_TEXT, &assessment.report_id, "ID", "The report's unique number.", 0, 0, false,
-	false},
-    {"test-scheme", OPTION_TEXT, &assessment.scheme, "TEXT", "Method or scheme, e.g. EN 18031-1:2024.",
-	0, 0, false, false},
-    {"received", OPTION_TEXT, &assessment.received, "TIME", "When the item came in (RFC 3339).", 0, 0,
-	false, false},
-    {"started", OPTION_TEXT, &assessment.started, "TIME", "When testing began.", 0, 0, false, false},
+     "The laboratory's own accreditation, e.g. its number.", 0, 0, false, false},
+    {"report-id", OPTION_TEXT, &assessment.report_id, "ID", "The report's unique number.", 0, 0,
+     false, false},
+    {"test-scheme", OPTION_TEXT, &assessment.scheme, "TEXT",
+     "Method or scheme, e.g. EN 18031-1:2024.", 0, 0, false, false},
+    {"received", OPTION_TEXT, &assessment.received, "TIME", "When the item came in (RFC 3339).", 0,
+     0, false, false},
+    {"started", OPTION_TEXT, &assessment.started, "TIME", "When testing began.", 0, 0, false,
+     false},
     {"completed", OPTION_TEXT, &assessment.completed, "TIME", "When it ended.", 0, 0, false, false},
     {"issued", OPTION_TEXT, &assessment.issued, "TIME", "When the report was issued.", 0, 0, false,
-	false},
+     false},
     {"decision-rule", OPTION_TEXT, &assessment.decision_rule, "TEXT",
-	"How results became a verdict.", 0, 0, false, false},
-    {"deviation", OPTION_LIST, &opt_deviation, "TEXT",
-	"A deviation from the method.", 0, 0, false, false},
-    {"report", OPTION_TEXT, &opt_report, "FILE", "The report itself; logged by digest.", 0, 0, false,
-	false},
+     "How results became a verdict.", 0, 0, false, false},
+    {"deviation", OPTION_LIST, &opt_deviation, "TEXT", "A deviation from the method.", 0, 0, false,
+     false},
+    {"report", OPTION_TEXT, &opt_report, "FILE", "The report itself; logged by digest.", 0, 0,
+     false, false},
     {"salted", OPTION_FLAG, &opt_salt, NULL,
-	"Put 128 random bits inside, as a record needs that is to be sealed first.", 0, 0, false, false},
+     "Put 128 random bits inside, as a record needs that is to be sealed first.", 0, 0, false,
+     false},
     RECORD_SIGNING_OPTIONS(how),
 };
 static const struct command_usage usage = {
-    "vitrine record verdict --firmware FILE --result PASSED --configuration FILE|URI --key FILE ...",
+    "vitrine record verdict --firmware FILE --result PASSED --configuration FILE|URI --key FILE "
+    "...",
     "Writes a laboratory's verdict on a file, as an in-toto test-result.",
     "  vitrine record verdict --firmware fw.bin --junit report.xml --configuration plan.yaml \\\n"
     "      --key lab.pem --out verdict.json\n",
-    NULL, options, sizeof(options) / sizeof(*options)};
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 enum {
 	CONFIGURATIONS_MAX = 64,
@@ -96,14 +102,14 @@ static int read_junit(struct evidence *e, struct compose_verdict *v)
 	buf_init(&xml);
 	if ((err = file_read(&xml, opt_junit, JUNIT_SIZE_MAX)) != VT_OK)
 		code = cmd_fail("record verdict", CMD_UNSURE, "--junit %s: %s", opt_junit,
-		    vt_err_text(err));
+				vt_err_text(err));
 	else if ((err = junit_parse(&e->junit, buf_bytes(&xml), why)) != VT_OK)
 		code = cmd_fail("record verdict", CMD_USAGE, "--junit %s: %s", opt_junit, why);
 	buf_release(&xml);
-	v->passed = (struct compose_texts){(const char *const *)e->junit.passed.name,
-	    e->junit.passed.n};
-	v->failed = (struct compose_texts){(const char *const *)e->junit.failed.name,
-	    e->junit.failed.n};
+	v->passed =
+	    (struct compose_texts){(const char *const *)e->junit.passed.name, e->junit.passed.n};
+	v->failed =
+	    (struct compose_texts){(const char *const *)e->junit.failed.name, e->junit.failed.n};
 	if (code == CMD_HOLDS && opt_result == NULL)
 		v->result = e->junit.failed.n ? "FAILED" : "PASSED";
 	return code;
@@ -113,7 +119,7 @@ static int read_configuration(struct evidence *e, struct compose_verdict *v)
 {
 	if (opt_configuration.n > CONFIGURATIONS_MAX)
 		return cmd_fail("record verdict", CMD_USAGE, "--configuration: at most %d",
-		    CONFIGURATIONS_MAX);
+				CONFIGURATIONS_MAX);
 	for (size_t i = 0; i < opt_configuration.n; i++) {
 		const char *text = opt_configuration.item[i];
 		if (strstr(text, "://") != NULL || strncmp(text, "urn:", 4) == 0) {

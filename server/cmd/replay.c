@@ -30,7 +30,8 @@ struct replay {
 
 /* -- the view ----------------------------------------------------------------------------------- */
 
-static enum vt_err view_find(void *ctx, const struct merkle_hash *key, uint64_t from, uint64_t *index)
+static enum vt_err view_find(void *ctx, const struct merkle_hash *key, uint64_t from,
+			     uint64_t *index)
 {
 	struct replay *r = ctx;
 
@@ -38,7 +39,7 @@ static enum vt_err view_find(void *ctx, const struct merkle_hash *key, uint64_t 
 }
 
 static enum vt_err copy_entry(void *ctx, uint64_t index, struct bytes entry,
-    const struct merkle_hash *keys, size_t n_keys)
+			      const struct merkle_hash *keys, size_t n_keys)
 {
 	(void)index;
 	(void)keys;
@@ -64,12 +65,12 @@ static enum vt_err view_read(void *ctx, uint64_t index, struct buf *out)
 static struct admission_view view_of(struct replay *r)
 {
 	return (struct admission_view){.size = r->range.size,
-	    .registry = r->registry,
-	    .origin = r->origin,
-	    .centre = buf_bytes(&r->centre),
-	    .find = view_find,
-	    .read = view_read,
-	    .ctx = r};
+				       .registry = r->registry,
+				       .origin = r->origin,
+				       .centre = buf_bytes(&r->centre),
+				       .find = view_find,
+				       .read = view_read,
+				       .ctx = r};
 }
 
 /* -- remembering --------------------------------------------------------------------------------- */
@@ -81,7 +82,7 @@ static enum vt_err keep_node(void *ctx, struct merkle_node_id id, const struct m
 	if (id.height % TILE_HEIGHT != 0)
 		return VT_OK;
 	return r->batch->ops->batch_tile(r->batch, id.height / TILE_HEIGHT, id.index / TILE_WIDTH,
-	    (unsigned)(id.index % TILE_WIDTH), hash, 1);
+					 (unsigned)(id.index % TILE_WIDTH), hash, 1);
 }
 
 static enum vt_err commit(struct replay *r)
@@ -105,7 +106,7 @@ static enum vt_err commit(struct replay *r)
 }
 
 static enum vt_err remember(struct replay *r, struct bytes entry, const struct merkle_hash *keys,
-    size_t n_keys)
+			    size_t n_keys)
 {
 	size_t i = (size_t)(r->range.size - r->committed.head.size);
 	enum vt_err err;
@@ -125,7 +126,7 @@ static enum vt_err remember(struct replay *r, struct bytes entry, const struct m
 /* -- judging --------------------------------------------------------------------------------------- */
 
 static enum vt_err judge(struct record **record, struct replay *r, struct bytes entry,
-    struct problem *why)
+			 struct problem *why)
 {
 	struct admission_view view = view_of(r);
 	uint64_t at;
@@ -136,7 +137,8 @@ static enum vt_err judge(struct record **record, struct replay *r, struct bytes 
 	err = record_known(&at, *record, &view);
 	if (err == VT_OK)
 		return problem_set(why, VT_EMISMATCH, "entry-known",
-		    "entry %llu holds the same record already", (unsigned long long)at);
+				   "entry %llu holds the same record already",
+				   (unsigned long long)at);
 	if (err != VT_ENOTFOUND)
 		return err;
 	return record_judge(*record, &view, why);
@@ -183,8 +185,8 @@ static enum vt_err make_store(struct replay *r, char why[256])
 	struct store_sqlite_config config = {.path = path};
 	enum vt_err err;
 
-	if (snprintf(r->dir, sizeof(r->dir), "%s/vitrine-replay-XXXXXX", tmp && *tmp ? tmp : "/tmp") >=
-	        (int)sizeof(r->dir) ||
+	if (snprintf(r->dir, sizeof(r->dir), "%s/vitrine-replay-XXXXXX",
+		     tmp && *tmp ? tmp : "/tmp") >= (int)sizeof(r->dir) ||
 	    mkdtemp(r->dir) == NULL) {
 		snprintf(why, 256, "no temporary folder can be made (TMPDIR)");
 		r->dir[0] = '\0';
@@ -223,7 +225,8 @@ enum vt_err replay_new(struct replay **out, const char *origin, struct bytes cen
 	buf_init(&r->centre);
 	buf_init(&r->pending);
 	merkle_range_init(&r->range);
-	if ((r->origin = strdup(origin)) == NULL || (err = buf_append(&r->centre, centre)) != VT_OK ||
+	if ((r->origin = strdup(origin)) == NULL ||
+	    (err = buf_append(&r->centre, centre)) != VT_OK ||
 	    (err = merkle_hasher_init(&r->hasher)) != VT_OK ||
 	    (err = registry_new(&r->registry)) != VT_OK || (err = make_store(r, why)) != VT_OK ||
 	    (err = r->reader->ops->read_state(r->reader, &r->committed)) != VT_OK)

@@ -25,59 +25,62 @@ static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate;
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
 
 static const struct option options[] = {
-    {"data", OPTION_TEXT, &opt_data, "DIR", "Where the log lives; made if it is missing.", 0, 0, true,
-	false},
+    {"data", OPTION_TEXT, &opt_data, "DIR", "Where the log lives; made if it is missing.", 0, 0,
+     true, false},
     {"origin", OPTION_TEXT, &opt_origin, "NAME",
-	"The log's name for ever: the first line of its checkpoints and the name in its vkey.", 0, 0,
-	true, false},
-    {"key", OPTION_TEXT, &opt_key, "FILE", "The log's private key, as `vitrine keygen` makes it.", 0,
-	0, true, false},
+     "The log's name for ever: the first line of its checkpoints and the name in its vkey.", 0, 0,
+     true, false},
+    {"key", OPTION_TEXT, &opt_key, "FILE", "The log's private key, as `vitrine keygen` makes it.",
+     0, 0, true, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
-	"Its first line opens an encrypted key.", 0, 0, false, false},
+     "Its first line opens an encrypted key.", 0, 0, false, false},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
-	"The centre's first public key (PEM), which must sign entry 0. Needed in records mode.", 0, 0,
-	false, false},
+     "The centre's first public key (PEM), which must sign entry 0. Needed in records mode.", 0, 0,
+     false, false},
     {"admission", OPTION_TEXT, &opt_admission, "MODE",
-	"records: only signed records of accredited parties; raw: any bytes by POST /add. Fixed when the "
-	"log is made.",
-	0, 0, false, false},
-    {"listen", OPTION_TEXT, &opt_listen, "ADDR",
-	"Address and port; port 0 picks a free one.", 0, 0, false, false},
+     "records: only signed records of accredited parties; raw: any bytes by POST /add. Fixed when "
+     "the "
+     "log is made.",
+     0, 0, false, false},
+    {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
+     false, false},
     {"workers", OPTION_COUNT, &opt_workers, "N",
-	"Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, false},
+     "Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, false},
     {"queue", OPTION_COUNT, &opt_queue, "N",
-	"Submissions that may wait; beyond it they are answered 503.", 1, 1 << 20, false,
-	false},
+     "Submissions that may wait; beyond it they are answered 503.", 1, 1 << 20, false, false},
     {"index-keys", OPTION_COUNT, &opt_index_keys, "N",
-	"Index keys held in memory before they are folded into sorted runs on disk; "
-	"docs/operations.md says what one costs.",
-	1024, UINT64_C(1) << 28, false, false},
-    {"connections", OPTION_COUNT, &opt_connections, "N", "Connections at once.", 1,
-	1 << 20, false, false},
-    {"connections-per-address", OPTION_COUNT, &opt_per_address, "N",
-	"Of those, from one address.", 1, 1 << 20, false, false},
+     "Index keys held in memory before they are folded into sorted runs on disk; "
+     "docs/operations.md says what one costs.",
+     1024, UINT64_C(1) << 28, false, false},
+    {"connections", OPTION_COUNT, &opt_connections, "N", "Connections at once.", 1, 1 << 20, false,
+     false},
+    {"connections-per-address", OPTION_COUNT, &opt_per_address, "N", "Of those, from one address.",
+     1, 1 << 20, false, false},
     {"rate", OPTION_COUNT, &opt_rate, "N",
-	"Appends per second and address; beyond it they are answered 429. 0: unlimited.", 0,
-	1000000, false, false},
-    {"header-seconds", OPTION_COUNT, &opt_header_seconds, "N",
-	"Time for a request's headers.", 1, 3600, false, false},
-    {"body-seconds", OPTION_COUNT, &opt_body_seconds, "N", "Time for a request's body.", 1,
-	3600, false, false},
-    {"idle-seconds", OPTION_COUNT, &opt_idle_seconds, "N",
-	"Time an idle connection is kept.", 1, 3600, false, false},
-    {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.",
-	0, 0, false, false},
+     "Appends per second and address; beyond it they are answered 429. 0: unlimited.", 0, 1000000,
+     false, false},
+    {"header-seconds", OPTION_COUNT, &opt_header_seconds, "N", "Time for a request's headers.", 1,
+     3600, false, false},
+    {"body-seconds", OPTION_COUNT, &opt_body_seconds, "N", "Time for a request's body.", 1, 3600,
+     false, false},
+    {"idle-seconds", OPTION_COUNT, &opt_idle_seconds, "N", "Time an idle connection is kept.", 1,
+     3600, false, false},
+    {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.", 0, 0, false,
+     false},
     {"log-level", OPTION_TEXT, &opt_log_level, "LEVEL",
-	"Least level shown: debug, info, warn or error.", 0, 0, false, false},
+     "Least level shown: debug, info, warn or error.", 0, 0, false, false},
 };
 static const struct command_usage usage = {
     "vitrine serve --data DIR --origin NAME --key FILE [--centre PUBKEY] [--listen ADDR] ...",
     "Runs a log: takes records in, publishes signed checkpoints, answers queries. Prints "
     "\"listening on URL\" when it is ready. SIGTERM or SIGINT stops it after everything that was "
     "taken in has been answered.",
-    "  vitrine serve --data var --origin log.example.org/lab --key log.pem --centre centre.pem.pub\n"
+    "  vitrine serve --data var --origin log.example.org/lab --key log.pem --centre "
+    "centre.pem.pub\n"
     "  vitrine serve --data var --origin log.example.org/raw --key log.pem --admission raw\n",
-    NULL, options, sizeof(options) / sizeof(*options)};
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
 
 struct service {
 	struct signer *key;
@@ -114,8 +117,9 @@ static int read_keys(struct service *s, bool raw)
 		return code;
 	if ((err = signer_note(&s->signer, s->key, opt_origin, VKEY_TYPE_ED25519)) != VT_OK)
 		return cmd_fail("serve", CMD_USAGE,
-		    "--origin must be 1 to 255 bytes without space, plus or control characters, and --key an "
-		    "Ed25519 key");
+				"--origin must be 1 to 255 bytes without space, plus or control "
+				"characters, and --key an "
+				"Ed25519 key");
 	if (vkey_format(&s->vkey, &s->signer.key) != VT_OK ||
 	    buf_append_byte(&s->vkey, '\0') != VT_OK)
 		return cmd_fail("serve", CMD_UNSURE, "out of memory");
@@ -123,8 +127,9 @@ static int read_keys(struct service *s, bool raw)
 		return cmd_fail("serve", CMD_USAGE, "--centre has no meaning with --admission raw");
 	if (!raw && opt_centre == NULL)
 		return cmd_fail("serve", CMD_USAGE,
-		    "--centre PUBKEY is needed: the public key that will sign entry 0 (or use --admission "
-		    "raw)");
+				"--centre PUBKEY is needed: the public key that will sign entry 0 "
+				"(or use --admission "
+				"raw)");
 	return raw ? CMD_HOLDS : cmd_read_public_key("serve", "centre", opt_centre, &s->centre);
 }
 
@@ -145,8 +150,8 @@ static int open_store(struct service *s, bool raw)
 		return cmd_fail("serve", CMD_USAGE, "--data: the name is too long");
 	struct store_sqlite_config config = {.path = path};
 	if ((err = store_sqlite_open(&s->store, &config, &identity, why)) != VT_OK)
-		return cmd_fail("serve", err == VT_ECONFLICT ? CMD_USAGE : CMD_UNSURE, "%s: %s", path,
-		    why[0] ? why : vt_err_text(err));
+		return cmd_fail("serve", err == VT_ECONFLICT ? CMD_USAGE : CMD_UNSURE, "%s: %s",
+				path, why[0] ? why : vt_err_text(err));
 	return CMD_HOLDS;
 }
 
@@ -161,10 +166,9 @@ static int open_log(struct service *s)
 	char why[STORE_WHY_MAX] = "";
 	enum vt_err err;
 
-	if ((err = log_open(&s->log, &config, why)) != VT_OK ||
-	    (err = log_start(s->log)) != VT_OK)
+	if ((err = log_open(&s->log, &config, why)) != VT_OK || (err = log_start(s->log)) != VT_OK)
 		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data,
-		    why[0] ? why : vt_err_text(err));
+				why[0] ? why : vt_err_text(err));
 	return CMD_HOLDS;
 }
 
@@ -189,8 +193,8 @@ static int open_api(struct service *s)
 	enum vt_err err;
 
 	if ((err = api_start(&s->api, &config, why)) != VT_OK)
-		return cmd_fail("serve", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE, "--listen %s: %s",
-		    opt_listen, why[0] ? why : vt_err_text(err));
+		return cmd_fail("serve", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
+				"--listen %s: %s", opt_listen, why[0] ? why : vt_err_text(err));
 	return CMD_HOLDS;
 }
 
@@ -221,7 +225,7 @@ static int serve(bool raw, const sigset_t *stops)
 		printf("listening on %s\n", api_url(s.api));
 		fflush(stdout);
 		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
-		    opt_admission, (const char *)s.vkey.data, api_url(s.api));
+			opt_admission, (const char *)s.vkey.data, api_url(s.api));
 		sigwait(stops, &got);
 		logline(LOGLINE_INFO, "stopping", "signal=%d", got);
 	}
@@ -241,9 +245,11 @@ int cmd_serve(int argc, char **argv)
 		return CMD_HOLDS;
 	raw = strcmp(opt_admission, "raw") == 0;
 	if (!raw && strcmp(opt_admission, "records") != 0)
-		return cmd_fail("serve", CMD_USAGE, "--admission: records or raw, not %s", opt_admission);
+		return cmd_fail("serve", CMD_USAGE, "--admission: records or raw, not %s",
+				opt_admission);
 	if (!configure_loglines())
-		return cmd_fail("serve", CMD_USAGE,
+		return cmd_fail(
+		    "serve", CMD_USAGE,
 		    "--log-format is text or json; --log-level is debug, info, warn or error");
 	/* Blocked before any thread starts, so that only sigwait() sees them. */
 	sigemptyset(&stops);

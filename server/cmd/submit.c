@@ -19,23 +19,27 @@ static bool opt_json, opt_quiet;
 static const struct option options[] = {
     {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, false},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
-	"Which log and witnesses to trust (C2SP tlog-policy): what comes back is checked against it.", 0, 0,
-	true, false},
+     "Which log and witnesses to trust (C2SP tlog-policy): what comes back is checked against it.",
+     0, 0, true, false},
     {"out", OPTION_TEXT, &opt_out, "DIR",
-	"Where the proofs go. Default: beside each record, as FILE.tlog-proof.", 0, 0, false, false},
+     "Where the proofs go. Default: beside each record, as FILE.tlog-proof.", 0, 0, false, false},
     {"seconds", OPTION_COUNT, &opt_seconds, "N",
-	"How long to keep trying while the log says \"not now\" or cannot be reached.", 1,
-	86400, false, false},
+     "How long to keep trying while the log says \"not now\" or cannot be reached.", 1, 86400,
+     false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a record.", 0, 0, false, false},
     {"quiet", OPTION_FLAG, &opt_quiet, NULL, "Do not say that a record is sent again.", 0, 0, false,
-	false},
+     false},
 };
-static const struct command_usage usage = {"vitrine submit --log URL --policy FILE RECORD...",
-    "Appends records and checks what comes back (the checkpoint's signatures, the inclusion proof, that "
+static const struct command_usage usage = {
+    "vitrine submit --log URL --policy FILE RECORD...",
+    "Appends records and checks what comes back (the checkpoint's signatures, the inclusion proof, "
+    "that "
     "the entry holds this very record) before saying that it worked. Writes the proof beside each "
     "record. Sending a record twice is harmless: the log answers with the same index.",
-    "  vitrine submit --log https://log.example.org --policy policy.txt verdict.json\n", "RECORD...",
-    options, sizeof(options) / sizeof(*options)};
+    "  vitrine submit --log https://log.example.org --policy policy.txt verdict.json\n",
+    "RECORD...",
+    options,
+    sizeof(options) / sizeof(*options)};
 
 static bool wait_before_retry(void *ctx, uint64_t millis, const char *why)
 {
@@ -44,7 +48,7 @@ static bool wait_before_retry(void *ctx, uint64_t millis, const char *why)
 	(void)ctx;
 	if (!opt_quiet)
 		fprintf(stderr, "vitrine submit: %s; trying again in %.1f s\n", why,
-		    (double)millis / 1000);
+			(double)millis / 1000);
 	while (nanosleep(&pause, &pause) != 0)
 		;
 	return true;
@@ -68,8 +72,9 @@ static int write_beside(const char *record, const char *suffix, struct bytes con
 	if (!proof_path(path, sizeof(path), record, suffix))
 		return cmd_fail("submit", CMD_USAGE, "%s: the name is too long", record);
 	if ((err = durable_write(path, contents, 0644)) != VT_OK)
-		return cmd_fail("submit", CMD_UNSURE, "%s: it is in the log, but the file cannot be written: %s",
-		    path, vt_err_text(err));
+		return cmd_fail("submit", CMD_UNSURE,
+				"%s: it is in the log, but the file cannot be written: %s", path,
+				vt_err_text(err));
 	return CMD_HOLDS;
 }
 
@@ -81,8 +86,8 @@ static void report(const char *record, const struct client_receipt *r, const cha
 
 	hex_encode(leaf, bytes_of(r->leaf.b, sizeof(r->leaf.b)));
 	if (!opt_json) {
-		printf("%s: entry %llu of %s%s, leaf %s\n", record, (unsigned long long)r->index, origin,
-		    r->known ? " (it was there already)" : "", leaf);
+		printf("%s: entry %llu of %s%s, leaf %s\n", record, (unsigned long long)r->index,
+		       origin, r->known ? " (it was there already)" : "", leaf);
 		return;
 	}
 	buf_init(&out);
@@ -111,14 +116,15 @@ static int submit_one(struct client *c, const char *path)
 	client_receipt_init(&receipt);
 	if ((err = file_read(&record, path, RECORD_BODY_MAX)) != VT_OK) {
 		code = cmd_fail("submit", err == VT_EIO ? CMD_UNSURE : CMD_USAGE, "%s: %s", path,
-		    vt_err_text(err));
+				vt_err_text(err));
 	} else if ((err = client_submit(&receipt, c, buf_bytes(&record), &why)) != VT_OK) {
 		/* Refused is an answer; anything that leaves the outcome open is not. */
 		code = cmd_fail("submit",
-		    err == VT_EIO || err == VT_EBUSY || err == VT_ENOMEM || err == VT_EINTERNAL
-			? CMD_UNSURE
-			: CMD_FAILS,
-		    "%s: %s", path, why.text[0] ? why.text : vt_err_text(err));
+				err == VT_EIO || err == VT_EBUSY || err == VT_ENOMEM ||
+					err == VT_EINTERNAL
+				    ? CMD_UNSURE
+				    : CMD_FAILS,
+				"%s: %s", path, why.text[0] ? why.text : vt_err_text(err));
 	} else {
 		code = write_beside(path, ".tlog-proof", buf_bytes(&receipt.proof));
 		if (code == CMD_HOLDS && !receipt.proof_has_entry)
@@ -150,17 +156,17 @@ int cmd_submit(int argc, char **argv)
 	if ((code = cmd_read_policy("submit", opt_policy, &policy)) != CMD_HOLDS)
 		return code;
 	config = (struct client_config){.url = opt_log,
-	    .policy = policy,
-	    .submit_seconds = (unsigned)opt_seconds,
-	    .wait = wait_before_retry};
+					.policy = policy,
+					.submit_seconds = (unsigned)opt_seconds,
+					.wait = wait_before_retry};
 	if (client_new(&c, &config, &why) != VT_OK)
 		code = cmd_fail("submit", CMD_USAGE, "--log %s: %s", opt_log, why.text);
 	/* Nothing is sent to a log that the policy does not accept; and every answer must then be consistent with
 	 * this head. */
 	if (c != NULL && (err = client_refresh(c, &why)) != VT_OK)
-		code = cmd_fail("submit",
-		    err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE, "%s: %s",
-		    opt_log, why.text);
+		code = cmd_fail(
+		    "submit", err == VT_EMISMATCH || err == VT_EUNTRUSTED ? CMD_FAILS : CMD_UNSURE,
+		    "%s: %s", opt_log, why.text);
 	for (size_t i = 0; code == CMD_HOLDS && i < rest.n; i++) {
 		one = submit_one(c, rest.arg[i]);
 		/* The first that failed decides, but the others are sent all the same. */

@@ -13,34 +13,41 @@ static bool opt_json;
 
 static const struct option options[] = {
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
-	"Which logs and witnesses to trust (C2SP tlog-policy). The simplest one has two lines: \"log VKEY\" "
-	"and \"quorum none\".",
-	0, 0, true, false},
+     "Which logs and witnesses to trust (C2SP tlog-policy). The simplest one has two lines: \"log "
+     "VKEY\" "
+     "and \"quorum none\".",
+     0, 0, true, false},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
-	"The centre's first public key (SPKI PEM). Without it the proof itself says whose centre it is.",
-	0, 0, false, false},
+     "The centre's first public key (SPKI PEM). Without it the proof itself says whose centre it "
+     "is.",
+     0, 0, false, false},
     {"firmware", OPTION_TEXT, &opt_firmware, "FILE",
-	"Each proof must be about this file; it is hashed here. A FAILED or withdrawn verdict on it makes "
-	"the exit code 1.",
-	0, 0, false, false},
+     "Each proof must be about this file; it is hashed here. A FAILED or withdrawn verdict on it "
+     "makes "
+     "the exit code 1.",
+     0, 0, false, false},
     {"require-verdict", OPTION_TEXT, &opt_verdict, "RESULT",
-	"One of the proofs must be a test verdict with this result: PASSED, WARNED or FAILED.", 0, 0, false,
-	false},
-    {"party", OPTION_TEXT, &opt_party, "NAME", "Only what this party signed counts as a verdict.", 0, 0,
-	false, false},
+     "One of the proofs must be a test verdict with this result: PASSED, WARNED or FAILED.", 0, 0,
+     false, false},
+    {"party", OPTION_TEXT, &opt_party, "NAME", "Only what this party signed counts as a verdict.",
+     0, 0, false, false},
     {"entry", OPTION_TEXT, &opt_entry, "FILE",
-	"The entry, for a proof that does not carry it because it is large. With one proof only.", 0, 0,
-	false, false},
+     "The entry, for a proof that does not carry it because it is large. With one proof only.", 0,
+     0, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a proof.", 0, 0, false, false},
 };
 static const struct command_usage usage = {
     "vitrine verify --policy FILE [--centre PUBKEY] [--firmware FILE] PROOF...",
-    "Checks proof files offline: the log's signature and the quorum, the inclusion of the entry, its "
-    "signatures, and that each signer was accredited, back to the centre's own entry 0. Says what it "
+    "Checks proof files offline: the log's signature and the quorum, the inclusion of the entry, "
+    "its "
+    "signatures, and that each signer was accredited, back to the centre's own entry 0. Says what "
+    "it "
     "could not check.",
     "  vitrine verify --policy policy.txt --firmware fw.bin --require-verdict PASSED "
     "fw.tlog-proof\n",
-    "PROOF...", options, sizeof(options) / sizeof(*options)};
+    "PROOF...",
+    options,
+    sizeof(options) / sizeof(*options)};
 
 struct inputs {
 	struct policy *policy;
@@ -66,7 +73,8 @@ static int read_inputs(struct inputs *in, size_t n_proofs)
 		if (n_proofs != 1)
 			return cmd_fail("verify", CMD_USAGE, "--entry goes with one proof");
 		if ((err = file_read(&in->entry, opt_entry, RECORD_ENTRY_MAX)) != VT_OK)
-			code = cmd_fail("verify", CMD_UNSURE, "%s: %s", opt_entry, vt_err_text(err));
+			code =
+			    cmd_fail("verify", CMD_UNSURE, "%s: %s", opt_entry, vt_err_text(err));
 	}
 	if (code == CMD_HOLDS && merkle_hasher_init(&in->hasher) != VT_OK)
 		return cmd_fail("verify", CMD_UNSURE, "out of memory");
@@ -92,11 +100,12 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 		snprintf(c->why, sizeof(c->why), "%s", vt_err_text(err));
 		return CMD_UNSURE;
 	}
-	if ((err = proof_check(c, &in->hasher, in->policy, centre, buf_bytes(&in->entry))) != VT_OK) {
+	if ((err = proof_check(c, &in->hasher, in->policy, centre, buf_bytes(&in->entry))) !=
+	    VT_OK) {
 		if (c->why[0] == '\0')
 			snprintf(c->why, sizeof(c->why), "%s", vt_err_text(err));
 		return err == VT_ENOMEM || err == VT_EINTERNAL ? CMD_UNSURE
-		    : err == VT_EINVAL                         ? CMD_USAGE
+		       : err == VT_EINVAL                      ? CMD_USAGE
 							       : CMD_FAILS;
 	}
 	if (in->firmware[0] != '\0' &&
@@ -106,7 +115,7 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 		if (!c->raw && statement_correction(&c->statement, &target, NULL))
 			return CMD_HOLDS;
 		snprintf(c->why, sizeof(c->why), "it holds, but is not about %s (SHA-256 %s)",
-		    opt_firmware, in->firmware);
+			 opt_firmware, in->firmware);
 		return CMD_FAILS;
 	}
 	return CMD_HOLDS;
@@ -138,7 +147,7 @@ static int weigh(struct checked *c, size_t n)
 			continue;
 		if ((by = corrected_by(c, n, i)) != NULL) {
 			snprintf(c[i].why, sizeof(c[i].why), "it holds, but entry %llu corrects it",
-			    (unsigned long long)by->proof.index);
+				 (unsigned long long)by->proof.index);
 			code = CMD_FAILS;
 			continue;
 		}
@@ -153,8 +162,9 @@ static int weigh(struct checked *c, size_t n)
 		}
 	}
 	if (!satisfied)
-		code = cmd_fail("verify", CMD_FAILS, "no proof given is a test verdict %s%s%s", opt_verdict,
-		    opt_party ? " signed by " : "", opt_party ? opt_party : "");
+		code = cmd_fail("verify", CMD_FAILS, "no proof given is a test verdict %s%s%s",
+				opt_verdict, opt_party ? " signed by " : "",
+				opt_party ? opt_party : "");
 	return code;
 }
 
@@ -166,28 +176,29 @@ static void print_text(const struct checked *c, const char *path, const struct i
 	if (c->log == NULL)
 		return;
 	printf("  log         %s at size %llu; signature verified; ", c->log->key.name,
-	    (unsigned long long)c->cp.head.size);
+	       (unsigned long long)c->cp.head.size);
 	if (policy_needs_witnesses(in->policy))
 		printf("%zu witnesses cosigned, a quorum\n", c->cosigned);
 	else
 		printf("the policy asks for no witness\n");
 	printf("  entry       %llu: %s\n", (unsigned long long)c->proof.index,
-	    checked_what(c, what, sizeof(what)));
+	       checked_what(c, what, sizeof(what)));
 	for (size_t i = 0; i < c->n_signers; i++)
 		printf("  signed by   %s%s%s%s, key %.16s...\n",
-		    c->signer[i].party ? c->signer[i].party : "an unknown party",
-		    c->signer[i].role ? " (" : "", c->signer[i].role ? c->signer[i].role : "",
-		    c->signer[i].role ? ")" : "", c->signer[i].keyid);
+		       c->signer[i].party ? c->signer[i].party : "an unknown party",
+		       c->signer[i].role ? " (" : "", c->signer[i].role ? c->signer[i].role : "",
+		       c->signer[i].role ? ")" : "", c->signer[i].keyid);
 	printf("  checked     inclusion under the signed root%s%s\n",
-	    c->proven_admission ? "; the record's signatures; each signer's accreditation back to entry 0"
-				: "",
-	    in->firmware[0] && !c->raw ? "; the file's digest" : "");
+	       c->proven_admission
+		   ? "; the record's signatures; each signer's accreditation back to entry 0"
+		   : "",
+	       in->firmware[0] && !c->raw ? "; the file's digest" : "");
 	printf("  not checked whether the log shows others the same history%s%s%s\n",
-	    policy_needs_witnesses(in->policy) ? " beyond what the witnesses vouch for" : "",
-	    c->raw ? "" : "; later suspensions and corrections (`vitrine find` looks for them)",
-	    c->proven_admission && !c->verdict.centre_pinned
-		? "; whether this is the centre you mean (pin it with --centre)"
-		: "");
+	       policy_needs_witnesses(in->policy) ? " beyond what the witnesses vouch for" : "",
+	       c->raw ? "" : "; later suspensions and corrections (`vitrine find` looks for them)",
+	       c->proven_admission && !c->verdict.centre_pinned
+		   ? "; whether this is the centre you mean (pin it with --centre)"
+		   : "");
 	if (!c->raw && !c->proven_admission)
 		printf("              who was accredited: this proof does not carry it\n");
 }
@@ -200,8 +211,8 @@ static struct json *signers_json(const struct checked *c)
 		struct json *j = json_new_object();
 		if (json_set(j, "keyid", json_new_str(c->signer[i].keyid)) != VT_OK ||
 		    (c->signer[i].party &&
-			(json_set(j, "party", json_new_str(c->signer[i].party)) != VT_OK ||
-			    json_set(j, "role", json_new_str(c->signer[i].role)) != VT_OK)) ||
+		     (json_set(j, "party", json_new_str(c->signer[i].party)) != VT_OK ||
+		      json_set(j, "role", json_new_str(c->signer[i].role)) != VT_OK)) ||
 		    json_push(list, j) != VT_OK)
 			break;
 	}
@@ -226,20 +237,23 @@ static void print_json(const struct checked *c, const char *path, const struct i
 		if ((err = json_set(j, "log", json_new_str(c->log->key.name))) == VT_OK &&
 		    (err = json_set(j, "treeSize", json_new_integer((int64_t)c->cp.head.size))) ==
 			VT_OK &&
-		    (err = json_set(j, "index", json_new_integer((int64_t)c->proof.index))) == VT_OK &&
+		    (err = json_set(j, "index", json_new_integer((int64_t)c->proof.index))) ==
+			VT_OK &&
 		    (err = json_set(j, "leafHash", json_new_str(leaf))) == VT_OK &&
 		    (err = json_set(j, "cosignatures", json_new_integer((int64_t)c->cosigned))) ==
 			VT_OK &&
 		    (err = json_set(j, "admissionProven", json_new_bool(c->proven_admission))) ==
 			VT_OK &&
-		    (err = json_set(j, "centrePinned",
+		    (err = json_set(
+			 j, "centrePinned",
 			 json_new_bool(c->proven_admission && c->verdict.centre_pinned))) == VT_OK)
 			err = json_set(j, "fileChecked",
-			    json_new_bool(in->firmware[0] != '\0' && !c->raw &&
-				statement_names(&c->statement, "sha256", bytes_str(in->firmware))));
+				       json_new_bool(in->firmware[0] != '\0' && !c->raw &&
+						     statement_names(&c->statement, "sha256",
+								     bytes_str(in->firmware))));
 		if (err == VT_OK && !c->raw &&
-		    (err = json_set(j, "predicateType", json_new_text(c->statement.predicate_type))) ==
-			VT_OK)
+		    (err = json_set(j, "predicateType",
+				    json_new_text(c->statement.predicate_type))) == VT_OK)
 			err = json_set(j, "signers", signers_json(c));
 		if (err == VT_OK && !c->raw && statement_result(&c->statement, &result))
 			err = json_set(j, "result", json_new_text(result));
@@ -263,7 +277,8 @@ static int verify_all(struct inputs *in, struct checked *c, const struct operand
 	weight = weigh(c, proofs->n);
 	for (size_t i = 0; i < proofs->n; i++)
 		(opt_json ? print_json : print_text)(&c[i], proofs->arg[i], in);
-	return code == CMD_HOLDS || code == CMD_UNSURE ? (weight != CMD_HOLDS ? weight : code) : code;
+	return code == CMD_HOLDS || code == CMD_UNSURE ? (weight != CMD_HOLDS ? weight : code)
+						       : code;
 }
 
 int cmd_verify(int argc, char **argv)

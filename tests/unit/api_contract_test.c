@@ -31,7 +31,7 @@ static bool line_is(const char *line, size_t len, const char *indent, const char
 	size_t n = strlen(indent), m = strlen(name);
 
 	return len == n + m + 1 && strncmp(line, indent, n) == 0 &&
-	    strncmp(line + n, name, m) == 0 && line[n + m] == ':';
+	       strncmp(line + n, name, m) == 0 && line[n + m] == ':';
 }
 
 /* OpenAPI has no word for "the rest of the path": {+path} is {path} there. */
@@ -68,9 +68,9 @@ static void every_route_is_documented(void **state)
 	assert_true(api_routes_count > 0);
 	for (size_t i = 0; i < api_routes_count; i++)
 		if (!documented(documented_path(api_routes[i].pattern),
-			method_name(api_routes[i].method)))
+				method_name(api_routes[i].method)))
 			fail_msg("%s %s is not in openapi.yaml", method_name(api_routes[i].method),
-			    api_routes[i].pattern);
+				 api_routes[i].pattern);
 }
 
 static bool routed(const char *path, size_t len, const char *method)
@@ -97,8 +97,8 @@ static void every_documented_path_is_routed(void **state)
 			path_len = len - 3;
 		} else if (len > 0 && line[0] != ' ') {
 			path = NULL;
-		} else if (path != NULL &&
-		    (line_is(line, len, "    ", "get") || line_is(line, len, "    ", "post"))) {
+		} else if (path != NULL && (line_is(line, len, "    ", "get") ||
+					    line_is(line, len, "    ", "post"))) {
 			const char *method = line[4] == 'g' ? "get" : "post";
 			if (!routed(path, path_len, method))
 				fail_msg("%s %.*s has no route", method, (int)path_len, path);
