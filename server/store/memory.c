@@ -571,15 +571,19 @@ static bool run_written(struct memory_store *s, const struct store_run *run)
 	       NULL;
 }
 
-static void drop_other_chunks(struct memory_store *s)
+static void drop_other_chunks(struct memory_store *s, const struct store_runs *before)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < s->n_chunks; i++)
-		if (runs_find(&s->runs, s->chunk[i].run) != NULL)
+	for (size_t i = 0; i < s->n_chunks; i++) {
+		const uint64_t run = s->chunk[i].run;
+
+		if (runs_find(&s->runs, run) != NULL ||
+		    (runs_find(before, run) == NULL && run_under_way(run, s->runs.next_id)))
 			s->chunk[n++] = s->chunk[i];
 		else
 			free(s->chunk[i].slot);
+	}
 	s->n_chunks = n;
 }
 
@@ -587,7 +591,7 @@ static enum vt_err memory_replace_runs(struct store *base, uint64_t expected,
 				       const struct store_runs *next)
 {
 	struct memory_store *s = (struct memory_store *)base;
-	struct store_runs judged;
+	struct store_runs judged, before;
 	enum vt_err err;
 
 	(void)pthread_mutex_lock(&s->lock);
@@ -601,8 +605,9 @@ static enum vt_err memory_replace_runs(struct store *base, uint64_t expected,
 	for (size_t i = 0; i < judged.n; i++)
 		if (!run_written(s, &judged.run[i]))
 			goto done;
+	before = s->runs;
 	s->runs = judged;
-	drop_other_chunks(s);
+	drop_other_chunks(s, &before);
 	err = VT_OK;
 done:
 	unlock(s);

@@ -123,12 +123,20 @@ static bool claimed(const struct run_claims *claims, uint64_t run)
 	return false;
 }
 
+bool run_under_way(uint64_t id, uint64_t next_id)
+{
+	return next_id <= STORE_RUNS_UNDER_WAY || id >= next_id - STORE_RUNS_UNDER_WAY;
+}
+
 void claims_follow(struct run_claims *claims, const struct store_runs *stored)
 {
-	if (claims->version == stored->version)
-		return;
-	claims->version = stored->version;
-	claims->n = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < claims->n; i++)
+		if (run_under_way(claims->id[i], stored->next_id) &&
+		    runs_find(stored, claims->id[i]) == NULL)
+			claims->id[n++] = claims->id[i];
+	claims->n = n;
 }
 
 enum vt_err claims_judge(const struct run_claims *claims, uint64_t run, uint64_t *next_id)

@@ -21,17 +21,17 @@ void identity_release(struct store_identity *identity);
 enum vt_err identity_compare(const struct store_identity *stored,
 			     const struct store_identity *expected, char why[STORE_WHY_MAX]);
 
-/* The ids that one open store has claimed for runs it is writing, on top of the runs of one
- * version. The oldest claim is forgotten when there are too many, which costs its writer a
- * VT_ECONFLICT. */
+/* The ids that one open store has claimed for runs it is writing. The oldest claim is forgotten
+ * when there are too many, which costs its writer a VT_ECONFLICT. */
 struct run_claims {
-	uint64_t version;
 	size_t n;
 	uint64_t id[STORE_RUNS_MAX];
 };
 
-/* Forget all claims if the runs have been replaced since: whoever did that is deleting their
- * chunks, or has them in the list. Comes before each of the other calls. */
+/* Is an unlisted run with this id still left to whoever is writing it? */
+bool run_under_way(uint64_t id, uint64_t next_id);
+/* Forget the claims to runs that are in the list by now, and to those whose chunks somebody may
+ * have dropped: they are not under way any more. Comes before each of the other calls. */
 void claims_follow(struct run_claims *claims, const struct store_runs *stored);
 /* May this store write a chunk of `run`? VT_OK: the claim is there, or *next_id must rise to run +
  * 1 and claims_add() be called when that is stored. VT_ECONFLICT. */

@@ -766,22 +766,22 @@ static enum vt_err run_written(struct sql *sql, const struct store_run *run)
 }
 
 static enum vt_err swap_runs(struct sqlite_store *s, uint64_t expected,
-			     const struct store_runs *next, struct store_runs *judged)
+			     const struct store_runs *next, struct store_runs *stored,
+			     struct store_runs *judged)
 {
-	struct store_runs stored;
 	struct tree_state state;
 	enum vt_err err;
 
-	if ((err = rows_read_runs(s->sql, &stored)) != VT_OK)
+	if ((err = rows_read_runs(s->sql, stored)) != VT_OK)
 		return err;
-	if (stored.version != expected)
+	if (stored->version != expected)
 		return VT_ECONFLICT;
-	claims_follow(&s->claims, &stored);
+	claims_follow(&s->claims, stored);
 	if ((err = rows_read_head(s->sql, &state)) != VT_OK ||
-	    (err = runs_judge(judged, &stored, next, &s->claims, state.head.size)) != VT_OK)
+	    (err = runs_judge(judged, stored, next, &s->claims, state.head.size)) != VT_OK)
 		return err;
 	for (size_t i = 0; i < judged->n; i++)
-		if (runs_find(&stored, judged->run[i].id) == NULL &&
+		if (runs_find(stored, judged->run[i].id) == NULL &&
 		    (err = run_written(s->sql, &judged->run[i])) != VT_OK)
 			return err;
 	return rows_write_runs(s->sql, SQL_WRITE_RUNS, judged);
@@ -820,21 +820,32 @@ static int by_id(const void *a, const void *b)
 }
 
 /*
- * Delete every chunk of a run that is not in the list, with an id that was given out before the
- * list was stored: later ones belong to whoever builds on it. What a crash or contention leaves
- * undone is harmless, and the next replacement does it.
+ * Delete the chunks of runs that `before` lists and `runs` does not, and of those that nobody can be
+ * writing any more. What a crash or contention leaves undone is harmless: when as many ids have been
+ * given out as may be under way, a replacement does it.
  */
-static enum vt_err drop_other_runs(struct sqlite_store *s, const struct store_runs *runs)
+static enum vt_err drop_other_runs(struct sqlite_store *s, const struct store_runs *before,
+				   const struct store_runs *runs)
 {
 	uint64_t id[STORE_RUNS_MAX + 1];
-	uint64_t from = 0;
+	uint64_t floor = 0, from = 0;
 	enum vt_err err = VT_OK;
+	size_t n = 0;
 
+	for (size_t i = 0; i < before->n && err == VT_OK; i++) {
+		const uint64_t old = before->run[i].id;
+
+		if (runs_find(runs, old) == NULL)
+			err = drop_runs(s, old, old + 1);
+	}
+	if (runs->next_id > STORE_RUNS_UNDER_WAY)
+		floor = runs->next_id - STORE_RUNS_UNDER_WAY;
 	for (size_t i = 0; i < runs->n; i++)
-		id[i] = runs->run[i].id;
-	id[runs->n] = runs->next_id;
-	qsort(id, runs->n, sizeof(id[0]), by_id);
-	for (size_t i = 0; i <= runs->n && err == VT_OK; i++) {
+		if (runs->run[i].id < floor)
+			id[n++] = runs->run[i].id;
+	id[n++] = floor;
+	qsort(id, n, sizeof(id[0]), by_id);
+	for (size_t i = 0; i < n && err == VT_OK; i++) {
 		err = drop_runs(s, from, id[i]);
 		from = id[i] + 1;
 	}
@@ -845,15 +856,15 @@ static enum vt_err sqlite_replace_runs(struct store *base, uint64_t expected,
 				       const struct store_runs *next)
 {
 	struct sqlite_store *s = store_of(base);
-	struct store_runs judged;
+	struct store_runs before, judged;
 	enum vt_err err;
 
 	if ((err = begin_write(s, true)) != VT_OK)
 		return err;
-	err = swap_runs(s, expected, next, &judged);
+	err = swap_runs(s, expected, next, &before, &judged);
 	if ((err = end_write(s, err)) != VT_OK)
 		return err;
-	return drop_other_runs(s, &judged);
+	return drop_other_runs(s, &before, &judged);
 }
 
 /* -- fsck ---------------------------------------------------------------------------------------

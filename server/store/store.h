@@ -50,6 +50,7 @@ enum {
 	STORE_KEYS_MAX = 256, /* of one entry */
 	STORE_RUNS_MAX = 256,
 	STORE_CHUNK_SLOTS = 1024, /* of a run, read and written together */
+	STORE_RUNS_UNDER_WAY = 64, /* ids, the last that were given out: see replace_runs */
 	/* Of one batch: entries, and bytes of entries and keys together. */
 	STORE_BATCH_ENTRIES_MAX = 1 << 16,
 	STORE_BATCH_BYTES_MAX = 1 << 28,
@@ -183,11 +184,15 @@ struct store_ops {
 	enum vt_err (*write_chunk)(struct store *s, uint64_t run, uint64_t chunk,
 				   const struct index_slot *slot, size_t n);
 	/*
-	 * Put `next` in the place of the runs whose version is `expected`, and drop every chunk of
-	 * a run not in it. VT_ECONFLICT: somebody else replaced them first (the chunks written for
-	 * `next` may be gone too). VT_EINVAL: the invariant of struct store_runs does not hold, a
-	 * run reaches beyond the head, one that stays has changed, or a new one was not written
-	 * here in full. next->version is ignored, and so is a next->next_id that is too small.
+	 * Put `next` in the place of the runs whose version is `expected`, and drop the chunks of
+	 * every run that was listed and is not any more. Chunks of runs that were never listed are
+	 * left alone while their id is among the last STORE_RUNS_UNDER_WAY given out, so that a
+	 * long merge can go on while others fold; then they are dropped too, as what a crash left.
+	 * VT_ECONFLICT: somebody else replaced the runs first (what was written for `next` is still
+	 * there: read the runs, and try again if it still fits). VT_EINVAL: the invariant of struct
+	 * store_runs does not hold, a run reaches beyond the head, one that stays has changed, or a
+	 * new one was not written here in full. next->version is ignored, and so is a next->next_id
+	 * that is too small.
 	 */
 	enum vt_err (*replace_runs)(struct store *s, uint64_t expected,
 				    const struct store_runs *next);

@@ -865,12 +865,54 @@ static void chunks_of_dropped_runs_are_gone(void **state)
 	assert_int_equal(store_replace_runs(w->store, runs.version, &runs), VT_OK);
 	assert_run_gone(w, a);
 	assert_run_gone(w, b);
-	assert_run_gone(w, unused);
 	assert_run_readable(w, merged, 3100);
 	runs = runs_now(w);
 	assert_int_equal(runs.n, 1);
 	assert_int_equal(runs.run[0].level, 1);
 	assert_true(runs.next_id > unused);
+	/* What was never listed stays while somebody may be writing it. */
+	assert_run_readable(w, unused, 10);
+	runs.next_id = unused + STORE_RUNS_UNDER_WAY;
+	assert_int_equal(store_replace_runs(w->store, runs.version, &runs), VT_OK);
+	assert_run_readable(w, unused, 10);
+	runs = runs_now(w);
+	runs.next_id++;
+	assert_int_equal(store_replace_runs(w->store, runs.version, &runs), VT_OK);
+	assert_run_gone(w, unused);
+	assert_run_readable(w, merged, 3100);
+	assert_int_equal(store_check(w->reader, no_fault_expected, NULL), VT_OK);
+}
+
+/* A merge goes on while others fold: its chunks and its claim outlive their replacements. */
+static void run_is_written_across_replacements(void **state)
+{
+	struct world *w = *state;
+	struct index_slot slot[STORE_CHUNK_SLOTS];
+	struct store_runs runs;
+	uint64_t merged;
+
+	grow(w, 100);
+	add_run(w, 10, 1500);
+	add_run(w, 10, 1600);
+	merged = runs_now(w).next_id;
+	assert_int_equal(write_run(w, merged, 2 * STORE_CHUNK_SLOTS), VT_OK);
+	add_run(w, 10, 5);
+	make_slots(slot, 100, merged * 1000 + 2);
+	assert_int_equal(store_write_chunk(w->store, merged, 2, slot, 100), VT_OK);
+	add_run(w, 10, 6);
+	runs = runs_now(w);
+	runs.n = 3;
+	runs.run[0] = (struct store_run){.id = merged,
+					 .level = 1,
+					 .first = 0,
+					 .end = 20,
+					 .slots = 2 * STORE_CHUNK_SLOTS + 100};
+	runs.run[1] = runs.run[2];
+	runs.run[2] = runs.run[3];
+	assert_int_equal(store_replace_runs(w->store, runs.version, &runs), VT_OK);
+	assert_run_readable(w, merged, 2 * STORE_CHUNK_SLOTS + 100);
+	/* Listed, it is written no more. */
+	assert_int_equal(store_write_chunk(w->store, merged, 2, slot, 100), VT_ECONFLICT);
 	assert_int_equal(store_check(w->reader, no_fault_expected, NULL), VT_OK);
 }
 
@@ -1192,6 +1234,7 @@ int main(void)
 	    IN_A_NEW_STORE(runs_are_kept_as_they_were_given),
 	    IN_A_NEW_STORE(replace_runs_with_stale_version_conflicts),
 	    IN_A_NEW_STORE(chunks_of_dropped_runs_are_gone),
+	    IN_A_NEW_STORE(run_is_written_across_replacements),
 	    IN_A_NEW_STORE(all_runs_can_be_dropped),
 	    IN_A_NEW_STORE(run_id_that_was_given_out_is_refused),
 	    IN_A_NEW_STORE(repeated_chunk_overwrites),

@@ -420,11 +420,13 @@ static void two_handles_never_write_one_run(void **state)
 	assert_int_equal(store_replace_runs(a, 0, &runs), VT_OK);
 	assert_int_equal(store_read_chunk(r, 0, 0, found, &n), VT_OK);
 	assert_int_equal(found[0].prefix, 1);
-	/* b's own is gone, and its claim with it. */
-	assert_int_equal(store_read_chunk(r, 1, 0, found, &n), VT_ENOTFOUND);
-	assert_int_equal(store_write_chunk(b, 1, 1, foreign, 1), VT_ECONFLICT);
-	runs.run[0].id = 1;
-	assert_int_equal(store_replace_runs(b, 1, &runs), VT_EINVAL);
+	/* b's own is still there, and its claim too; it comes after a's. */
+	assert_int_equal(store_read_chunk(r, 1, 0, found, &n), VT_OK);
+	runs.n = 2;
+	runs.run[1] = (struct store_run){.id = 1, .first = 4, .end = 8, .slots = 1};
+	assert_int_equal(store_replace_runs(a, 1, &runs), VT_EINVAL);
+	assert_int_equal(store_replace_runs(b, 1, &runs), VT_OK);
+	assert_int_equal(store_write_chunk(b, 1, 0, foreign, 1), VT_ECONFLICT);
 	store_reader_free(r);
 	assert_sound(a);
 	store_free(a);

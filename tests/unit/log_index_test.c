@@ -138,7 +138,7 @@ static int teardown(void **state)
 
 static struct index *open_index(struct fixture *f, size_t tail_max)
 {
-	struct index_config config = {.store = f->store, .tail_max = tail_max};
+	struct index_config config = {.store = f->store, .tail_max = tail_max, .slice_chunks = 1};
 	struct index *ix;
 
 	assert_int_equal(index_open(&ix, &config, f->r, f->state.head.size), VT_OK);
