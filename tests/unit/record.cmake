@@ -13,3 +13,6 @@ vitrine_test(record_extra_test LABEL unit SOURCES ${here}/record_extra_test.c
 vitrine_test(record_problem_test LABEL unit SOURCES ${here}/record_problem_test.c LINK record)
 vitrine_test(record_alloc_test LABEL unit
   SOURCES ${here}/record_alloc_test.c ${alloc_fail_source} LINK record_world record base ${alloc_fail})
+vitrine_test(record_docs_test LABEL unit
+  SOURCES ${here}/record_docs_test.c ${PROJECT_SOURCE_DIR}/tests/support/test_file.c
+  LINK record ARGS ${PROJECT_SOURCE_DIR}/docs)
