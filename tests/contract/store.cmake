@@ -20,3 +20,6 @@ vitrine_test(store_sqlite_check_test LABEL contract TIMEOUT 400 SOURCES ${here}/
   LINK store_sqlite store_growth SQLite::SQLite3)
 vitrine_test(store_property_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_property_test.c
   LINK store_memory store_sqlite store_growth)
+vitrine_test(store_memory_alloc_test LABEL contract
+  SOURCES ${here}/store_memory_alloc_test.c ${alloc_fail_source}
+  LINK store_memory store_growth ${alloc_fail})
