@@ -42,7 +42,7 @@ static void must(bool holds)
 		abort();
 }
 
-/* -- the tree -------------------------------------------------------------------------------- */
+/* -- the tree --------------------------------------------------------------------------------- */
 
 static struct merkle_hash mth(const struct merkle_hash *d, uint64_t n)
 {
@@ -314,10 +314,7 @@ static void bend(struct http_reply *out, const struct fake_fault *f)
 		put(&out->body, bytes_str(f->append));
 }
 
-/*
- * -- in the place of http/fetch
- * ------------------------------------------------------------------
- */
+/* -- in the place of http/fetch --------------------------------------------------------------- */
 
 struct http_fetcher {
 	int nothing;

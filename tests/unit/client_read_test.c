@@ -254,9 +254,7 @@ static void a_partial_tile_that_is_gone_is_found_in_the_full_one(void **state)
 	check_consistency_with(65536);
 }
 
-/*
- * -- entries in a stream ------------------------------------------------------------------------
- */
+/* -- entries in a stream ---------------------------------------------------------------------- */
 
 struct visited {
 	uint64_t next, stop_at;
@@ -334,10 +332,7 @@ static void a_stream_survives_answers_of_not_now(void **state)
 	assert_int_equal(waits, 4);
 }
 
-/*
- * -- lies
- * ------------------------------------------------------------------------------------------
- */
+/* -- lies ------------------------------------------------------------------------------------- */
 
 /* Each bit of one answer of each kind, wherever the client asks for it. */
 static void no_flipped_bit_is_believed(void **state)
@@ -441,10 +436,7 @@ static void a_stream_stops_at_the_lie(void **state)
 	}
 }
 
-/*
- * -- heads
- * -----------------------------------------------------------------------------------------
- */
+/* -- heads ------------------------------------------------------------------------------------ */
 
 static void only_a_checkpoint_that_the_policy_accepts_is_taken(void **state)
 {
@@ -637,10 +629,7 @@ static void a_head_that_was_kept_can_begin(void **state)
 	buf_release(&kept);
 }
 
-/*
- * -- patience
- * ----------------------------------------------------------------------------------------
- */
+/* -- patience --------------------------------------------------------------------------------- */
 
 static void not_now_is_asked_again_after_the_pause_that_was_asked_for(void **state)
 {
@@ -739,10 +728,7 @@ static void other_refusals_are_final(void **state)
 	}
 }
 
-/*
- * -- the rest
- * ------------------------------------------------------------------------------------------
- */
+/* -- the rest --------------------------------------------------------------------------------- */
 
 static void refusals_become_one_printable_line(void **state)
 {
