@@ -312,7 +312,8 @@ enum vt_err ask_get(struct http_reply *reply, struct asker *a, const char *path,
 {
 	struct http_ask ask = {.method = "GET", .accept = accept, .body_max = max};
 	struct patience p = {.limit_millis = a->client->read_millis,
-			     .connection_tries_max = READ_CONNECTION_TRIES};
+			     .connection_tries_max =
+				 a->client->keep_trying ? 0 : READ_CONNECTION_TRIES};
 
 	return ask_path(reply, a, path, &ask, &p, why);
 }

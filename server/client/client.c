@@ -51,6 +51,7 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	c->submit_millis =
 	    (uint64_t)(config->submit_seconds == 0 ? SUBMIT_SECONDS : config->submit_seconds) *
 	    1000;
+	c->keep_trying = config->keep_trying;
 	c->wait = config->wait;
 	c->ctx = config->ctx;
 	if ((c->url = base_url(config->url)) == NULL) {

@@ -39,6 +39,8 @@ struct client_config {
 	unsigned parallel;           /* connections of client_entries(); 0: 4, at most 16 */
 	unsigned read_seconds;       /* until a read is given up; 0: 60 */
 	unsigned submit_seconds;     /* until a submission is given up; 0: 300 */
+	bool keep_trying;            /* reads too, until read_seconds, where nobody answers at all:
+					otherwise they end at the fourth try */
 	/*
 	 * Called instead of sleeping before the next try, with why there is one; false: give up
 	 * at once. client_entries() calls it on several threads. NULL: just sleep.

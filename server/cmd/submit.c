@@ -158,6 +158,8 @@ int cmd_submit(int argc, char **argv)
 	config = (struct client_config){.url = opt_log,
 					.policy = policy,
 					.submit_seconds = (unsigned)opt_seconds,
+					.read_seconds = (unsigned)opt_seconds,
+					.keep_trying = true,
 					.wait = wait_before_retry};
 	if (client_new(&c, &config, &why) != VT_OK)
 		code = cmd_fail("submit", CMD_USAGE, "--log %s: %s", opt_log, why.text);

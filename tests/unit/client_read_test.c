@@ -686,7 +686,7 @@ static void a_pause_beyond_the_deadline_is_not_begun(void **state)
 	assert_ok(client_refresh(client, &why));
 }
 
-static void nobody_there_is_asked_four_times(void **state)
+static void nobody_there_is_asked_four_times_or_until_the_deadline(void **state)
 {
 	(void)state;
 	OPEN();
@@ -695,6 +695,10 @@ static void nobody_there_is_asked_four_times(void **state)
 	fake_log_fault(&(struct fake_fault){.path = "/checkpoint", .times = 4, .status = 0});
 	assert_int_equal(client_refresh(client, &why), VT_EIO);
 	assert_says("/checkpoint: the connection was refused (asked 4 times)");
+	assert_int_equal(waits, 6);
+	OPEN(.keep_trying = true);
+	fake_log_fault(&(struct fake_fault){.path = "/checkpoint", .times = 6, .status = 0});
+	assert_ok(client_refresh(client, &why));
 	assert_int_equal(waits, 6);
 }
 
@@ -888,7 +892,7 @@ int main(void)
 	    WITH_LOG(not_now_is_asked_again_after_the_pause_that_was_asked_for),
 	    WITH_LOG(pauses_grow_and_end_with_the_deadline),
 	    WITH_LOG(a_pause_beyond_the_deadline_is_not_begun),
-	    WITH_LOG(nobody_there_is_asked_four_times),
+	    WITH_LOG(nobody_there_is_asked_four_times_or_until_the_deadline),
 	    WITH_LOG(whoever_waits_can_give_up),
 	    WITH_LOG(other_refusals_are_final),
 	    WITH_LOG(refusals_become_one_printable_line),
