@@ -21,7 +21,7 @@ static const char *opt_data, *opt_origin, *opt_key, *opt_centre, *opt_passphrase
 static const char *opt_listen = "127.0.0.1:8080", *opt_admission = "records";
 static const char *opt_log_format = "text", *opt_log_level = "info";
 static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
-static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate;
+static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
 
 static const struct option options[] = {
@@ -57,8 +57,9 @@ static const struct option options[] = {
     {"connections-per-address", OPTION_COUNT, &opt_per_address, "N", "Of those, from one address.",
      1, 1 << 20, false, false},
     {"rate", OPTION_COUNT, &opt_rate, "N",
-     "Appends per second and address; beyond it they are answered 429. 0: unlimited.", 0, 1000000,
-     false, false},
+     "Appends per second and address, twice as many in a burst; beyond it they are answered 429. "
+     "0: unlimited.",
+     0, 1000000, false, false},
     {"header-seconds", OPTION_COUNT, &opt_header_seconds, "N", "Time for a request's headers.", 1,
      3600, false, false},
     {"body-seconds", OPTION_COUNT, &opt_body_seconds, "N", "Time for a request's body.", 1, 3600,
