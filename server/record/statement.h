@@ -76,7 +76,8 @@ struct entry_ref {
 	uint64_t index;
 	struct merkle_hash leaf;
 };
-/* A correction's target and what it does about it (withdraws may be NULL). false: not a correction, or malformed. */
+/* A correction's target and what it does about it (withdraws may be NULL). false: not a
+ * correction, or malformed. */
 bool statement_correction(const struct statement *s, struct entry_ref *target, bool *withdraws);
 
 /*
