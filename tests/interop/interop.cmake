@@ -9,6 +9,7 @@ if(VITRINE_STAGES)
       COMMAND ${here}/envelopes $<TARGET_FILE:vitrine_program>)
     vitrine_stage(replay COST 1 CORES 1
       COMMAND ${here}/replay $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()

@@ -627,10 +627,14 @@ class Log:
                 claim = self.claim_of(Statement(envelope.payload))
             except Problem:
                 claim = None
-            if claim and (self.entries or self.centre in (None, claim.key.spki)):
+            if not self.entries and self.centre:
+                centre = Key(self.centre)
+                mine = claim is not None and claim.key.id == centre.id
+                attempt(centre, claim.scheme if mine else centre.schemes[0])
+            elif claim:
                 attempt(claim.key, claim.scheme)
-                if not self.entries and claim.recovery and kept:
-                    attempt(claim.recovery, claim.recovery_scheme)
+            if not self.entries and claim and claim.recovery and kept:
+                attempt(claim.recovery, claim.recovery_scheme)
         if not kept:
             raise Problem("signature-unregistered" if self.entries else "log-not-begun")
         return sorted(kept.items())
@@ -641,14 +645,18 @@ class Log:
 
     # -- admission
 
-    def admit(self, body):
-        """The entry that these bytes become next; Problem if none. The log is left as it is."""
+    def open(self, body):
+        """The entry that these bytes would be, their envelope, and whose signatures were kept."""
         envelope = Envelope(body)
         kept = self.keep_signatures(envelope)
         entry = canonical_entry(envelope.payload, kept)
         if len(entry) > ENTRY_MAX:
             raise Problem("entry-too-large")
-        keyids = [keyid for keyid, _ in kept]
+        return entry, envelope, [keyid for keyid, _ in kept]
+
+    def admit(self, body):
+        """The entry that these bytes become next; Problem if none. The log is left as it is."""
+        entry, envelope, keyids = self.open(body)
         if all((envelope.pae_hash, keyid) in self.pairs for keyid in keyids):
             raise Problem("entry-known")
         statement = Statement(envelope.payload)
@@ -780,12 +788,29 @@ class Log:
 
     def replay(self, entry):
         """Take in the next entry of a log, if admission would have made exactly it."""
-        made, envelope, statement, keyids = self.admit(entry)
-        if len(keyids) != len(envelope.signatures):
-            raise Problem("entry-signature")
+        try:
+            made, envelope, keyids = self.open(entry)
+        except Problem as problem:
+            # What a submission may still become, an entry must be.
+            if problem.slug.startswith(("body-", "envelope-")):
+                raise Problem("entry-not-canonical", str(problem)) from problem
+            if problem.slug == "signature-unregistered":
+                raise Problem("entry-signature", str(problem)) from problem
+            if problem.slug == "log-not-begun" and self.centre:
+                raise Problem("accreditation-entry-zero", "not signed by the centre") from problem
+            raise
+        if sorted(keyid for keyid, _ in envelope.signatures) != keyids:
+            raise Problem("entry-signature", "not by the keys that it names")
         if made != entry:
             raise Problem("entry-not-canonical")
-        self.take(made, envelope, statement, keyids)
+        self.take(*self.admit(entry))
+
+    def pass_over(self, entry):
+        """An entry that is in the log and was not admissible: it has an index, and means nothing."""
+        self.entries.append(entry)
+        self.leaves.append(None)
+        self.statements.append(None)
+        self.signers.append([])
 
     def take(self, entry, envelope, statement, keyids):
         index, leaf = len(self.entries), hashlib.sha256(b"\0" + entry).hexdigest()

@@ -1,11 +1,14 @@
 """Read a whole records log over HTTP and replay every admission (records.py).
 
-    replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER]
+    replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER | --verdicts]
 
 Exits 0 if the checkpoint's signature and root hold, every entry is what admission would have made at
 its index, and the same entries do not pass with one of them repeated, changed, or an accreditation that
 later ones lean on left out. Each file in FOLDER is a submission and, in FILE.problem, the problem
 type that the server gave as its reason: the same must come out here.
+
+With --verdicts it does not stop at an entry that must not be there, but prints "INDEX RULE" for each,
+goes on as if that had never counted, and exits 1 if there was one.
 """
 
 import argparse
@@ -53,6 +56,21 @@ def replay(origin, centre, entries):
     return log, None
 
 
+def print_verdicts(origin, centre, entries):
+    log, refused = records.Log(origin, centre), 0
+    for index, entry in enumerate(entries):
+        try:
+            log.replay(entry)
+        except records.Problem as problem:
+            log.pass_over(entry)
+            refused += 1
+            print("%d %s" % (index, problem.slug))
+            print("replay: entry %d: %s" % (index, problem), file=sys.stderr)
+    print("replay: %d entries, %d of them admissible" % (len(entries), len(entries) - refused),
+          file=sys.stderr)
+    return 1 if refused else 0
+
+
 def disturbed(log, entries):
     """The same log with something amiss, each with a name."""
     for i, statement in enumerate(log.statements):
@@ -81,12 +99,15 @@ def main():
     parser.add_argument("--vkey", required=True)
     parser.add_argument("--centre")
     parser.add_argument("--refused")
+    parser.add_argument("--verdicts", action="store_true")
     given = parser.parse_args()
     centre = None
     if given.centre:
         centre = serialization.load_pem_public_key(pathlib.Path(given.centre).read_bytes()).public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     origin, entries = read_log(given.log.rstrip("/") + "/", given.vkey)
+    if given.verdicts:
+        return print_verdicts(origin, centre, entries)
     log, fault = replay(origin, centre, entries)
     if fault:
         print("replay: entry %d is not admissible: %s" % fault, file=sys.stderr)
