@@ -86,7 +86,7 @@ const struct record_signer *record_signers(const struct record *r, size_t *n);
  * Re-open an entry of a log, for replay (fsck, monitor) and for describing it: exact canonical
  * form, signatures verified against keys registered before view->size. VT_EMISMATCH with *why if
  * the bytes are not what admission would have made; VT_EUNTRUSTED with *why if entry 0 is not by
- * view->centre. Whether it was admissible is record_judge()'s to say, with the same view.
+ * view->centre. Whether it was admissible is record_judge()'s to say, with the same view, and that it was new record_known()'s.
  */
 enum vt_err record_reopen(struct record **out, struct merkle_hasher *h, struct bytes entry,
 			  const struct admission_view *view, struct problem *why);

@@ -448,6 +448,59 @@ static void aliases_and_shapes_find_the_key(void **state)
 	buf_release(&payload);
 }
 
+/* Its signature looks like one by any of them; it is known by what the centre signed. */
+static void a_new_key_is_found_among_many(void **state)
+{
+	struct world *w = *state;
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct signer *key[RECORD_TRIALS_MAX + 8];
+	struct dsse_signature bare[2];
+	struct buf body, payload;
+	struct dsse d;
+	uint64_t index;
+	char party[20];
+	struct world_grant g = {.role = "lab", .previous = -1, .types = types, .n_types = 1};
+
+	for (size_t i = 0; i < RECORD_TRIALS_MAX + 8; i++) {
+		snprintf(party, sizeof(party), "lab-%zu", i + 2);
+		assert_int_equal(signer_generate(&key[i], "ed25519", NULL), VT_OK);
+		g.party = party;
+		g.key = key[i];
+		world_grant(w, &body, &g);
+		assert_int_equal(dsse_parse(&d, buf_bytes(&body), NULL), VT_OK);
+		if (i % 2 == 1) {
+			/* Without any hint, and named or not, it comes to the same. */
+			buf_reset(&body);
+			bare[0] = (struct dsse_signature){bytes_str(""), d.sig[1].sig};
+			bare[1] = (struct dsse_signature){bytes_str(""), d.sig[0].sig};
+			assert_int_equal(dsse_write(&body, d.payload, bare, 2), VT_OK);
+		}
+		assert_int_equal(world_submit_named(w, buf_bytes(&body),
+						    i % 4 == 3 ? world_keyid(w->centre) : NULL,
+						    &index, NULL),
+				 VT_OK);
+		assert_int_equal(index, 3 + i);
+		buf_release(&body);
+		dsse_release(&d);
+	}
+	make_verdict(&payload, "https://lab.example/runs/1", NULL);
+	world_sign_one(&body, buf_bytes(&payload), key[RECORD_TRIALS_MAX]);
+	index = world_append(w, buf_bytes(&body));
+	buf_release(&body);
+	/* Without its keyid the last of many costs too many trials, unless it is named. */
+	sign_as(&body, buf_bytes(&payload), key[RECORD_TRIALS_MAX + 7], "", 0);
+	assert_int_equal(world_submit(w, buf_bytes(&body), &index, NULL), VT_ELIMIT);
+	assert_string_equal(w->why.type->slug, "signature-trials");
+	assert_int_equal(world_submit_named(w, buf_bytes(&body),
+					    world_keyid(key[RECORD_TRIALS_MAX + 7]), &index, NULL),
+			 VT_OK);
+	replay(w, bytes_of(NULL, 0));
+	for (size_t i = 0; i < RECORD_TRIALS_MAX + 8; i++)
+		signer_free(key[i]);
+	buf_release(&body);
+	buf_release(&payload);
+}
+
 static void the_same_key_signing_twice_counts_once(void **state)
 {
 	struct world *w = *state;
@@ -995,6 +1048,7 @@ int main(void)
 	    BEGUN(one_signature_of_two_is_known_and_a_new_one_is_not),
 	    BEGUN(a_record_stays_known_after_its_key_was_suspended),
 	    BEGUN(aliases_and_shapes_find_the_key),
+	    BEGUN(a_new_key_is_found_among_many),
 	    BEGUN(the_same_key_signing_twice_counts_once),
 	    BEGUN(entry_bytes_do_not_depend_on_the_way_in),
 	    BEGUN(statement_v01_and_unknown_predicates_are_taken),

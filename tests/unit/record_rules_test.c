@@ -999,6 +999,10 @@ static void only_accreditations_change_the_registry(void **state)
 	    registry_apply(w->registry, 3, &w->entry[3].leaf, buf_bytes(&w->entry[3].bytes), &why),
 	    VT_EMALFORMED);
 	note(&why, "accreditation-type", "predicateType: expected");
+	/* Nor does the past. */
+	assert_int_equal(
+	    registry_apply(w->registry, 2, &w->entry[2].leaf, buf_bytes(&w->entry[2].bytes), &why),
+	    VT_EINTERNAL);
 	assert_int_equal(registry_version(w->registry), 3);
 	buf_release(&body);
 	free(text);
