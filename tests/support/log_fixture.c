@@ -90,8 +90,10 @@ static void hold(void *ctx, struct merkle_hash *hash, size_t n)
 	(void)pthread_mutex_lock(&lock);
 	g->held++;
 	(void)pthread_cond_broadcast(&changed);
-	while (g->closed)
+	while (g->closed && g->steps == 0)
 		(void)pthread_cond_wait(&changed, &lock);
+	if (g->steps > 0)
+		g->steps--;
 	(void)pthread_mutex_unlock(&lock);
 }
 
@@ -106,6 +108,7 @@ static void gate_set(struct gate *g, bool closed)
 	(void)pthread_mutex_lock(&lock);
 	g->closed = closed;
 	g->held = 0;
+	g->steps = 0;
 	(void)pthread_cond_broadcast(&changed);
 	(void)pthread_mutex_unlock(&lock);
 }
@@ -118,6 +121,15 @@ void gate_close(struct gate *g)
 void gate_open(struct gate *g)
 {
 	gate_set(g, false);
+}
+
+void gate_step(struct gate *g)
+{
+	(void)pthread_mutex_lock(&lock);
+	g->held = 0;
+	g->steps = 1;
+	(void)pthread_cond_broadcast(&changed);
+	(void)pthread_mutex_unlock(&lock);
 }
 
 void gate_wait(struct gate *g)

@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-#define FIXTURE_ORIGIN "log.example/fixture"
+#define FIXTURE_ORIGIN "log.example/records"
 
 /* One submission and what became of it. */
 struct sent {
@@ -19,7 +19,8 @@ struct sent {
 /* Holds a log's integrator still between judging and committing. */
 struct gate {
 	bool closed;
-	unsigned held; /* how often it was reached */
+	unsigned held;  /* how often it was reached since it was last set */
+	unsigned steps; /* how many may pass although it is closed */
 };
 
 struct log_fixture {
@@ -46,6 +47,8 @@ void fixture_free(struct log_fixture *f); /* the store too */
 void gate_install(struct log_fixture *f);
 void gate_close(struct gate *g);
 void gate_open(struct gate *g);
+/* Let the one that is held pass, and hold the next. */
+void gate_step(struct gate *g);
 /* Wait until the gate holds something. */
 void gate_wait(struct gate *g);
 

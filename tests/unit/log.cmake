@@ -6,8 +6,12 @@ target_include_directories(log_fixture PUBLIC ${here}/../support)
 target_link_libraries(log_fixture PUBLIC log store_memory store_sqlite
   PRIVATE OpenSSL::Crypto vitrine_warnings)
 
-# The same test over each store.
+# The same tests over each store.
 vitrine_test(log_sequencer_test LABEL unit SOURCES ${here}/log_sequencer_test.c
   LINK log_fixture ARGS memory)
-add_test(NAME log_sequencer_sqlite_test COMMAND log_sequencer_test sqlite)
-set_tests_properties(log_sequencer_sqlite_test PROPERTIES LABELS unit TIMEOUT 120)
+vitrine_test(log_records_test LABEL unit SOURCES ${here}/log_records_test.c
+  LINK log_fixture record_world base ARGS memory)
+foreach(test sequencer records)
+  add_test(NAME log_${test}_sqlite_test COMMAND log_${test}_test sqlite)
+  set_tests_properties(log_${test}_sqlite_test PROPERTIES LABELS unit TIMEOUT 120)
+endforeach()

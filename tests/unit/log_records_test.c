@@ -1,0 +1,557 @@
+/* The sequencer in records mode, over each store: what is known, what is judged at which index, what others see. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "extra.h"
+#include "json.h"
+#include "log_fixture.h"
+#include "record_world.h"
+#include "scratch.h"
+#include "vitrine/checkpoint.h"
+#include "vitrine/tlog_proof.h"
+
+#define DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+static bool on_disk;
+
+/* The world makes keys and records; the log is what is tested. Both go through the same entries where `previous` matters. */
+struct fixture {
+	struct log_fixture log;
+	struct world world;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	scratch_clear();
+	world_init(&f->world);
+	fixture_store(&f->log, on_disk ? scratch_path("log.sqlite") : NULL, "records",
+	    world_spki(f->world.centre));
+	gate_install(&f->log);
+	*state = f;
+	return 0;
+}
+
+/* Entry 0, a laboratory, a vendor. */
+static void begin(struct fixture *f)
+{
+	fixture_start(&f->log);
+	world_begin(&f->world);
+	for (size_t i = 0; i < f->world.n; i++) {
+		struct log_answer a = send_one(&f->log, buf_bytes(&f->world.entry[i].bytes));
+
+		assert_int_equal(a.outcome, LOG_ADDED);
+		assert_int_equal(a.index, i);
+		assert_true(merkle_hash_equal(&a.leaf, &f->world.entry[i].leaf));
+	}
+}
+
+static int setup_begun(void **state)
+{
+	setup(state);
+	begin(*state);
+	return 0;
+}
+
+static enum vt_err print_fault(void *ctx, const char *text)
+{
+	(void)ctx;
+	print_error("fsck: %s\n", text);
+	return VT_OK;
+}
+
+static void check_store(struct fixture *f)
+{
+	struct fsck_config config = {.store = f->log.store, .fault = print_fault};
+	struct tree_head head;
+
+	assert_int_equal(log_fsck(&config, &head), VT_OK);
+}
+
+/* Whatever a test has done, the log is one that replays. */
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_stop(&f->log);
+	check_store(f);
+	fixture_free(&f->log);
+	world_release(&f->world);
+	free(f);
+	return 0;
+}
+
+static struct fixture second_log(struct fixture *f)
+{
+	struct fixture other = {
+	    .log = {.store = f->log.store, .store_is_borrowed = true, .signer = f->log.signer}};
+
+	fixture_start(&other.log);
+	return other;
+}
+
+/* -- records ------------------------------------------------------------------------------------------ */
+
+/* The statement of the n-th verdict. */
+static void verdict_statement(struct buf *out, unsigned n, const char *result)
+{
+	struct compose_digest subject = {"bios.bin", NULL, DIGEST};
+	char run[40];
+	struct compose_resource configuration = {.name = "suite", .uri = run};
+	struct compose_verdict v = {.subjects = {&subject, 1},
+	    .result = result,
+	    .configuration = &configuration,
+	    .n_configuration = 1};
+
+	(void)snprintf(run, sizeof(run), "urn:run:%u", n);
+	buf_init(out);
+	assert_int_equal(compose_verdict(out, &v, NULL), VT_OK);
+}
+
+static void verdict(struct fixture *f, struct buf *out, unsigned n)
+{
+	struct buf statement;
+
+	verdict_statement(&statement, n, "PASSED");
+	world_sign_one(out, buf_bytes(&statement), f->world.lab);
+	buf_release(&statement);
+}
+
+/* A change of the laboratory's accreditation, on top of entry `previous`. */
+static void lab_becomes(struct fixture *f, struct buf *out, enum accreditation_status status,
+    int64_t previous)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct world_grant g = {.party = "lab-1",
+	    .role = "lab",
+	    .key = f->world.lab,
+	    .status = status,
+	    .previous = previous,
+	    .types = types,
+	    .n_types = 1};
+
+	world_grant(&f->world, out, &g);
+}
+
+static struct log_answer send_buf(struct fixture *f, struct buf *body)
+{
+	struct log_answer a = send_one(&f->log, buf_bytes(body));
+
+	buf_release(body);
+	return a;
+}
+
+static struct log_answer send_verdict(struct fixture *f, struct fixture *via, unsigned n)
+{
+	struct buf body;
+
+	verdict(f, &body, n);
+	return send_buf(via, &body);
+}
+
+static void assert_refused(const struct log_answer *a, const char *slug)
+{
+	assert_int_equal(a->outcome, LOG_REFUSED);
+	assert_non_null(a->problem.type);
+	assert_string_equal(a->problem.type->slug, slug);
+}
+
+/* -- known -------------------------------------------------------------------------------------------- */
+
+static void a_log_takes_nothing_before_entry_zero(void **state)
+{
+	struct fixture *f = *state;
+	struct log_answer a;
+
+	fixture_start(&f->log);
+	a = send_verdict(f, f, 1);
+	assert_int_equal(a.outcome, LOG_REFUSED);
+	assert_int_equal(fixture_verify(&f->log), 0);
+}
+
+static void a_retry_gets_the_same_index(void **state)
+{
+	struct fixture *f = *state;
+	struct log_answer first = send_verdict(f, f, 1), again = send_verdict(f, f, 1);
+
+	assert_int_equal(first.outcome, LOG_ADDED);
+	assert_int_equal(first.index, 3);
+	assert_int_equal(again.outcome, LOG_KNOWN);
+	assert_int_equal(again.index, 3);
+	assert_true(merkle_hash_equal(&again.leaf, &first.leaf));
+}
+
+static void a_record_is_known_after_its_key_was_suspended(void **state)
+{
+	struct fixture *f = *state;
+	struct log_answer a;
+	struct buf body;
+
+	assert_int_equal(send_verdict(f, f, 1).index, 3);
+	lab_becomes(f, &body, ACCREDITATION_SUSPENDED, 1);
+	a = send_buf(f, &body);
+	assert_int_equal(a.outcome, LOG_ADDED);
+	a = send_verdict(f, f, 1);
+	assert_int_equal(a.outcome, LOG_KNOWN);
+	assert_int_equal(a.index, 3);
+	a = send_verdict(f, f, 2);
+	assert_refused(&a, "signer-suspended");
+}
+
+static void one_signature_of_two_is_known_and_a_second_one_is_new(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct fixture *f = *state;
+	struct world_grant g = {.party = "lab-2",
+	    .role = "lab",
+	    .key = f->world.stranger,
+	    .previous = -1,
+	    .types = types,
+	    .n_types = 1};
+	struct signer *both[2] = {f->world.lab, f->world.stranger};
+	struct buf grant, statement, two, one;
+	struct log_answer a;
+
+	world_grant(&f->world, &grant, &g);
+	assert_int_equal(send_buf(f, &grant).outcome, LOG_ADDED);
+	verdict_statement(&statement, 1, "PASSED");
+	world_sign_one(&one, buf_bytes(&statement), f->world.lab);
+	world_sign(&two, buf_bytes(&statement), both, 2);
+	a = send_one(&f->log, buf_bytes(&one));
+	assert_int_equal(a.outcome, LOG_ADDED);
+	assert_int_equal(a.index, 4);
+	a = send_one(&f->log, buf_bytes(&two)); /* brings one pair more */
+	assert_int_equal(a.outcome, LOG_ADDED);
+	assert_int_equal(a.index, 5);
+	a = send_one(&f->log, buf_bytes(&one));
+	assert_int_equal(a.outcome, LOG_KNOWN);
+	buf_release(&one);
+	world_sign_one(&one, buf_bytes(&statement), f->world.stranger);
+	a = send_one(&f->log, buf_bytes(&one));
+	assert_int_equal(a.outcome, LOG_KNOWN);
+	assert_int_equal(a.index, 5);
+	buf_release(&one);
+	buf_release(&two);
+	buf_release(&statement);
+}
+
+static void copies_in_flight_get_one_index(void **state)
+{
+	struct fixture *f = *state;
+	struct sent s[5];
+	struct buf body;
+
+	verdict(f, &body, 1);
+	gate_close(&f->log.gate);
+	for (size_t i = 0; i < 5; i++) {
+		send_bytes(&f->log, f->log.w, &s[i], buf_bytes(&body));
+		if (i == 0)
+			gate_wait(&f->log.gate);
+	}
+	gate_open(&f->log.gate);
+	wait_for(s, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(s[i].answer.outcome, i == 0 ? LOG_ADDED : LOG_KNOWN);
+		assert_int_equal(s[i].answer.index, 3);
+	}
+	buf_release(&body);
+}
+
+/* -- the registry at the index -------------------------------------------------------------------------- */
+
+/* Hold a batch of one record, so that what is sent meanwhile makes the next batch. */
+static void hold_batch(struct fixture *f, struct sent *s, unsigned n)
+{
+	struct buf body;
+
+	verdict(f, &body, n);
+	gate_close(&f->log.gate);
+	send_bytes(&f->log, f->log.w, s, buf_bytes(&body));
+	gate_wait(&f->log.gate);
+	buf_release(&body);
+}
+
+static void a_suspension_binds_the_next_index_of_its_own_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct buf body[3];
+	struct sent s[4];
+
+	hold_batch(f, &s[0], 100);
+	verdict(f, &body[0], 1);
+	lab_becomes(f, &body[1], ACCREDITATION_SUSPENDED, 1);
+	verdict(f, &body[2], 2);
+	for (size_t i = 0; i < 3; i++)
+		send_bytes(&f->log, f->log.w, &s[1 + i], buf_bytes(&body[i]));
+	gate_open(&f->log.gate);
+	wait_for(s, 4);
+	assert_int_equal(s[1].answer.outcome, LOG_ADDED);
+	assert_int_equal(s[1].answer.index, 4);
+	assert_int_equal(s[2].answer.outcome, LOG_ADDED);
+	assert_int_equal(s[2].answer.index, 5);
+	assert_refused(&s[3].answer, "signer-suspended");
+	for (size_t i = 0; i < 3; i++)
+		buf_release(&body[i]);
+}
+
+static void a_suspension_taken_by_one_process_binds_the_other(void **state)
+{
+	struct fixture *f = *state, other = second_log(f);
+	struct log_answer a;
+	struct buf body;
+
+	assert_int_equal(send_verdict(f, &other, 1).outcome, LOG_ADDED);
+	lab_becomes(f, &body, ACCREDITATION_SUSPENDED, 1);
+	assert_int_equal(send_buf(f, &body).index, 4);
+	a = send_verdict(f, &other, 2);
+	assert_refused(&a, "signer-suspended");
+	assert_int_equal(fixture_verify(&other.log), 5);
+	fixture_free(&other.log);
+}
+
+static void a_grant_taken_by_one_process_is_seen_by_the_other(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct fixture *f = *state, other = second_log(f);
+	struct world_grant g = {.party = "lab-2",
+	    .role = "lab",
+	    .key = f->world.stranger,
+	    .previous = -1,
+	    .types = types,
+	    .n_types = 1};
+	struct buf body, statement;
+
+	world_grant(&f->world, &body, &g);
+	assert_int_equal(send_buf(f, &body).outcome, LOG_ADDED);
+	verdict_statement(&statement, 1, "FAILED");
+	world_sign_one(&body, buf_bytes(&statement), f->world.stranger);
+	assert_int_equal(send_buf(&other, &body).outcome, LOG_ADDED);
+	buf_release(&statement);
+	fixture_free(&other.log);
+}
+
+static void a_lost_swap_is_judged_by_the_winners_registry(void **state)
+{
+	struct fixture *f = *state, other = second_log(f);
+	struct log_status status;
+	struct sent s;
+	struct buf body;
+
+	hold_batch(f, &s, 1); /* admissible, about to be committed at index 3 */
+	lab_becomes(f, &body, ACCREDITATION_SUSPENDED, 1);
+	assert_int_equal(send_buf(&other, &body).index, 3);
+	gate_open(&f->log.gate);
+	wait_for(&s, 1);
+	assert_refused(&s.answer, "signer-suspended");
+	log_status(f->log.log, &status);
+	assert_int_equal(status.lost_swaps, 1);
+	fixture_free(&other.log);
+}
+
+/* The lost batch had suspended the laboratory and refused its verdict; the winner grants anew, so the suspension's
+ * `previous` is stale, and nothing of the lost batch may be left. */
+static void a_lost_batch_leaves_no_trace_in_the_registry(void **state)
+{
+	struct fixture *f = *state, other = second_log(f);
+	struct buf body[2], grant;
+	struct sent s[3];
+
+	hold_batch(f, &s[0], 100);
+	lab_becomes(f, &body[0], ACCREDITATION_SUSPENDED, 1);
+	verdict(f, &body[1], 2);
+	for (size_t i = 0; i < 2; i++)
+		send_bytes(&f->log, f->log.w, &s[1 + i], buf_bytes(&body[i]));
+	/* Let the first batch through, hold the second. */
+	gate_step(&f->log.gate);
+	gate_wait(&f->log.gate);
+	assert_false(s[2].answered);
+	lab_becomes(f, &grant, ACCREDITATION_GRANTED, 1);
+	assert_int_equal(send_buf(&other, &grant).index, 4);
+	gate_open(&f->log.gate);
+	wait_for(s, 3);
+	assert_refused(&s[1].answer, "accreditation-previous-stale");
+	assert_int_equal(s[2].answer.outcome, LOG_ADDED);
+	assert_int_equal(s[2].answer.index, 5);
+	for (size_t i = 0; i < 2; i++)
+		buf_release(&body[i]);
+	fixture_free(&other.log);
+}
+
+static void the_registry_is_rebuilt_at_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct log_status before, after;
+	struct log_answer a;
+	struct buf body;
+
+	lab_becomes(f, &body, ACCREDITATION_SUSPENDED, 1);
+	assert_int_equal(send_buf(f, &body).index, 3);
+	log_status(f->log.log, &before);
+	fixture_stop(&f->log);
+	f->log.config.index_tail_max = 8; /* and from runs */
+	fixture_start(&f->log);
+	log_status(f->log.log, &after);
+	assert_int_equal(before.registry_version, 4);
+	assert_int_equal(after.registry_version, 4);
+	a = send_verdict(f, f, 1);
+	assert_refused(&a, "signer-suspended");
+}
+
+/* -- reading ------------------------------------------------------------------------------------------------ */
+
+static size_t search(struct fixture *f, const char *subject, const char *type, const char *party,
+    const char *result, uint64_t found[1000])
+{
+	struct log_search what = {.subject = bytes_str(subject),
+	    .type = bytes_str(type),
+	    .party = bytes_str(party),
+	    .result = bytes_str(result),
+	    .limit = 1000};
+	struct log_search_result *out = malloc(sizeof(*out));
+	size_t n;
+
+	assert_non_null(out);
+	assert_int_equal(log_search(f->log.w, &what, out), VT_OK);
+	assert_false(out->more);
+	n = out->n;
+	memcpy(found, out->index, n * sizeof(found[0]));
+	free(out);
+	return n;
+}
+
+static void search_conditions_are_anded(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t found[1000];
+	struct buf statement, body;
+
+	for (unsigned i = 0; i < 12; i++) {
+		verdict_statement(&statement, i, i % 3 == 0 ? "FAILED" : "PASSED");
+		world_sign_one(&body, buf_bytes(&statement), f->world.lab);
+		assert_int_equal(send_buf(f, &body).outcome, LOG_ADDED);
+		buf_release(&statement);
+	}
+	assert_int_equal(search(f, DIGEST, "", "", "", found), 12);
+	assert_int_equal(search(f, "sha256:" DIGEST, "", "", "", found), 12);
+	assert_int_equal(search(f, DIGEST, PREDICATE_TEST_RESULT, "lab-1", "FAILED", found), 4);
+	assert_int_equal(found[0], 3);
+	assert_int_equal(found[3], 12);
+	assert_int_equal(search(f, "", PREDICATE_ACCREDITATION, "", "", found), 3);
+	assert_int_equal(search(f, "", PREDICATE_ACCREDITATION, "lab-1", "", found), 1);
+	assert_int_equal(search(f, DIGEST, "", "acme", "", found), 0);
+	assert_int_equal(search(f, "", "", "", "", found), 15);
+}
+
+static void pages_of_a_search_meet_end_to_end(void **state)
+{
+	struct fixture *f = *state;
+	struct log_search what = {.subject = bytes_str(DIGEST), .limit = 5};
+	struct log_search_result *out = malloc(sizeof(*out));
+	uint64_t expected = 3;
+
+	assert_non_null(out);
+	for (unsigned i = 0; i < 13; i++)
+		(void)send_verdict(f, f, i);
+	for (unsigned page = 0; page < 3; page++) {
+		assert_int_equal(log_search(f->log.w, &what, out), VT_OK);
+		assert_int_equal(out->n, page == 2 ? 3 : 5);
+		for (size_t i = 0; i < out->n; i++)
+			assert_int_equal(out->index[i], expected++);
+		assert_true(out->more == (page < 2));
+		what.after = out->next;
+	}
+	what.limit = 0;
+	assert_int_equal(log_search(f->log.w, &what, out), VT_EINVAL);
+	what.limit = 1001;
+	assert_int_equal(log_search(f->log.w, &what, out), VT_EINVAL);
+	free(out);
+}
+
+static void a_proof_file_proves_a_verdict_offline(void **state)
+{
+	struct fixture *f = *state;
+	struct extra_verdict found = {0};
+	struct extra *extra = NULL;
+	struct note *note = NULL;
+	struct checkpoint cp;
+	struct problem why = {0};
+	struct tlog_proof p;
+	struct buf text;
+
+	(void)send_verdict(f, f, 1);
+	(void)send_verdict(f, f, 2);
+	buf_init(&text);
+	tlog_proof_init(&p);
+	assert_int_equal(log_tlog_proof(f->log.w, 3, &text), VT_OK);
+	assert_int_equal(tlog_proof_parse(&p, buf_bytes(&text)), VT_OK);
+	assert_true(p.has_extra);
+	assert_int_equal(
+	    checkpoint_open(&note, &cp, p.checkpoint, &f->log.signer.key, NULL), VT_OK);
+	assert_int_equal(extra_parse(&extra, buf_bytes(&p.extra), &why), VT_OK);
+	assert_int_equal(extra_verify(&found, &f->world.h, extra, 3, &cp.head, WORLD_ORIGIN,
+			     world_spki(f->world.centre), &why),
+	    VT_OK);
+	extra_verdict_release(&found);
+	extra_free(extra);
+	note_free(note);
+	tlog_proof_release(&p);
+	buf_release(&text);
+}
+
+static enum vt_err count_keys(void *ctx, const struct registry *registry, uint64_t published)
+{
+	size_t *n = ctx;
+
+	assert_int_equal(published, 4);
+	*n = registry_count(registry);
+	return VT_OK;
+}
+
+static void an_entry_is_described_with_its_signers(void **state)
+{
+	struct fixture *f = *state;
+	struct json *j;
+	struct bytes party;
+	int64_t index;
+	size_t n = 0;
+
+	(void)send_verdict(f, f, 1);
+	assert_int_equal(log_describe(f->log.w, 3, &j), VT_OK);
+	assert_true(json_integer(json_member(j, "index"), &index));
+	assert_int_equal(index, 3);
+	assert_true(json_text(json_member(json_at(json_member(j, "signers"), 0), "party"), &party));
+	assert_true(bytes_is(party, "lab-1"));
+	json_free(j);
+	assert_int_equal(log_describe(f->log.w, 4, &j), VT_ENOTFOUND);
+	assert_int_equal(log_with_registry(f->log.w, count_keys, &n), VT_OK);
+	assert_int_equal(n, 4); /* the recovery key is one */
+}
+
+#define BEGUN(name) cmocka_unit_test_setup_teardown(name, setup_begun, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_log_takes_nothing_before_entry_zero, setup, teardown),
+	    BEGUN(a_retry_gets_the_same_index),
+	    BEGUN(a_record_is_known_after_its_key_was_suspended),
+	    BEGUN(one_signature_of_two_is_known_and_a_second_one_is_new),
+	    BEGUN(copies_in_flight_get_one_index),
+	    BEGUN(a_suspension_binds_the_next_index_of_its_own_batch),
+	    BEGUN(a_suspension_taken_by_one_process_binds_the_other),
+	    BEGUN(a_grant_taken_by_one_process_is_seen_by_the_other),
+	    BEGUN(a_lost_swap_is_judged_by_the_winners_registry),
+	    BEGUN(a_lost_batch_leaves_no_trace_in_the_registry),
+	    BEGUN(the_registry_is_rebuilt_at_a_restart),
+	    BEGUN(search_conditions_are_anded),
+	    BEGUN(pages_of_a_search_meet_end_to_end),
+	    BEGUN(a_proof_file_proves_a_verdict_offline),
+	    BEGUN(an_entry_is_described_with_its_signers),
+	};
+
+	on_disk = argc > 1 && strcmp(argv[1], "sqlite") == 0;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
