@@ -15,3 +15,5 @@ foreach(test sequencer records)
   add_test(NAME log_${test}_sqlite_test COMMAND log_${test}_test sqlite)
   set_tests_properties(log_${test}_sqlite_test PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
+vitrine_test(log_fsck_test LABEL unit SOURCES ${here}/log_fsck_test.c
+  LINK log_fixture record_world base SQLite::SQLite3)

@@ -29,7 +29,7 @@ static int setup(void **state)
 	scratch_clear();
 	world_init(&f->world);
 	fixture_store(&f->log, on_disk ? scratch_path("log.sqlite") : NULL, "records",
-	    world_spki(f->world.centre));
+		      world_spki(f->world.centre));
 	gate_install(&f->log);
 	*state = f;
 	return 0;
@@ -102,9 +102,9 @@ static void verdict_statement(struct buf *out, unsigned n, const char *result)
 	char run[40];
 	struct compose_resource configuration = {.name = "suite", .uri = run};
 	struct compose_verdict v = {.subjects = {&subject, 1},
-	    .result = result,
-	    .configuration = &configuration,
-	    .n_configuration = 1};
+				    .result = result,
+				    .configuration = &configuration,
+				    .n_configuration = 1};
 
 	(void)snprintf(run, sizeof(run), "urn:run:%u", n);
 	buf_init(out);
@@ -122,16 +122,16 @@ static void verdict(struct fixture *f, struct buf *out, unsigned n)
 
 /* A change of the laboratory's accreditation, on top of entry `previous`. */
 static void lab_becomes(struct fixture *f, struct buf *out, enum accreditation_status status,
-    int64_t previous)
+			int64_t previous)
 {
 	static const char *const types[] = {PREDICATE_TEST_RESULT};
 	struct world_grant g = {.party = "lab-1",
-	    .role = "lab",
-	    .key = f->world.lab,
-	    .status = status,
-	    .previous = previous,
-	    .types = types,
-	    .n_types = 1};
+				.role = "lab",
+				.key = f->world.lab,
+				.status = status,
+				.previous = previous,
+				.types = types,
+				.n_types = 1};
 
 	world_grant(&f->world, out, &g);
 }
@@ -206,11 +206,11 @@ static void one_signature_of_two_is_known_and_a_second_one_is_new(void **state)
 	static const char *const types[] = {PREDICATE_TEST_RESULT};
 	struct fixture *f = *state;
 	struct world_grant g = {.party = "lab-2",
-	    .role = "lab",
-	    .key = f->world.stranger,
-	    .previous = -1,
-	    .types = types,
-	    .n_types = 1};
+				.role = "lab",
+				.key = f->world.stranger,
+				.previous = -1,
+				.types = types,
+				.n_types = 1};
 	struct signer *both[2] = {f->world.lab, f->world.stranger};
 	struct buf grant, statement, two, one;
 	struct log_answer a;
@@ -317,11 +317,11 @@ static void a_grant_taken_by_one_process_is_seen_by_the_other(void **state)
 	static const char *const types[] = {PREDICATE_TEST_RESULT};
 	struct fixture *f = *state, other = second_log(f);
 	struct world_grant g = {.party = "lab-2",
-	    .role = "lab",
-	    .key = f->world.stranger,
-	    .previous = -1,
-	    .types = types,
-	    .n_types = 1};
+				.role = "lab",
+				.key = f->world.stranger,
+				.previous = -1,
+				.types = types,
+				.n_types = 1};
 	struct buf body, statement;
 
 	world_grant(&f->world, &body, &g);
@@ -403,13 +403,13 @@ static void the_registry_is_rebuilt_at_a_restart(void **state)
 /* -- reading ------------------------------------------------------------------------------------------------ */
 
 static size_t search(struct fixture *f, const char *subject, const char *type, const char *party,
-    const char *result, uint64_t found[1000])
+		     const char *result, uint64_t found[1000])
 {
 	struct log_search what = {.subject = bytes_str(subject),
-	    .type = bytes_str(type),
-	    .party = bytes_str(party),
-	    .result = bytes_str(result),
-	    .limit = 1000};
+				  .type = bytes_str(type),
+				  .party = bytes_str(party),
+				  .result = bytes_str(result),
+				  .limit = 1000};
 	struct log_search_result *out = malloc(sizeof(*out));
 	size_t n;
 
@@ -488,12 +488,12 @@ static void a_proof_file_proves_a_verdict_offline(void **state)
 	assert_int_equal(log_tlog_proof(f->log.w, 3, &text), VT_OK);
 	assert_int_equal(tlog_proof_parse(&p, buf_bytes(&text)), VT_OK);
 	assert_true(p.has_extra);
-	assert_int_equal(
-	    checkpoint_open(&note, &cp, p.checkpoint, &f->log.signer.key, NULL), VT_OK);
+	assert_int_equal(checkpoint_open(&note, &cp, p.checkpoint, &f->log.signer.key, NULL),
+			 VT_OK);
 	assert_int_equal(extra_parse(&extra, buf_bytes(&p.extra), &why), VT_OK);
 	assert_int_equal(extra_verify(&found, &f->world.h, extra, 3, &cp.head, WORLD_ORIGIN,
-			     world_spki(f->world.centre), &why),
-	    VT_OK);
+				      world_spki(f->world.centre), &why),
+			 VT_OK);
 	extra_verdict_release(&found);
 	extra_free(extra);
 	note_free(note);
