@@ -201,6 +201,11 @@ void fake_log_fault(const struct fake_fault *fault)
 	fake.fault[fake.n_faults++] = *fault;
 }
 
+void fake_log_mend(void)
+{
+	fake.n_faults = 0;
+}
+
 void fake_log_prune_partials(void)
 {
 	fake.pruned = true;

@@ -47,6 +47,7 @@ struct fake_fault {
 	const char *append;       /* after it */
 };
 void fake_log_fault(const struct fake_fault *fault);
+void fake_log_mend(void); /* no more faults */
 /* Partial tiles are gone where there are full ones. */
 void fake_log_prune_partials(void);
 
