@@ -58,13 +58,14 @@ enum vt_err record_known(uint64_t *index, const struct record *r,
 /*
  * The last three steps, against the registry at view->size. Cheap and repeatable: no signature is
  * verified again. VT_EMALFORMED or VT_EUNTRUSTED with *why; VT_ECONFLICT (a stale `previous`) with
- * *why.
+ * *why. Without *why: VT_ENOMEM, the view's own errors, and VT_EMISMATCH if an entry that the view
+ * found is not what its index key says.
  */
 enum vt_err record_judge(const struct record *r, const struct admission_view *view,
 			 struct problem *why);
 
-struct bytes
-record_entry(const struct record *r); /* the canonical bytes, at most RECORD_ENTRY_MAX */
+/* The canonical bytes, at most RECORD_ENTRY_MAX. */
+struct bytes record_entry(const struct record *r);
 const struct merkle_hash *record_leaf(const struct record *r);
 /* Index keys: the leaf hash first. */
 const struct merkle_hash *record_keys(const struct record *r, size_t *n);
@@ -86,7 +87,8 @@ const struct record_signer *record_signers(const struct record *r, size_t *n);
  * Re-open an entry of a log, for replay (fsck, monitor) and for describing it: exact canonical
  * form, signatures verified against keys registered before view->size. VT_EMISMATCH with *why if
  * the bytes are not what admission would have made; VT_EUNTRUSTED with *why if entry 0 is not by
- * view->centre. Whether it was admissible is record_judge()'s to say, with the same view, and that it was new record_known()'s.
+ * view->centre. Whether it was admissible is record_judge()'s to say, with the same view, and that
+ * it was new record_known()'s.
  */
 enum vt_err record_reopen(struct record **out, struct merkle_hasher *h, struct bytes entry,
 			  const struct admission_view *view, struct problem *why);
