@@ -22,7 +22,11 @@ if(VITRINE_STAGES)
   vitrine_stage(fuzz COST 5 COMMAND ${PROJECT_SOURCE_DIR}/tests/fuzz/live)
   vitrine_stage(release COST 2 COMMAND ${here}/build_release)
   if(TARGET vitrine_program)
+    # One after the other: both build the release preset's program.
     vitrine_stage(first_run COST 1 COMMAND ${here}/first_run)
+    vitrine_stage(readme COST 1 COMMAND ${here}/readme)
+    set_tests_properties(stage_release stage_first_run stage_readme PROPERTIES
+      RESOURCE_LOCK release_build)
     vitrine_stage(valgrind COST 1 CORES 1 COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
   endif()
   vitrine_stage(format COST 1 CORES 1 COMMAND ${PROJECT_SOURCE_DIR}/tests/style/format)
