@@ -4,12 +4,12 @@ if(VITRINE_STAGES)
   vitrine_stage(openapi_document COST 1 CORES 1 COMMAND ${here}/python/run ${here}/python/openapi.py
     ${PROJECT_SOURCE_DIR}/api/openapi.yaml)
   if(TARGET vitrine_program)
-    vitrine_stage(raw_log COST 3 CORES 1 COMMAND ${here}/raw_log $<TARGET_FILE:vitrine_program>)
-    vitrine_stage(envelopes COST 1 CORES 1
+    vitrine_stage(interop_raw_log COST 3 CORES 1 COMMAND ${here}/raw_log $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_envelopes COST 1 CORES 1
       COMMAND ${here}/envelopes $<TARGET_FILE:vitrine_program>)
-    vitrine_stage(replay COST 1 CORES 1
+    vitrine_stage(interop_replay COST 1 CORES 1
       COMMAND ${here}/replay $<TARGET_FILE:vitrine_program>)
-    vitrine_stage(forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()
