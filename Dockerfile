@@ -13,7 +13,7 @@ RUN cmake --preset release -DVITRINE_TESTS=OFF && \
 
 FROM debian:trixie-slim
 RUN apt-get update -q && \
-    apt-get install -y -q --no-install-recommends ca-certificates libcurl4t64 libexpat1 libjansson4 \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends ca-certificates libcurl4t64 libexpat1 libjansson4 \
         libmicrohttpd12t64 libsqlite3-0 libssl3t64 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log && \
     useradd --system --no-create-home --home-dir /data --shell /usr/sbin/nologin vitrine && \
