@@ -274,6 +274,7 @@ void log_free(struct log *log)
 	registry_free(log->registry);
 	registry_free(log->next);
 	free(log->accreditation);
+	buf_release(&log->verified_note);
 	store_reader_free(log->reader);
 	store_reader_free(log->second);
 	merkle_hasher_release(&log->hasher);

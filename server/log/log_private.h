@@ -97,6 +97,7 @@ struct log {
 	    signed_head; /* the last one that this process published, or found published and verified */
 	bool has_signed_head;
 	bool has_published;
+	struct buf verified_note; /* signed_head's checkpoint, as it was verified */
 	struct submission_list
 	    waiting;        /* committed or known, not yet under a published checkpoint */
 	uint64_t published; /* as the sequencer knows it; status has a copy */
