@@ -76,6 +76,8 @@ static struct json *result_object(struct log_worker *w, const struct log_search_
 		err = json_push(list, summary(w, found->index[i]));
 	if (err == VT_OK)
 		err = json_set(j, "treeSize", json_size(found->size));
+	if (err == VT_OK && found->more)
+		err = json_set(j, "next", json_size(found->next));
 	if (err != VT_OK) {
 		json_free(list);
 		json_free(j);

@@ -140,7 +140,7 @@ static int check_corrections(struct search *s, size_t of, const struct json *lis
 static int check_page(struct search *s, const struct json *page, uint64_t *next, bool *more)
 {
 	const struct json *list = json_member(page, "entries");
-	int64_t size;
+	int64_t size, from;
 	int code = CMD_HOLDS;
 
 	if (!json_integer(json_member(page, "treeSize"), &size) || size < 0 || list == NULL)
@@ -155,9 +155,13 @@ static int check_page(struct search *s, const struct json *page, uint64_t *next,
 			return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
 		if ((code = check_entry(s, (uint64_t)index, false)) == CMD_HOLDS)
 			code = check_corrections(s, at, json_member(item, "correctedBy"));
-		*next = (uint64_t)index + 1;
 	}
-	*more = json_count(list) == PAGE;
+	*more = json_integer(json_member(page, "next"), &from);
+	/* It must get somewhere, or a log could keep us asking for ever. */
+	if (*more && (from < 0 || (uint64_t)from <= *next || from > size))
+		return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
+	if (*more)
+		*next = (uint64_t)from;
 	return code;
 }
 
