@@ -13,7 +13,7 @@ enum {
 	INDEX_FAN = 4,        /* adjacent runs of one level that are merged into one of the next */
 	INDEX_MERGE_MAX = 16, /* runs merged at once */
 	INDEX_CROWD = 128,    /* runs from which they are merged whatever their levels */
-	INDEX_SLICE_CHUNKS = 64,
+	INDEX_SLICE_CHUNKS = 256,
 	INDEX_STALE_MAX = 100, /* replaced runs met by one lookup before it gives up */
 };
 

@@ -10,7 +10,7 @@
 #include "store.h"
 
 enum {
-	RUN_FENCES_MAX = 8192, /* of one run: 24 bytes each */
+	RUN_FENCES_MAX = 16384, /* of one run: 24 bytes each */
 };
 
 /* The first slot of a chunk. Written once by whoever reads the chunk first; all writers write the same. */
