@@ -8,7 +8,6 @@ server's, so that verdicts can be compared.
 
 import base64
 import binascii
-import datetime
 import hashlib
 import json
 import re
@@ -259,25 +258,36 @@ def text(value, slug, path, optional=False):
     return value
 
 
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):(\d\d))",
+                  re.ASCII)
+
+
+def month_days(year, month):
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return [31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+
+
 def time(value, slug, path):
+    """RFC 3339: seconds since the year 0, decimals dropped. Python's own dates end in 9999."""
     text(value, slug, path)
-    form = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", value,
-                        re.ASCII)
+    form = TIME.fullmatch(value)
     if not form:
         raise Problem(slug, path)
-    day, minute, second, _, offset = form.groups()
-    try:
-        at = datetime.datetime.fromisoformat(
-            day + "T" + minute + ("59" if second == "60" else second) +
-            ("+00:00" if offset == "Z" else offset))
-    except ValueError as why:
-        raise Problem(slug, path) from why
-    if second == "60":
-        at += datetime.timedelta(seconds=1)
-        after = at.astimezone(datetime.timezone.utc)
-        if (after.day, after.hour, after.minute, after.second) != (1, 0, 0, 0):
+    year, month, day, hour, minute, second = map(int, form.groups()[:6])
+    east = (int(form[8]) * 60 + int(form[9])) * (-1 if form[7] == "-" else 1) if form[7] else 0
+    if (not 1 <= month <= 12 or not 1 <= day <= month_days(year, month) or hour > 23 or minute > 59 or
+            second > 60 or form[7] and (int(form[8]) > 23 or int(form[9]) > 59)):
+        raise Problem(slug, path)
+    if second == 60:
+        # The minute that it ends must be a month's last, in UTC.
+        days, left = divmod(hour * 60 + minute + 1 - east, 1440)
+        last = month_days(year, month)
+        if left or not (day == last and days == 1 or day == 1 and days == 0 or
+                        day == last - 1 and days == 2):
             raise Problem(slug, path + ": a leap second only ends a month")
-    return at
+    days = (365 * year + (year + 3) // 4 - (year + 99) // 100 + (year + 399) // 400 +
+            sum(month_days(year, m) for m in range(1, month)) + day)
+    return ((days * 24 + hour) * 60 + minute - east) * 60 + second
 
 
 def listed(value, slug, path, most=LIST_MAX):
