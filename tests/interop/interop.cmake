@@ -10,6 +10,7 @@ if(VITRINE_STAGES)
     vitrine_stage(interop_replay COST 1 CORES 1
       COMMAND ${here}/replay $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_mutated COST 1 CORES 1 COMMAND ${here}/mutated $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()
