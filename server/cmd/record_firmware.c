@@ -7,6 +7,7 @@ static struct record_subjects subjects;
 static struct option_list opt_revision;
 static const char *opt_suit;
 static struct compose_firmware firmware;
+static char suit_hex[65], salt[COMPOSE_SALT_SIZE]; /* firmware points there */
 static bool opt_salt;
 
 static const struct option options[] = {
@@ -41,7 +42,6 @@ static const struct command_usage usage = {
 
 static int compose(struct buf *statement)
 {
-	char hex[65], salt[COMPOSE_SALT_SIZE];
 	struct merkle_hash digest;
 	struct problem why = {0};
 	enum vt_err err;
@@ -50,9 +50,9 @@ static int compose(struct buf *statement)
 	if (code == CMD_HOLDS && opt_suit != NULL &&
 	    (code = cmd_hash_file("record firmware", opt_suit, &digest)) == CMD_HOLDS) {
 		const char *slash = strrchr(opt_suit, '/');
-		hex_encode(hex, bytes_of(digest.b, sizeof(digest.b)));
-		firmware.suit =
-		    (struct compose_resource){.name = slash ? slash + 1 : opt_suit, .hex = hex};
+		hex_encode(suit_hex, bytes_of(digest.b, sizeof(digest.b)));
+		firmware.suit = (struct compose_resource){.name = slash ? slash + 1 : opt_suit,
+							  .hex = suit_hex};
 	}
 	if (code != CMD_HOLDS)
 		return code;

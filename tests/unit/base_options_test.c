@@ -286,8 +286,8 @@ static void help_names_every_option_default_bound_and_variable(void **state)
 	static const char *const parts[] = {
 	    "Usage: vitrine test --key-file FILE [--listen ADDRESS] FILE...\n\n",
 	    "  --verbose\n        Say more. [VITRINE_VERBOSE]\n",
-	    "  --listen ADDRESS\n        Where to listen. Default: 127.0.0.1:8080. "
-	    "[VITRINE_LISTEN]\n",
+	    ("  --listen ADDRESS\n        Where to listen. Default: 127.0.0.1:8080. "
+	     "[VITRINE_LISTEN]\n"),
 	    "The key. Required. Better in the environment",
 	    "Default: 8. From 1 to 64. [VITRINE_WORKERS]",
 	    "May be given several times. [VITRINE_PEER]",

@@ -343,8 +343,8 @@ static void a_malformed_head_is_refused(void **state)
 	    "GET /hello HTTP/1.1\r\n\r\n",
 	    "GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 	    "GET /hel lo HTTP/1.1\r\nHost: a\r\n\r\n",
-	    "GET /hello?a\x01"
-	    "b HTTP/1.1\r\nHost: a\r\n\r\n",
+	    ("GET /hello?a\x01"
+	     "b HTTP/1.1\r\nHost: a\r\n\r\n"),
 	};
 	struct fixture *f = *state;
 

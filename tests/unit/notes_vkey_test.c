@@ -98,8 +98,8 @@ static void malformed_verifier_keys_are_refused(void **state)
 	    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2",
 	    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3Q==",
 	    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2kAA==",
-	    EXAMPLE "\n",
-	    " " EXAMPLE,
+	    (EXAMPLE "\n"),
+	    (" " EXAMPLE),
 	    "example.com/foo +530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
 	};
 
@@ -125,8 +125,8 @@ static void key_names_have_no_unicode_space_plus_or_control(void **state)
 					   "example.com/log#1?x=y",
 					   "caf\xc3\xa9.example",
 					   "zero\xe2\x80\x8bwidth",
-					   "em\xe2\x80\x94"
-					   "dash",
+					   ("em\xe2\x80\x94"
+					    "dash"),
 					   "\xf0\x9f\x94\x91",
 					   "\xe2\x80\xaa",
 					   "\xe1\x9a\x81"};

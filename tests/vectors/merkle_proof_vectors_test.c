@@ -59,7 +59,7 @@ static json_t *load_numbers_as_strings(const char *path)
 static uint64_t number(const struct vector *v, const char *member)
 {
 	const char *text = json_string_value(json_object_get(v->json, member));
-	uint64_t n;
+	uint64_t n = 0;
 
 	if (text == NULL || decimal_decode(&n, bytes_str(text)) != VT_OK)
 		fail_msg("%s: no number %s", v->path, member);
