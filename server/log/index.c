@@ -32,7 +32,7 @@ static void run_set_unref(struct run_set *set)
 		return;
 	for (size_t i = 0; i < set->is.n; i++)
 		if (set->run[i] != NULL && --set->run[i]->refs == 0)
-			free(set->run[i]);
+			run_free(set->run[i]);
 	free(set);
 }
 
@@ -252,6 +252,16 @@ uint64_t index_size(struct index *ix)
 	return size;
 }
 
+static size_t filter_bytes(const struct run_set *set)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < set->is.n; i++)
+		if (atomic_load(&set->run[i]->filter) != NULL)
+			bytes += filter_size(set->run[i]->is.slots);
+	return bytes;
+}
+
 void index_stats(struct index *ix, struct index_stats *out)
 {
 	locked(ix);
@@ -259,6 +269,7 @@ void index_stats(struct index *ix, struct index_stats *out)
 	out->tail_keys = ix->tail_keys;
 	out->runs = ix->set->is.n;
 	out->mark = runs_mark(&ix->set->is);
+	out->filter_bytes = filter_bytes(ix->set);
 	unlock(ix);
 }
 
@@ -303,6 +314,7 @@ enum vt_err index_open(struct index **out, const struct index_config *config,
 	ix->store = config->store;
 	ix->tail_max = config->tail_max == 0 ? INDEX_TAIL_DEFAULT : config->tail_max;
 	ix->segment_max = ix->tail_max < 4 ? 1 : ix->tail_max / 4;
+	ix->filter_max = config->filter_max == 0 ? INDEX_FILTER_DEFAULT : config->filter_max;
 	ix->read_only = config->read_only;
 	ix->slice_chunks = config->slice_chunks == 0 ? INDEX_SLICE_CHUNKS : config->slice_chunks;
 	if (getrandom(&ix->seed, sizeof(ix->seed), 0) != (ssize_t)sizeof(ix->seed)) {
@@ -332,6 +344,7 @@ void index_free(struct index *ix)
 		return;
 	job_free(ix, ix->fold);
 	job_free(ix, ix->merge);
+	learning_free(ix, ix->learning);
 	for (size_t i = 0; i < ix->n_segments; i++)
 		segment_free(ix->segment[i]);
 	run_set_unref(ix->set);
@@ -353,7 +366,7 @@ static enum vt_err runs_next(struct run_set *set, struct store_reader *r, uint64
 		enum vt_err err;
 		size_t at;
 
-		if (run->is.end <= from)
+		if (run->is.end <= from || !run_may_have(run, prefix))
 			continue;
 		err = run_seek(run, r, &target, chunk, &at);
 		if (err == VT_ENOTFOUND || (err == VT_OK && chunk->slot[at].prefix != prefix))
@@ -375,7 +388,7 @@ static enum vt_err runs_prior(struct run_set *set, struct store_reader *r, uint6
 		enum vt_err err;
 		size_t at;
 
-		if (run->is.first >= below)
+		if (run->is.first >= below || !run_may_have(run, prefix))
 			continue;
 		err = run_seek_last(run, r, &target, chunk, &at);
 		if (err == VT_ENOTFOUND || (err == VT_OK && chunk->slot[at].prefix != prefix))

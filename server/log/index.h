@@ -12,9 +12,10 @@
 #include "store.h"
 
 enum {
-	INDEX_TAIL_DEFAULT = 1 << 20, /* keys */
-	INDEX_BYTES_PER_KEY = 64,     /* of the tail: nodes, table and what folding borrows */
-	INDEX_QUERY_KEYS_MAX = 8,     /* of one index_find_all() */
+	INDEX_TAIL_DEFAULT = 1 << 20,    /* keys */
+	INDEX_BYTES_PER_KEY = 64,        /* of the tail: nodes, table and what folding borrows */
+	INDEX_FILTER_DEFAULT = 16 << 20, /* bytes */
+	INDEX_QUERY_KEYS_MAX = 8,        /* of one index_find_all() */
 };
 
 struct index;
@@ -24,6 +25,9 @@ struct index_config {
 	/* Keys that the tail may hold; beyond it the tail is folded into a run. Memory: at most
 	 * INDEX_BYTES_PER_KEY for each (stated in docs/operations), whatever the log's size. 0: the default. */
 	size_t tail_max;
+	/* Bytes of filters, which spare lookups of what is not there most of their reads: 1 to 2 for each key that is in
+	 * runs, the newest runs first; runs beyond the bound have none. 0: the default; 1: none. */
+	size_t filter_max;
 	unsigned slice_chunks; /* written by one slice of work. 0: 64, which is 1 MiB */
 	bool read_only;        /* never fold, however long the tail is */
 };
@@ -82,7 +86,8 @@ enum vt_err index_work(struct index *ix, struct store_reader *r, uint64_t commit
 struct index_stats {
 	uint64_t tail_keys;
 	uint64_t runs;
-	uint64_t mark;                     /* entries that the runs cover */
+	uint64_t mark; /* entries that the runs cover */
+	uint64_t filter_bytes;
 	uint64_t folds, merges, conflicts; /* of this process */
 };
 void index_stats(struct index *ix, struct index_stats *out);

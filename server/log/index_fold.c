@@ -18,10 +18,11 @@ enum {
 
 /* A run being written. */
 struct job {
-	struct run *out;  /* out->is.id is 0 until the first chunk has claimed one */
-	uint64_t version; /* of the runs when it began to be written */
-	uint64_t written; /* chunks */
-	bool ended;       /* all slots have been handed out */
+	struct filter *filter; /* of what is written; NULL: it gets none */
+	struct run *out;       /* out->is.id is 0 until the first chunk has claimed one */
+	uint64_t version;      /* of the runs when it began to be written */
+	uint64_t written;      /* chunks */
+	bool ended;            /* all slots have been handed out */
 
 	/* A fold: what is left to write. */
 	struct index_slot *slot;
@@ -44,7 +45,8 @@ void job_free(struct index *ix, struct job *job)
 		return;
 	if (job->set != NULL)
 		index_runs_give(ix, job->set);
-	free(job->out);
+	free(job->filter);
+	run_free(job->out);
 	free(job->slot);
 	free(job->source);
 	free(job);
@@ -247,6 +249,8 @@ static enum vt_err write_slice(struct index *ix, struct job *job, struct store_r
 		if (err != VT_OK)
 			return err;
 		run_learn(job->out, job->written++, &slot[0]);
+		for (size_t k = 0; job->filter != NULL && k < n; k++)
+			filter_add(job->filter, slot[k].prefix);
 		job->ended = n < STORE_CHUNK_SLOTS;
 	}
 	return VT_OK;
@@ -298,6 +302,8 @@ static enum vt_err job_list(struct index *ix, struct job *job, struct store_read
 		err = VT_ECONFLICT;
 	if (err != VT_OK)
 		goto done;
+	atomic_store(&job->out->filter, job->filter);
+	job->filter = NULL; /* transferred */
 	/* What is listed now, by whomever, under its own version. */
 	if ((err = store_read_runs(r, runs)) == VT_OK)
 		err = index_runs_use(ix, runs, job->out);
@@ -307,7 +313,7 @@ static enum vt_err job_list(struct index *ix, struct job *job, struct store_read
 		job->out = NULL; /* the index has it now, or else nobody */
 		(void)pthread_mutex_lock(&ix->lock);
 		if (--out->refs == 0)
-			free(out);
+			run_free(out);
 		(void)pthread_mutex_unlock(&ix->lock);
 	}
 done:
@@ -373,11 +379,17 @@ static enum vt_err begin(struct index *ix, struct store_reader *r, uint64_t comm
 		if (ix->n_segments == 1 && (err = index_seal(ix)) != VT_OK)
 			return err;
 		if (over(ix, ix->tail_max) && ix->n_segments > 1 &&
-		    ix->segment[0]->end <= committed)
-			return fold_new(&ix->fold, ix);
+		    ix->segment[0]->end <= committed) {
+			if ((err = fold_new(&ix->fold, ix)) == VT_OK)
+				ix->fold->filter = filter_for(ix, ix->fold->out);
+			return err;
+		}
 	}
-	if (ix->fold == NULL && ix->merge == NULL && merge_due_now(ix))
-		return merge_new(&ix->merge, ix);
+	if (ix->fold == NULL && ix->merge == NULL && merge_due_now(ix)) {
+		if ((err = merge_new(&ix->merge, ix)) == VT_OK && ix->merge != NULL)
+			ix->merge->filter = filter_for(ix, ix->merge->out);
+		return err;
+	}
 	return VT_OK;
 }
 
@@ -386,6 +398,7 @@ enum vt_err index_work(struct index *ix, struct store_reader *r, uint64_t commit
 {
 	size_t bound = ix->tail_max + ix->segment_max;
 	enum vt_err err = VT_OK;
+	bool learn = false;
 
 	if (more != NULL)
 		*more = false;
@@ -405,12 +418,14 @@ enum vt_err index_work(struct index *ix, struct store_reader *r, uint64_t commit
 			err = job_slice(ix, &ix->fold, r);
 		else if (ix->merge != NULL)
 			err = job_slice(ix, &ix->merge, r);
+		else
+			err = index_learn(ix, r, &learn);
 	}
 	if (err == VT_ECONFLICT || err == VT_EBUSY) {
 		if ((err = give_way(ix, r)) == VT_OK)
 			index_drop_covered(ix);
 	} else if (err == VT_OK && more != NULL) {
-		*more = ix->fold != NULL || ix->merge != NULL || over(ix, ix->tail_max) ||
+		*more = learn || ix->fold != NULL || ix->merge != NULL || over(ix, ix->tail_max) ||
 			merge_due_now(ix);
 	}
 	if (err == VT_OK && pressed != NULL)

@@ -26,6 +26,8 @@ struct run_set {
 
 /* A run being written: see index_fold.c. */
 struct job;
+/* A run being read for its filter: see index_learn.c. */
+struct learning;
 
 /*
  * Invariants, under `lock`: segments are adjacent, oldest first, the last one is open, the others are sealed;
@@ -36,6 +38,7 @@ struct index {
 	struct store *store;
 	size_t tail_max;
 	size_t segment_max;
+	size_t filter_max;
 	unsigned slice_chunks;
 	bool read_only;
 	uint64_t seed;
@@ -58,6 +61,7 @@ struct index {
 	/* The writer's own. */
 	struct job *fold;
 	struct job *merge;
+	struct learning *learning;
 	unsigned patience; /* how long to hold off after the next conflict */
 	unsigned hold_off; /* calls that still do nothing */
 };
@@ -74,5 +78,11 @@ void index_drop_covered(struct index *ix);
 /* Begin a new segment, if nothing in the open one can be rolled back. */
 enum vt_err index_seal(struct index *ix);
 void job_free(struct index *ix, struct job *job); /* NULL is legal */
+
+/* An empty filter for a run; NULL if there is no room, and then the run is not asked about again. */
+struct filter *filter_for(struct index *ix, struct run *run);
+/* A slice of reading a run that has no filter yet. *more: there is more of that. */
+enum vt_err index_learn(struct index *ix, struct store_reader *r, bool *more);
+void learning_free(struct index *ix, struct learning *l); /* NULL is legal */
 
 #endif

@@ -23,6 +23,21 @@ struct run *run_new(const struct store_run *is)
 	return run;
 }
 
+void run_free(struct run *run)
+{
+	if (run == NULL)
+		return;
+	free(atomic_load(&run->filter));
+	free(run);
+}
+
+bool run_may_have(struct run *run, uint64_t prefix)
+{
+	const struct filter *f = atomic_load_explicit(&run->filter, memory_order_acquire);
+
+	return f == NULL || filter_may_have(f, prefix);
+}
+
 int slot_compare(const struct index_slot *a, const struct index_slot *b)
 {
 	if (a->prefix != b->prefix)

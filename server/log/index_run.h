@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "index_filter.h"
 #include "store.h"
 
 enum {
@@ -26,11 +27,16 @@ struct run {
 	uint64_t chunks;
 	uint64_t stride; /* every stride-th chunk has a fence */
 	size_t refs;
+	_Atomic(struct filter *) filter; /* NULL: there is none, or not yet; set once */
+	bool no_filter;                  /* there is no room for one; the writer's own */
 	size_t n_fences;
 	struct fence fence[];
 };
 
 struct run *run_new(const struct store_run *is); /* NULL: no memory */
+void run_free(struct run *run);
+/* May the run have a slot with this prefix? */
+bool run_may_have(struct run *run, uint64_t prefix);
 void run_learn(struct run *run, uint64_t chunk, const struct index_slot *first);
 
 /* A chunk in hand, kept between calls so that neighbours cost nothing. Start with n = 0. */

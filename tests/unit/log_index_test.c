@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "index.h"
+#include "index_filter.h"
 
 enum {
 	ENTRIES_MAX = 20000,
@@ -512,6 +513,58 @@ static void lookups_go_on_while_the_writer_works(void **state)
 	index_free(a.ix);
 }
 
+/* -- filters ------------------------------------------------------------------------------------------- */
+
+static void a_filter_misses_nothing_and_passes_little(void **state)
+{
+	enum { SLOTS = 50000 };
+	uint64_t added = 1, other = 2, passed = 0;
+	struct filter *filter = filter_new(SLOTS, 12345);
+
+	(void)state;
+	assert_non_null(filter);
+	for (unsigned i = 0; i < SLOTS; i++)
+		filter_add(filter, next_random(&added));
+	added = 1;
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_true(filter_may_have(filter, next_random(&added)));
+	for (unsigned i = 0; i < SLOTS; i++)
+		passed += filter_may_have(filter, next_random(&other));
+	assert_true(passed < SLOTS / 20);
+	assert_true(filter_size(SLOTS) <= SLOTS * 2 + 64);
+	assert_int_equal(filter_size(UINT64_MAX), SIZE_MAX);
+	free(filter);
+}
+
+static void a_restart_learns_filters_within_their_bound(void **state)
+{
+	struct fixture *f = *state;
+	struct index_config config = {
+	    .store = f->store, .tail_max = 400, .slice_chunks = 1, .filter_max = 1 << 18};
+	struct index_stats stats;
+	struct index *ix;
+
+	commit(f, NULL, 9000);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(index_open(&ix, &config, f->r, 9000), VT_OK);
+		compare_with_model(f, ix, 9000, 50);
+		work_until_done(f, ix);
+		index_stats(ix, &stats);
+		assert_true(stats.runs > 0);
+		assert_true(stats.filter_bytes > 0);
+		assert_true(stats.filter_bytes <= config.filter_max);
+		compare_with_model(f, ix, 9000, 100);
+		index_free(ix);
+	}
+	config.filter_max = 1;
+	assert_int_equal(index_open(&ix, &config, f->r, 9000), VT_OK);
+	work_until_done(f, ix);
+	index_stats(ix, &stats);
+	assert_int_equal(stats.filter_bytes, 0);
+	compare_with_model(f, ix, 9000, 100);
+	index_free(ix);
+}
+
 /* -- broken runs -------------------------------------------------------------------------------------- */
 
 /* A listed run that does not hold what the rows say: one slot too few, or another one in its place. */
@@ -557,6 +610,9 @@ int main(void)
 					    teardown),
 	    cmocka_unit_test_setup_teardown(two_writers_fold_one_store, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lookups_go_on_while_the_writer_works, setup, teardown),
+	    cmocka_unit_test(a_filter_misses_nothing_and_passes_little),
+	    cmocka_unit_test_setup_teardown(a_restart_learns_filters_within_their_bound, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(a_run_that_differs_from_its_rows_is_found, setup,
 					    teardown),
 	};
