@@ -28,7 +28,7 @@ struct index_config {
 	/* Bytes of filters, which spare lookups of what is not there most of their reads: 1 to 2 for each key that is in
 	 * runs, the newest runs first; runs beyond the bound have none. 0: the default; 1: none. */
 	size_t filter_max;
-	unsigned slice_chunks; /* written by one slice of work. 0: 64, which is 1 MiB */
+	unsigned slice_chunks; /* written by one slice of work. 0: 256, which is 1 MiB */
 	bool read_only;        /* never fold, however long the tail is */
 };
 

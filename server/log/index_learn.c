@@ -22,26 +22,30 @@ void learning_free(struct index *ix, struct learning *l)
 	free(l);
 }
 
-/*
- * Is there room for this run's filter beside those of the listed runs? Large ones may take half of it: there are always
- * small runs, and most of them.
- */
-static bool fits(struct index *ix, const struct run *run)
+/* Of the filters of listed runs but those that `run` takes the place of. */
+static size_t bytes_beside(struct index *ix, const struct run *run)
+{
+	struct run_set *set = index_runs_take(ix);
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < set->is.n; i++)
+		if ((set->run[i]->is.end <= run->is.first ||
+		     set->run[i]->is.first >= run->is.end) &&
+		    atomic_load(&set->run[i]->filter) != NULL)
+			bytes += filter_size(set->run[i]->is.slots);
+	index_runs_give(ix, set);
+	return bytes;
+}
+
+/* Large ones may take half of the room: there are always small runs, and they are the most. */
+struct filter *filter_for(struct index *ix, const struct run *run)
 {
 	size_t size = filter_size(run->is.slots);
 	size_t room = size <= ix->filter_max / 16 ? ix->filter_max : ix->filter_max / 2;
-	struct index_stats stats;
 
-	index_stats(ix, &stats);
-	return size <= room && stats.filter_bytes <= room - size;
-}
-
-struct filter *filter_for(struct index *ix, struct run *run)
-{
-	struct filter *f = fits(ix, run) ? filter_new(run->is.slots, ix->seed) : NULL;
-
-	run->no_filter = f == NULL;
-	return f;
+	if (size > room || bytes_beside(ix, run) > room - size)
+		return NULL;
+	return filter_new(run->is.slots, ix->seed);
 }
 
 /* The newest listed run that could have a filter and has none. *out stays NULL if there is none. */
@@ -55,7 +59,7 @@ static enum vt_err learning_new(struct learning **out, struct index *ix)
 		struct run *run = set->run[i];
 		struct filter *f;
 
-		if (run->no_filter || atomic_load(&run->filter) != NULL || run->chunks == 0 ||
+		if (atomic_load(&run->filter) != NULL || run->chunks == 0 ||
 		    (f = filter_for(ix, run)) == NULL)
 			continue;
 		if ((l = calloc(1, sizeof(*l))) == NULL) {

@@ -79,8 +79,8 @@ void index_drop_covered(struct index *ix);
 enum vt_err index_seal(struct index *ix);
 void job_free(struct index *ix, struct job *job); /* NULL is legal */
 
-/* An empty filter for a run; NULL if there is no room, and then the run is not asked about again. */
-struct filter *filter_for(struct index *ix, struct run *run);
+/* An empty filter for a run; NULL if there is no room beside those of other runs. */
+struct filter *filter_for(struct index *ix, const struct run *run);
 /* A slice of reading a run that has no filter yet. *more: there is more of that. */
 enum vt_err index_learn(struct index *ix, struct store_reader *r, bool *more);
 void learning_free(struct index *ix, struct learning *l); /* NULL is legal */

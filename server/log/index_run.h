@@ -28,7 +28,6 @@ struct run {
 	uint64_t stride; /* every stride-th chunk has a fence */
 	size_t refs;
 	_Atomic(struct filter *) filter; /* NULL: there is none, or not yet; set once */
-	bool no_filter;                  /* there is no room for one; the writer's own */
 	size_t n_fences;
 	struct fence fence[];
 };
