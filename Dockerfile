@@ -7,7 +7,7 @@ WORKDIR /src
 COPY script/bootstrap script/bootstrap
 RUN script/bootstrap
 COPY . .
-RUN cmake --preset release -DVITRINE_TESTS=OFF && \
+RUN cmake --preset release && \
     cmake --build --preset release && \
     cmake --install build/release --strip --prefix /stage
 

@@ -296,7 +296,7 @@ enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t inde
 			struct client_error *why)
 {
 	struct tile_id id = {.index = index / TILE_WIDTH};
-	const struct merkle_hash *hash;
+	const struct merkle_hash *hash = NULL;
 	enum vt_err err;
 
 	if (index >= c->head.size)
