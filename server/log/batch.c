@@ -15,7 +15,8 @@ enum vt_err batch_new(struct batch **out, struct log *log)
 	b->log = log;
 	b->s = calloc(log->config.batch_max, sizeof(struct submission *));
 	b->added = calloc(log->config.batch_max, sizeof(struct submission *));
-	if (b->s == NULL || b->added == NULL) {
+	b->leaf = calloc(log->config.batch_max, sizeof(b->leaf[0]));
+	if (b->s == NULL || b->added == NULL || b->leaf == NULL) {
 		batch_free(b);
 		return VT_ENOMEM;
 	}
@@ -31,6 +32,7 @@ void batch_free(struct batch *b)
 		free(b->level[i].hash);
 	free(b->s);
 	free(b->added);
+	free(b->leaf);
 	free(b);
 }
 
@@ -317,18 +319,14 @@ enum vt_err batch_commit(struct batch *b)
 
 enum vt_err batch_read_back(struct batch *b, const struct tree_head *old, char why[LOG_WHY_MAX])
 {
-	struct merkle_hash *leaf = malloc((b->n_new + 1) * sizeof(*leaf));
 	enum vt_err err;
 
-	if (leaf == NULL)
-		return VT_ENOMEM;
 	/* As they were hashed when they were submitted, not as the integrator had them. */
 	for (size_t i = 0; i < b->n_new; i++)
-		leaf[i] = b->added[i]->leaf;
+		b->leaf[i] = b->added[i]->leaf;
 	err = readback_entries(b->log, old->size, b->added, b->n_new, why);
 	if (err == VT_OK)
-		err = readback_tree(b->log, old, &b->next.head, leaf, why);
-	free(leaf);
+		err = readback_tree(b->log, old, &b->next.head, b->leaf, why);
 	return err;
 }
 

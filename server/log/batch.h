@@ -25,6 +25,7 @@ struct batch {
 	struct submission **s; /* config.batch_max */
 	size_t n_new;
 	struct submission **added;
+	struct merkle_hash *leaf; /* room for reading back */
 	struct tree_state start;
 	struct tree_state next;
 	struct level level[BATCH_LEVELS];

@@ -241,6 +241,17 @@ static void publish(struct log *log)
 	answer_waiting(log);
 }
 
+/* Why a batch was not committed, for its senders. */
+static const char *put_off(struct log *log, enum vt_err err)
+{
+	if (log_frozen(log))
+		return log->status.frozen_why;
+	if (err == VT_ENOMEM)
+		return "no memory";
+	return err == VT_EBUSY || err == VT_ECONFLICT ? "the store is busy"
+						      : "the entries could not be committed";
+}
+
 static void run_batch(struct log *log)
 {
 	struct tree_head old;
@@ -250,8 +261,10 @@ static void run_batch(struct log *log)
 	if (err != VT_OK) {
 		logline(LOGLINE_WARN, "a batch was put off", "entries=%zu error=\"%s\"",
 			log->batch->n, vt_err_text(err));
-		batch_answer_later(log->batch,
-				   err == VT_ENOMEM ? "no memory" : "the store is busy");
+		/* What was committed and read back once does not change: somebody has changed it. */
+		if (err == VT_EMISMATCH)
+			log_freeze(log, "the stored index contradicts the entries: run fsck");
+		batch_answer_later(log->batch, put_off(log, err));
 		return;
 	}
 	old = log->batch->start.head;

@@ -17,3 +17,9 @@ foreach(test sequencer records)
 endforeach()
 vitrine_test(log_fsck_test LABEL unit SOURCES ${here}/log_fsck_test.c
   LINK log_fixture record_world base SQLite::SQLite3)
+vitrine_test(log_readback_test LABEL unit
+  SOURCES ${here}/log_readback_test.c ${here}/../support/flipping_store.c
+  LINK log_fixture store_growth base)
+vitrine_test(log_failure_test LABEL unit
+  SOURCES ${here}/log_failure_test.c ${here}/../support/failing_store.c ${alloc_fail_source}
+  LINK log_fixture base ${alloc_fail})
