@@ -9,4 +9,9 @@ if(TARGET vitrine_program)
   # A sanitizer's own memory would be measured.
   set_tests_properties(bounds_memory PROPERTIES LABELS "system;unsanitized" TIMEOUT 600
     PROCESSORS 2 COST 300)
+  # The same with the default number of index keys, and thus nothing folded.
+  add_test(NAME bounds_memory_default COMMAND ${PROJECT_SOURCE_DIR}/tests/support/only_with_all
+    ${here}/bounds/memory $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load> 1048576)
+  set_tests_properties(bounds_memory_default PROPERTIES LABELS "system;unsanitized" TIMEOUT 600
+    SKIP_RETURN_CODE 77 PROCESSORS 2)
 endif()
