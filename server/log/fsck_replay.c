@@ -144,12 +144,15 @@ enum vt_err fsck_replay(struct fsck *f)
 {
 	struct replay p = {.f = f};
 	struct index_config config = {.store = f->config->store, .read_only = true};
+	bool more = true;
 	enum vt_err err;
 
 	if ((err = store_reader_new(&p.lookups, f->config->store)) != VT_OK ||
 	    (err = registry_new(&p.registry)) != VT_OK ||
 	    (err = index_open(&p.index, &config, p.lookups, f->state.head.size)) != VT_OK)
 		goto done;
+	while (err == VT_OK && more) /* filters: most of what is looked up is new */
+		err = index_work(p.index, p.lookups, f->state.head.size, &more, NULL);
 	for (uint64_t at = 0; err == VT_OK && at < f->state.head.size; at += FSCK_SLICE) {
 		uint64_t n =
 		    f->state.head.size - at < FSCK_SLICE ? f->state.head.size - at : FSCK_SLICE;

@@ -29,7 +29,7 @@ struct index_config {
 	 * runs, the newest runs first; runs beyond the bound have none. 0: the default; 1: none. */
 	size_t filter_max;
 	unsigned slice_chunks; /* written by one slice of work. 0: 256, which is 1 MiB */
-	bool read_only;        /* never fold, however long the tail is */
+	bool read_only;        /* never write, however long the tail is */
 };
 
 /*

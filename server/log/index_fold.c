@@ -404,8 +404,12 @@ enum vt_err index_work(struct index *ix, struct store_reader *r, uint64_t commit
 		*more = false;
 	if (pressed != NULL)
 		*pressed = false;
-	if (ix->read_only)
-		return VT_OK;
+	if (ix->read_only) {
+		err = index_learn(ix, r, &learn);
+		if (more != NULL)
+			*more = err == VT_OK && learn;
+		return err;
+	}
 	if (ix->segment[ix->n_segments - 1]->n >= ix->segment_max &&
 	    (err = index_seal(ix)) != VT_OK)
 		return err;
