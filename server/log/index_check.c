@@ -28,6 +28,7 @@ struct check {
 	store_fault_fn fault;
 	void *ctx;
 	uint64_t secret[4];
+	uint64_t version; /* of the list that `run` is from */
 	const struct store_run *run;
 	struct sum rows[PARTS];
 	struct sum run_sum[PARTS];
@@ -153,6 +154,20 @@ static enum vt_err check_chunk(struct check *c, uint64_t no, const struct chunk 
 	return VT_OK;
 }
 
+/* A chunk is not there: has the run been replaced since its list was read? VT_ECONFLICT: so it has. */
+static enum vt_err chunk_missing(struct check *c, uint64_t no)
+{
+	struct store_runs *now = malloc(sizeof(*now));
+	enum vt_err err = now == NULL ? VT_ENOMEM : store_read_runs(c->r, now);
+
+	if (err == VT_OK && now->version != c->version)
+		err = VT_ECONFLICT;
+	else if (err == VT_OK)
+		err = fault(c, "chunk %" PRIu64 ": missing", no);
+	free(now);
+	return err;
+}
+
 static enum vt_err read_run(struct check *c, bool *ended)
 {
 	uint64_t chunks = (c->run->slots + STORE_CHUNK_SLOTS - 1) / STORE_CHUNK_SLOTS;
@@ -167,11 +182,11 @@ static enum vt_err read_run(struct check *c, bool *ended)
 			expected = STORE_CHUNK_SLOTS;
 		chunk.n = 0;
 		err = store_read_chunk(c->r, c->run->id, no, chunk.slot, &chunk.n);
-		if (err == VT_ENOTFOUND || (err == VT_OK && chunk.n != expected)) {
-			*ended = true;
-			return fault(c, "chunk %" PRIu64 ": %s", no,
-				     err == VT_OK ? "of the wrong length" : "missing");
-		}
+		*ended = err == VT_ENOTFOUND || (err == VT_OK && chunk.n != expected);
+		if (err == VT_ENOTFOUND)
+			return chunk_missing(c, no);
+		if (*ended)
+			return fault(c, "chunk %" PRIu64 ": of the wrong length", no);
 		if (err != VT_OK || (err = check_chunk(c, no, &chunk, &last, ended)) != VT_OK)
 			return err;
 	}
@@ -276,6 +291,7 @@ enum vt_err index_check(struct store_reader *r, store_fault_fn fault_fn, void *c
 	struct check *c = calloc(1, sizeof(*c));
 	struct store_runs *runs = malloc(sizeof(*runs));
 	enum vt_err err = VT_ENOMEM;
+	unsigned tries = 0;
 
 	if (c == NULL || runs == NULL)
 		goto done;
@@ -285,11 +301,16 @@ enum vt_err index_check(struct store_reader *r, store_fault_fn fault_fn, void *c
 	err = VT_EINTERNAL;
 	if (getrandom(c->secret, sizeof(c->secret), 0) != (ssize_t)sizeof(c->secret))
 		goto done;
-	err = store_read_runs(r, runs);
-	for (size_t i = 0; err == VT_OK && i < runs->n; i++) {
-		c->run = &runs->run[i];
-		err = check_run(c);
-	}
+	/* A log may be running, and replace what is being looked at: then from the beginning. */
+	do {
+		if ((err = store_read_runs(r, runs)) != VT_OK)
+			break;
+		c->version = runs->version;
+		for (size_t i = 0; err == VT_OK && i < runs->n; i++) {
+			c->run = &runs->run[i];
+			err = check_run(c);
+		}
+	} while (err == VT_ECONFLICT && ++tries < INDEX_STALE_MAX);
 done:
 	free(runs);
 	free(c);

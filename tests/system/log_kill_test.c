@@ -2,6 +2,7 @@
  * A log that is killed at random moments: whatever it had answered is in the log that the next one opens, at the index that it
  * said, and the log is whole.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 enum {
 	KILLS = 25,
+	FSCKS = 30,
 	AT_ONCE = 40,
 	ANSWERS_MAX = 1 << 16,
 };
@@ -41,11 +43,13 @@ static struct bytes numbered(char text[32], unsigned n)
 	return bytes_str(text);
 }
 
-static void append_for_ever(unsigned from, int out)
+static void append_for_ever(unsigned from, int out, int begun)
 {
 	struct log_fixture f;
 
 	open_log(&f);
+	if (begun >= 0 && write(begun, "", 1) != 1)
+		_exit(1);
 	for (unsigned n = from;; n += AT_ONCE) {
 		struct sent s[AT_ONCE];
 		char text[32];
@@ -78,7 +82,7 @@ static size_t run_and_kill(unsigned from, size_t answers, struct said *said, siz
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		(void)close(pipes[0]);
-		append_for_ever(from, pipes[1]);
+		append_for_ever(from, pipes[1], -1);
 	}
 	(void)close(pipes[1]);
 	while (n < max && read(pipes[0], &said[n], sizeof(said[n])) == (ssize_t)sizeof(said[n]))
@@ -149,9 +153,47 @@ static void nothing_that_was_answered_is_lost(void **state)
 	free(said);
 }
 
+/* fsck needs no stop: it reads a log that grows, folds and publishes meanwhile. */
+static void a_running_log_is_checked(void **state)
+{
+	struct store_sqlite_config sqlite = {.path = path, .read_only = true};
+	struct fsck_config config = {.fault = print_fault};
+	char why[STORE_WHY_MAX], byte;
+	struct tree_head head = {0};
+	uint64_t size = 0;
+	int pipes[2], status;
+	pid_t pid;
+
+	(void)state;
+	scratch_clear();
+	(void)snprintf(path, sizeof(path), "%s", scratch_path("log.sqlite"));
+	assert_int_equal(pipe(pipes), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)close(pipes[0]);
+		append_for_ever(0, open("/dev/null", O_WRONLY), pipes[1]);
+	}
+	(void)close(pipes[1]);
+	assert_int_equal(read(pipes[0], &byte, 1), 1); /* it has begun */
+	(void)close(pipes[0]);
+	for (unsigned i = 0; i < FSCKS; i++) {
+		assert_int_equal(store_sqlite_open(&config.store, &sqlite, NULL, why), VT_OK);
+		assert_int_equal(log_fsck(&config, &head), VT_OK);
+		assert_true(head.size >= size);
+		size = head.size;
+		store_free(config.store);
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_true(size > 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_that_was_answered_is_lost)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_that_was_answered_is_lost),
+					   cmocka_unit_test(a_running_log_is_checked)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
