@@ -64,15 +64,25 @@ struct batch_view {
 	uint64_t size;
 };
 
+/* Every lookup of the batch's: one that finds the index broken is told apart from a rule's refusal. */
+static enum vt_err look_up(struct batch *b, const struct merkle_hash *key, uint64_t from,
+			   uint64_t below, uint64_t *index)
+{
+	enum vt_err err = index_find(b->log->index, b->log->reader, key, from, below, index);
+
+	if (err == VT_EMISMATCH)
+		b->index_broken = true;
+	return err;
+}
+
 static enum vt_err view_find(void *ctx, const struct merkle_hash *key, uint64_t from,
 			     uint64_t *index)
 {
 	const struct batch_view *v = ctx;
-	struct log *log = v->b->log;
 
 	if (from < v->floor)
 		from = v->floor;
-	return index_find(log->index, log->reader, key, from, v->size, index);
+	return look_up(v->b, key, from, v->size, index);
 }
 
 static enum vt_err append_entry(void *ctx, uint64_t index, struct bytes entry,
@@ -145,11 +155,16 @@ static enum vt_err judge_record(struct batch *b, struct submission *s, uint64_t 
 
 static enum vt_err judge_raw(struct batch *b, struct submission *s, uint64_t at)
 {
-	struct log *log = b->log;
-	enum vt_err err = index_find(log->index, log->reader, &s->leaf, s->floor, at, &s->index);
+	enum vt_err err = look_up(b, &s->leaf, s->floor, at, &s->index);
 
 	s->verdict = err == VT_ENOTFOUND ? VERDICT_NEW : VERDICT_KNOWN;
 	return err == VT_ENOTFOUND ? VT_OK : err;
+}
+
+/* Does this concern the whole batch, and may it be tried again? */
+static bool passes_on(enum vt_err err)
+{
+	return err == VT_ENOMEM || err == VT_EBUSY || err == VT_EIO;
 }
 
 enum vt_err batch_judge(struct batch *b)
@@ -166,8 +181,10 @@ enum vt_err batch_judge(struct batch *b)
 		size_t n;
 
 		err = log->mode == LOG_RAW ? judge_raw(b, s, at) : judge_record(b, s, at);
-		if (err != VT_OK)
+		if (err != VT_OK && (b->index_broken || b->registry_changed || passes_on(err)))
 			return err;
+		if (err != VT_OK)
+			s->verdict = VERDICT_FAILED;
 		if (s->verdict != VERDICT_NEW)
 			continue;
 		keys = submission_keys(s, &n);
@@ -336,6 +353,11 @@ void batch_settle(struct batch *b)
 		struct submission *s = b->s[i];
 		struct log_answer a = {.outcome = LOG_REFUSED};
 
+		if (s->verdict == VERDICT_FAILED) {
+			submission_later(b->log, s, "the record could not be judged",
+					 RETRY_AFTER_BUSY);
+			continue;
+		}
 		if (s->verdict != VERDICT_REFUSED) {
 			submissions_push(&b->log->waiting, s);
 			continue;

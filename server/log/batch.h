@@ -29,6 +29,7 @@ struct batch {
 	struct tree_state start;
 	struct tree_state next;
 	struct level level[BATCH_LEVELS];
+	bool index_broken;     /* a lookup found the stored runs to be so */
 	bool registry_changed; /* log->next has entries of this batch */
 };
 

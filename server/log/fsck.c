@@ -146,7 +146,9 @@ static enum vt_err check_note(struct fsck *f, const char *which, uint64_t seq, u
 	if ((err = head_reaches(f, size, &reached)) != VT_OK)
 		goto done;
 	if (cp.head.size != size || !reached) {
-		err = tell_fault(f, "%s %" PRIu64 ": is for size %" PRIu64 ", kept under %" PRIu64 " in a log of %" PRIu64,
+		err = tell_fault(f,
+				 "%s %" PRIu64 ": is for size %" PRIu64 ", kept under %" PRIu64
+				 " in a log of %" PRIu64,
 				 which, seq, cp.head.size, size, f->state.head.size);
 		goto done;
 	}
@@ -165,7 +167,8 @@ static enum vt_err check_kept(struct fsck *f, const struct kept *k, struct kept 
 	enum vt_err err = check_note(f, "kept checkpoint", k->seq, k->size, buf_bytes(&k->note));
 
 	if (err == VT_OK && k->size < last->size)
-		err = tell_fault(f, "kept checkpoint %" PRIu64 ": smaller than the one before", k->seq);
+		err = tell_fault(f, "kept checkpoint %" PRIu64 ": smaller than the one before",
+				 k->seq);
 	last->seq = k->seq;
 	last->size = k->size;
 	return err;

@@ -25,11 +25,15 @@ enum {
 	RETRY_AFTER_FROZEN = 3600,
 };
 
+/* Whether a record is known cannot be told any more, so nothing may be added. */
+#define LOG_WHY_INDEX "the stored index contradicts the entries: run fsck"
+
 /* What the sequencer made of a submission in the batch at hand. */
 enum verdict {
 	VERDICT_NEW,
 	VERDICT_KNOWN,
 	VERDICT_REFUSED,
+	VERDICT_FAILED, /* something broke in judging this one: nobody else's matter */
 };
 
 /* From log_submit() to its answer. */

@@ -261,9 +261,9 @@ static void run_batch(struct log *log)
 	if (err != VT_OK) {
 		logline(LOGLINE_WARN, "a batch was put off", "entries=%zu error=\"%s\"",
 			log->batch->n, vt_err_text(err));
-		/* What was committed and read back once does not change: somebody has changed it. */
-		if (err == VT_EMISMATCH)
-			log_freeze(log, "the stored index contradicts the entries: run fsck");
+		/* What was committed and read back once does not change by itself. */
+		if (log->batch->index_broken)
+			log_freeze(log, LOG_WHY_INDEX);
 		batch_answer_later(log->batch, put_off(log, err));
 		return;
 	}

@@ -102,6 +102,7 @@ struct worker_view {
 	uint64_t size;
 	bool found;     /* some key was found */
 	bool consulted; /* anything was looked up at all */
+	bool broken;    /* the index said so, and not a rule about what was sent */
 };
 
 static enum vt_err worker_find(void *ctx, const struct merkle_hash *key, uint64_t from,
@@ -113,6 +114,8 @@ static enum vt_err worker_find(void *ctx, const struct merkle_hash *key, uint64_
 	v->consulted = true;
 	if (err == VT_OK)
 		v->found = true;
+	else if (err == VT_EMISMATCH)
+		v->broken = true;
 	return err;
 }
 
@@ -163,10 +166,13 @@ enum checked {
 	CHECKED_KNOWN, /* below the published size: settled */
 	CHECKED_REFUSED,
 	CHECKED_FAILED, /* memory or the store: not the submission's fault */
+	CHECKED_BROKEN, /* the index contradicts the entries */
 };
 
-static enum checked failed(enum vt_err err)
+static enum checked failed(const struct worker_view *v, enum vt_err err)
 {
+	if (v->broken)
+		return CHECKED_BROKEN;
 	return err == VT_EMALFORMED || err == VT_ELIMIT || err == VT_EUNTRUSTED ||
 		       err == VT_ECONFLICT
 		   ? CHECKED_REFUSED
@@ -179,9 +185,9 @@ static enum checked check_raw(struct log_worker *w, struct submission *s, struct
 	enum vt_err err;
 
 	if (body.len > BUNDLE_ENTRY_MAX)
-		return failed(problem_set(&s->problem, VT_ELIMIT, "entry-too-large",
-					  "%zu bytes, at most %d fit an entry", body.len,
-					  BUNDLE_ENTRY_MAX));
+		return failed(&v, problem_set(&s->problem, VT_ELIMIT, "entry-too-large",
+					      "%zu bytes, at most %d fit an entry", body.len,
+					      BUNDLE_ENTRY_MAX));
 	if (buf_append(&s->raw, body) != VT_OK ||
 	    merkle_hash_leaf(&s->leaf, &w->hasher, body) != VT_OK)
 		return CHECKED_FAILED;
@@ -189,7 +195,7 @@ static enum checked check_raw(struct log_worker *w, struct submission *s, struct
 	if (err == VT_OK)
 		return s->index < published(w->log) ? CHECKED_KNOWN : CHECKED_QUEUE;
 	s->floor = v.size;
-	return err == VT_ENOTFOUND ? CHECKED_QUEUE : CHECKED_FAILED;
+	return err == VT_ENOTFOUND ? CHECKED_QUEUE : failed(&v, err);
 }
 
 /* Under the registry's read lock: the view's registry and size belong together. */
@@ -213,18 +219,18 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 	*size = v.size;
 	if ((err = record_open(&s->record, &w->hasher, body, key_hint, &view, &s->problem)) !=
 	    VT_OK)
-		return failed(err);
+		return failed(&v, err);
 	s->leaf = *record_leaf(s->record);
 	v.found = false;
 	err = record_known(&s->index, s->record, &view);
 	if (err == VT_OK)
 		return s->index < published(log) ? CHECKED_KNOWN : CHECKED_QUEUE;
 	if (err != VT_ENOTFOUND)
-		return CHECKED_FAILED;
+		return failed(&v, err);
 	s->floor = v.found ? 0 : v.size;
 	v.consulted = false;
 	if ((err = record_judge(s->record, &view, &s->problem)) != VT_OK)
-		return failed(err);
+		return failed(&v, err);
 	/* What was admissible for reasons found in other entries, or changes the registry itself, is judged again. */
 	if (!v.consulted && !record_is_accreditation(s->record))
 		s->judged = registry_version(log->registry);
@@ -367,6 +373,10 @@ void log_submit(struct log *log, struct log_worker *w, struct bytes body,
 		break;
 	case CHECKED_REFUSED:
 		answer_now(w, s, LOG_REFUSED);
+		break;
+	case CHECKED_BROKEN:
+		log_freeze(log, LOG_WHY_INDEX);
+		answer_later(log, LOG_WHY_INDEX, answer, ctx);
 		break;
 	case CHECKED_FAILED:
 		answer_later(log, "no memory, or the store could not be read", answer, ctx);

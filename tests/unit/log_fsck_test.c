@@ -319,11 +319,38 @@ static void as_many_faults_are_told_as_were_asked_for(void **state)
 	store_free(check.store);
 }
 
+/* A running log that meets it stops taking entries: it could not tell any more what is known. */
+static void a_log_whose_index_has_lost_a_chunk_freezes(void **state)
+{
+	struct log_fixture f;
+	struct log_status status;
+	struct log_answer a;
+	sqlite3 *db;
+
+	(void)state;
+	scratch_clear();
+	(void)snprintf(path, sizeof(path), "%s", scratch_path("log.sqlite"));
+	make_raw();
+	db = open_file();
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM chunk", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	fixture_store(&f, path, "raw", bytes_of(NULL, 0));
+	fixture_start(&f);
+	a = send_one(&f, bytes_str("new"));
+	assert_int_equal(a.outcome, LOG_LATER);
+	assert_non_null(strstr(a.reason, "index"));
+	log_status(f.log, &status);
+	assert_true(status.frozen);
+	assert_int_equal(fixture_verify(&f), RAW_ENTRIES); /* reads go on */
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(any_flipped_bit_of_a_raw_log_is_found),
 	    cmocka_unit_test(any_flipped_bit_of_a_log_of_records_is_found),
+	    cmocka_unit_test(a_log_whose_index_has_lost_a_chunk_freezes),
 	    cmocka_unit_test(as_many_faults_are_told_as_were_asked_for),
 	};
 
