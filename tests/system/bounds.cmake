@@ -1,6 +1,7 @@
 # What clients may ask of a server, and what happens to them when it stops.
 if(TARGET vitrine_program)
-  foreach(script bounds/memory bounds/slow_clients bounds/requests sigterm kill)
+  foreach(script bounds/memory bounds/slow_clients bounds/requests bounds/selftest
+      sigterm kill)
     string(REPLACE "/" "_" name ${script})
     add_test(NAME ${name} COMMAND ${here}/${script}
       $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load>)
