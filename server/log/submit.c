@@ -100,7 +100,6 @@ void submission_later(struct log *log, struct submission *s, const char *reason,
 struct worker_view {
 	struct log_worker *w;
 	uint64_t size;
-	bool found;     /* some key was found */
 	bool consulted; /* anything was looked up at all */
 	bool broken;    /* the index said so, and not a rule about what was sent */
 };
@@ -109,12 +108,11 @@ static enum vt_err worker_find(void *ctx, const struct merkle_hash *key, uint64_
 			       uint64_t *index)
 {
 	struct worker_view *v = ctx;
-	enum vt_err err = index_find(v->w->log->index, v->w->reader, key, from, v->size, index);
+	enum vt_err err;
 
 	v->consulted = true;
-	if (err == VT_OK)
-		v->found = true;
-	else if (err == VT_EMISMATCH)
+	err = index_find(v->w->log->index, v->w->reader, key, from, v->size, index);
+	if (err == VT_EMISMATCH)
 		v->broken = true;
 	return err;
 }
@@ -198,7 +196,8 @@ static enum checked check_raw(struct log_worker *w, struct submission *s, struct
 	return err == VT_ENOTFOUND ? CHECKED_QUEUE : failed(&v, err);
 }
 
-/* Under the registry's read lock: the view's registry and size belong together. */
+/* Under the registry's read lock. The registry covers v.size, and may cover more: what was committed a moment ago is counted
+ * as covered when it has been read back. */
 static enum checked check_record_locked(struct log_worker *w, struct submission *s,
 					struct bytes body, const struct merkle_hash *key_hint,
 					uint64_t *size)
@@ -215,24 +214,27 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 	    .ctx = &v,
 	};
 	enum vt_err err;
+	size_t n;
 
 	*size = v.size;
 	if ((err = record_open(&s->record, &w->hasher, body, key_hint, &view, &s->problem)) !=
 	    VT_OK)
 		return failed(&v, err);
 	s->leaf = *record_leaf(s->record);
-	v.found = false;
 	err = record_known(&s->index, s->record, &view);
 	if (err == VT_OK)
 		return s->index < published(log) ? CHECKED_KNOWN : CHECKED_QUEUE;
 	if (err != VT_ENOTFOUND)
 		return failed(&v, err);
-	s->floor = v.found ? 0 : v.size;
+	/* The first pair that is missing ends the search: of several, others may be there. */
+	(void)record_signers(s->record, &n);
+	s->floor = n == 1 ? v.size : 0;
 	v.consulted = false;
 	if ((err = record_judge(s->record, &view, &s->problem)) != VT_OK)
 		return failed(&v, err);
 	/* What was admissible for reasons found in other entries, or changes the registry itself, is judged again. */
-	if (!v.consulted && !record_is_accreditation(s->record))
+	if (!v.consulted && !record_is_accreditation(s->record) &&
+	    registry_end(log->registry) <= v.size)
 		s->judged = registry_version(log->registry);
 	return CHECKED_QUEUE;
 }

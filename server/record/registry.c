@@ -88,6 +88,11 @@ uint64_t registry_version(const struct registry *r)
 	return r->version;
 }
 
+uint64_t registry_end(const struct registry *r)
+{
+	return r->version == 0 ? 0 : r->last + 1;
+}
+
 size_t registry_count(const struct registry *r)
 {
 	return r->n;

@@ -55,6 +55,8 @@ enum vt_err registry_apply(struct registry *r, uint64_t index, const struct merk
 /* How many registry entries there are: two registries of one log with the same count are the same.
  */
 uint64_t registry_version(const struct registry *r);
+/* One beyond the last registry entry; 0: there is none. */
+uint64_t registry_end(const struct registry *r);
 size_t registry_count(const struct registry *r); /* keys ever registered */
 const struct registered_key *registry_at(const struct registry *r, size_t i); /* by first index */
 const struct registered_key *registry_find(const struct registry *r,

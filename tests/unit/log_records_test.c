@@ -260,6 +260,50 @@ static void copies_in_flight_get_one_index(void **state)
 	buf_release(&body);
 }
 
+/* Each of its two signatures is in the log by the time its turn comes: one was when it was sent, the other in between. */
+static void two_signatures_of_two_entries_are_known(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct fixture *f = *state;
+	struct world_grant g = {.party = "lab-2",
+				.role = "lab",
+				.key = f->world.stranger,
+				.previous = -1,
+				.types = types,
+				.n_types = 1};
+	struct signer *both[2] = {f->world.lab, f->world.stranger};
+	bool lab_first =
+	    memcmp(world_keyid(both[0])->b, world_keyid(both[1])->b, MERKLE_HASH_SIZE) < 0;
+	struct buf grant, statement, body[4];
+	struct log_answer a;
+	struct sent s[3];
+
+	world_grant(&f->world, &grant, &g);
+	assert_int_equal(send_buf(f, &grant).outcome, LOG_ADDED);
+	verdict_statement(&statement, 1, "PASSED");
+	/* The pair that is looked up first comes last. */
+	world_sign_one(&body[0], buf_bytes(&statement), both[lab_first]);
+	world_sign_one(&body[1], buf_bytes(&statement), both[!lab_first]);
+	world_sign(&body[2], buf_bytes(&statement), both, 2);
+	a = send_one(&f->log, buf_bytes(&body[0]));
+	assert_int_equal(a.index, 4);
+	verdict(f, &body[3], 100);
+	gate_close(&f->log.gate);
+	send_bytes(&f->log, f->log.w, &s[0], buf_bytes(&body[3]));
+	gate_wait(&f->log.gate);
+	for (size_t i = 1; i < 3; i++)
+		send_bytes(&f->log, f->log.w, &s[i], buf_bytes(&body[i]));
+	gate_open(&f->log.gate);
+	wait_for(s, 3);
+	assert_int_equal(s[1].answer.outcome, LOG_ADDED);
+	assert_int_equal(s[1].answer.index, 6);
+	assert_int_equal(s[2].answer.outcome, LOG_KNOWN);
+	assert_int_equal(s[2].answer.index, 4);
+	for (size_t i = 0; i < 4; i++)
+		buf_release(&body[i]);
+	buf_release(&statement);
+}
+
 /* -- the registry at the index -------------------------------------------------------------------------- */
 
 /* Hold a batch of one record, so that what is sent meanwhile makes the next batch. */
@@ -331,6 +375,67 @@ static void a_grant_taken_by_one_process_is_seen_by_the_other(void **state)
 	assert_int_equal(send_buf(&other, &body).outcome, LOG_ADDED);
 	buf_release(&statement);
 	fixture_free(&other.log);
+}
+
+/* Called once, while a batch that was committed is read back: workers see its accreditations, but not yet its size. */
+static struct during_readback {
+	struct store_ops ops;
+	const struct store_ops *real;
+	unsigned readers;
+	struct store_reader *second;
+	struct fixture *f;
+	struct log_worker *w;
+	struct bytes body;
+	struct sent sent;
+} during;
+
+static enum vt_err read_entries_and_send(struct store_reader *r, uint64_t first, uint64_t n,
+					 store_entry_fn visit, void *ctx)
+{
+	struct bytes body = during.body;
+
+	if (r == during.second && body.len > 0) {
+		during.body.len = 0;
+		send_bytes(&during.f->log, during.w, &during.sent, body);
+	}
+	return during.real->read_entries(r, first, n, visit, ctx);
+}
+
+static enum vt_err notice_second_reader(struct store_reader **out, struct store *s)
+{
+	enum vt_err err = during.real->reader_new(out, s);
+
+	if (err == VT_OK && ++during.readers == 2) {
+		during.second = *out;
+		during.second->ops = &during.ops;
+	}
+	return err;
+}
+
+static void a_suspension_binds_what_was_checked_before_it_was_covered(void **state)
+{
+	struct fixture *f = *state;
+	struct buf suspension, body;
+
+	fixture_stop(&f->log);
+	during = (struct during_readback){.real = f->log.store->ops, .f = f};
+	during.ops = *during.real;
+	during.ops.reader_new = notice_second_reader;
+	during.ops.read_entries = read_entries_and_send;
+	f->log.store->ops = &during.ops;
+	fixture_start(&f->log);
+	assert_int_equal(log_worker_new(&during.w, f->log.log), VT_OK);
+	verdict(f, &body, 1);
+	lab_becomes(f, &suspension, ACCREDITATION_SUSPENDED, 1);
+	during.body = buf_bytes(&body);
+	assert_int_equal(send_buf(f, &suspension).index, 3);
+	assert_int_equal(during.body.len, 0);
+	wait_for(&during.sent, 1);
+	assert_refused(&during.sent.answer, "signer-suspended");
+	log_worker_free(during.w);
+	fixture_stop(&f->log);
+	f->log.store->ops = during.real;
+	buf_release(&body);
 }
 
 static void a_lost_swap_is_judged_by_the_winners_registry(void **state)
@@ -540,7 +645,9 @@ int main(int argc, char **argv)
 	    BEGUN(a_record_is_known_after_its_key_was_suspended),
 	    BEGUN(one_signature_of_two_is_known_and_a_second_one_is_new),
 	    BEGUN(copies_in_flight_get_one_index),
+	    BEGUN(two_signatures_of_two_entries_are_known),
 	    BEGUN(a_suspension_binds_the_next_index_of_its_own_batch),
+	    BEGUN(a_suspension_binds_what_was_checked_before_it_was_covered),
 	    BEGUN(a_suspension_taken_by_one_process_binds_the_other),
 	    BEGUN(a_grant_taken_by_one_process_is_seen_by_the_other),
 	    BEGUN(a_lost_swap_is_judged_by_the_winners_registry),
