@@ -250,13 +250,17 @@ static enum checked check_record(struct log_worker *w, struct submission *s, str
 	return checked;
 }
 
-/* Has somebody committed what this process had not taken in at `size`? If so, take it in. */
-static bool was_behind(struct log_worker *w, uint64_t size)
+/* Take in what somebody has committed since `size`. VT_ENOTFOUND: there is nothing; VT_EBUSY: it takes too long. */
+static enum vt_err catch_up(struct log_worker *w, uint64_t size)
 {
 	struct tree_state state;
+	enum vt_err err;
 
-	return store_read_state(w->reader, &state) == VT_OK && state.head.size > size &&
-	       log_cover(w->log, state.head.size);
+	if ((err = store_read_state(w->reader, &state)) != VT_OK)
+		return err;
+	if (state.head.size <= size)
+		return VT_ENOTFOUND;
+	return log_cover(w->log, state.head.size) ? VT_OK : VT_EBUSY;
 }
 
 static enum checked check(struct log_worker *w, struct submission *s, struct bytes body,
@@ -264,18 +268,20 @@ static enum checked check(struct log_worker *w, struct submission *s, struct byt
 {
 	enum checked checked;
 	uint64_t size = 0;
+	enum vt_err err;
 
 	if (w->log->mode == LOG_RAW)
 		return check_raw(w, s, body);
 	checked = check_record(w, s, body, key_hint, &size);
 	/* A refusal is final for the sender, so it must not rest on an old registry. */
-	if (checked == CHECKED_REFUSED && was_behind(w, size)) {
-		record_free(s->record);
-		s->record = NULL;
-		s->problem = (struct problem){0};
-		checked = check_record(w, s, body, key_hint, &size);
-	}
-	return checked;
+	if (checked != CHECKED_REFUSED || (err = catch_up(w, size)) == VT_ENOTFOUND)
+		return checked;
+	if (err != VT_OK)
+		return CHECKED_FAILED;
+	record_free(s->record);
+	s->record = NULL;
+	s->problem = (struct problem){0};
+	return check_record(w, s, body, key_hint, &size);
 }
 
 /* -- the queue ------------------------------------------------------------------------------------ */
@@ -381,7 +387,7 @@ void log_submit(struct log *log, struct log_worker *w, struct bytes body,
 		answer_later(log, LOG_WHY_INDEX, answer, ctx);
 		break;
 	case CHECKED_FAILED:
-		answer_later(log, "no memory, or the store could not be read", answer, ctx);
+		answer_later(log, "no memory, or the store could not be read in time", answer, ctx);
 		break;
 	}
 	submission_free(s);

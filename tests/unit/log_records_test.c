@@ -438,6 +438,35 @@ static void a_suspension_binds_what_was_checked_before_it_was_covered(void **sta
 	buf_release(&body);
 }
 
+/* Its key was registered by another process, which this one has no time to follow: a refusal would be final, and wrong. */
+static void nothing_is_refused_by_a_registry_known_to_be_old(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct fixture *f = *state, other = second_log(f);
+	struct world_grant g = {.party = "lab-2",
+				.role = "lab",
+				.key = f->world.stranger,
+				.previous = -1,
+				.types = types,
+				.n_types = 1};
+	struct buf grant, statement, body;
+	struct log_answer a;
+	struct sent s;
+
+	hold_batch(f, &s, 100);
+	world_grant(&f->world, &grant, &g);
+	assert_int_equal(send_buf(&other, &grant).outcome, LOG_ADDED);
+	verdict_statement(&statement, 1, "PASSED");
+	world_sign_one(&body, buf_bytes(&statement), f->world.stranger);
+	a = send_one(&f->log, buf_bytes(&body));
+	assert_int_equal(a.outcome, LOG_LATER);
+	gate_open(&f->log.gate);
+	wait_for(&s, 1);
+	assert_int_equal(send_buf(f, &body).outcome, LOG_ADDED);
+	buf_release(&statement);
+	fixture_free(&other.log);
+}
+
 static void a_lost_swap_is_judged_by_the_winners_registry(void **state)
 {
 	struct fixture *f = *state, other = second_log(f);
@@ -650,6 +679,7 @@ int main(int argc, char **argv)
 	    BEGUN(a_suspension_binds_what_was_checked_before_it_was_covered),
 	    BEGUN(a_suspension_taken_by_one_process_binds_the_other),
 	    BEGUN(a_grant_taken_by_one_process_is_seen_by_the_other),
+	    BEGUN(nothing_is_refused_by_a_registry_known_to_be_old),
 	    BEGUN(a_lost_swap_is_judged_by_the_winners_registry),
 	    BEGUN(a_lost_batch_leaves_no_trace_in_the_registry),
 	    BEGUN(the_registry_is_rebuilt_at_a_restart),
