@@ -49,7 +49,7 @@ struct tree_state {
 enum {
 	STORE_KEYS_MAX = 256, /* of one entry */
 	STORE_RUNS_MAX = 256,
-	STORE_CHUNK_SLOTS = 256, /* of a run, read and written together */
+	STORE_CHUNK_SLOTS = 256,   /* of a run, read and written together */
 	STORE_RUNS_UNDER_WAY = 64, /* ids, the last that were given out: see replace_runs */
 	/* Of one batch: entries, and bytes of entries and keys together. */
 	STORE_BATCH_ENTRIES_MAX = 1 << 16,

@@ -902,11 +902,8 @@ static void run_is_written_across_replacements(void **state)
 	add_run(w, 10, 6);
 	runs = runs_now(w);
 	runs.n = 3;
-	runs.run[0] = (struct store_run){.id = merged,
-					 .level = 1,
-					 .first = 0,
-					 .end = 20,
-					 .slots = 2 * STORE_CHUNK_SLOTS + 100};
+	runs.run[0] = (struct store_run){
+	    .id = merged, .level = 1, .first = 0, .end = 20, .slots = 2 * STORE_CHUNK_SLOTS + 100};
 	runs.run[1] = runs.run[2];
 	runs.run[2] = runs.run[3];
 	assert_int_equal(store_replace_runs(w->store, runs.version, &runs), VT_OK);

@@ -161,7 +161,8 @@ static void reopen(struct twins *t)
 
 	for (int i = 0; i < STORES; i++) {
 		assert_int_equal(store_read_runs(t->reader[i], &runs), VT_OK);
-		runs.next_id += STORE_RUNS_UNDER_WAY; /* whose ids are then not under way any more */
+		runs.next_id +=
+		    STORE_RUNS_UNDER_WAY; /* whose ids are then not under way any more */
 		assert_int_equal(store_replace_runs(t->store[i], runs.version, &runs), VT_OK);
 	}
 	store_reader_free(t->reader[SQLITE]);
