@@ -36,8 +36,8 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 		w->broken = true;
 		return err;
 	}
-	snprintf(fault, sizeof(fault), "entry %llu: %s (%s)", (unsigned long long)index, why.detail,
-		 why.type->slug);
+	snprintf(fault, sizeof(fault), "entry %llu: not admissible: %s: %s",
+		 (unsigned long long)index, why.type->slug, why.detail);
 	if ((err = fsck_fault(w->run, fault)) != VT_OK) {
 		w->broken = true;
 		return err;

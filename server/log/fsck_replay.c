@@ -99,13 +99,15 @@ static enum vt_err replay_record(struct replay *p, struct bytes entry,
 	}
 	if ((err = check_keys(p, record, keys, n_keys)) != VT_OK)
 		goto done;
-	err = record_known(&known, record, &view);
-	if (err == VT_OK)
-		err = tell_fault(p->f, "entry %" PRIu64 ": entry %" PRIu64 " has the same record",
-				 p->at, known);
-	else if (err == VT_ENOTFOUND)
-		err = VT_OK;
-	if (err != VT_OK)
+	if ((err = record_known(&known, record, &view)) == VT_OK) {
+		err = inadmissible(p,
+				   problem_set(&why, VT_EMISMATCH, "entry-known",
+					       "entry %" PRIu64 " holds the same record already",
+					       known),
+				   &why);
+		goto done;
+	}
+	if (err != VT_ENOTFOUND)
 		goto done;
 	if ((err = record_judge(record, &view, &why)) != VT_OK) {
 		err = inadmissible(p, err, &why);
