@@ -4,12 +4,15 @@ if(VITRINE_STAGES)
   vitrine_stage(openapi_document COST 1 CORES 1 COMMAND ${here}/python/run ${here}/python/openapi.py
     ${PROJECT_SOURCE_DIR}/api/openapi.yaml)
   if(TARGET vitrine_program)
+    add_executable(force_entries ${here}/../support/force_entries.c)
+    target_link_libraries(force_entries PRIVATE store_sqlite record vitrine vitrine_warnings)
     vitrine_stage(interop_raw_log COST 3 CORES 1 COMMAND ${here}/raw_log $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_envelopes COST 1 CORES 1
       COMMAND ${here}/envelopes $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_replay COST 1 CORES 1
       COMMAND ${here}/replay $<TARGET_FILE:vitrine_program>)
-    vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>
+      $<TARGET_FILE:force_entries>)
     vitrine_stage(interop_mutated COST 1 CORES 1 COMMAND ${here}/mutated $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
