@@ -29,9 +29,9 @@ static const struct option options[] = {
 static const struct command_usage usage = {
     "vitrine find --log URL --policy FILE FIRMWARE",
     "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
-    "accreditations, corrections. Exit code 0: something is known, all of it holds, and no "
-    "standing "
-    "verdict is FAILED. Exit code 1: otherwise. It cannot know that the log has shown everything.",
+    "accreditations, corrections. Exit code 0: something is known, all of it holds, no standing "
+    "verdict is FAILED, and if there were verdicts, one still stands. Exit code 1: otherwise. It "
+    "cannot know that the log has shown everything.",
     "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n",
     "FIRMWARE",
     options,
@@ -230,31 +230,39 @@ static bool about_the_file(const struct search *s, const struct finding *f)
 								    bytes_str(s->hex)));
 }
 
-static bool failed_verdict(const struct finding *f)
+static bool is_verdict(const struct finding *f, struct bytes *result)
 {
-	struct bytes result;
-
-	return !f->checked.raw && statement_result(&f->checked.statement, &result) &&
-	       bytes_is(result, "FAILED") && !f->withdrawn;
+	return f->err == VT_OK && !f->checked.raw &&
+	       statement_result(&f->checked.statement, result);
 }
 
 static int weigh(struct search *s)
 {
 	int code = s->n ? CMD_HOLDS : CMD_FAILS;
+	size_t verdicts = 0, standing = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct finding *f = &s->found[i];
+		struct bytes result;
+
 		if (f->err == VT_OK && !about_the_file(s, f)) {
 			f->err = VT_EMISMATCH;
 			snprintf(f->checked.why, sizeof(f->checked.why),
 				 "it is not about this file");
 		}
-		if (f->err != VT_OK || failed_verdict(f))
+		if (is_verdict(f, &result)) {
+			verdicts++;
+			standing += f->corrected_by == 0;
+			if (f->corrected_by == 0 && bytes_is(result, "FAILED"))
+				code = CMD_FAILS;
+		}
+		if (f->err != VT_OK)
 			code = CMD_FAILS;
 		for (size_t k = 0; f->err == VT_OK && k < f->checked.n_signers; k++)
 			look_at_signer(s, f, k);
 	}
-	return code;
+	/* All that was said of it was taken back: not "as if all were well". */
+	return verdicts > 0 && standing == 0 ? CMD_FAILS : code;
 }
 
 static void print_finding(const struct finding *f)
