@@ -81,6 +81,7 @@ static int fsck_store(struct fsck_run *run, struct tree_head *head)
 		return cmd_fail("fsck", err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE, "%s: %s",
 				path, why[0] ? why : vt_err_text(err));
 	snprintf(run->origin, sizeof(run->origin), "%s", fsck.store->identity.origin);
+	run->raw = strcmp(fsck.store->identity.mode, "raw") == 0;
 	err = log_fsck(&fsck, head);
 	fsck.store->ops->free(fsck.store);
 	if (err != VT_OK && run->faults == 0)
@@ -99,14 +100,16 @@ static void report(const struct fsck_run *run, int code, const struct tree_head 
 	hex_encode(root, bytes_of(head->root.b, sizeof(head->root.b)));
 	if (!opt_json) {
 		if (code == CMD_HOLDS)
-			printf("%s: %llu entries, root %s: nothing differs\n", run->origin,
-			       (unsigned long long)head->size, root);
+			printf("%s: %llu entries, root %s: nothing differs%s\n", run->origin,
+			       (unsigned long long)head->size, root,
+			       run->raw ? " (no records: there are no admissions to replay)" : "");
 		return;
 	}
 	buf_init(&out);
 	j = json_new_object();
 	if (json_set(j, "origin", json_new_str(run->origin)) == VT_OK &&
 	    json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
+	    json_set(j, "admissionsReplayed", json_new_bool(!run->raw)) == VT_OK &&
 	    json_set(j, "treeSize", json_new_integer((int64_t)head->size)) == VT_OK &&
 	    json_set(j, "rootHash", json_new_str(root)) == VT_OK &&
 	    json_set(j, "faults", json_copy(run->json)) == VT_OK &&

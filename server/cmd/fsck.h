@@ -12,6 +12,7 @@ struct fsck_run {
 	const char *shown_what;
 	uint64_t faults;
 	uint64_t faults_max;
+	bool raw;          /* its entries are no records: there was no admission to replay */
 	struct json *json; /* collects faults for --json; NULL: they are printed at once */
 	char origin[256];
 };

@@ -45,7 +45,8 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 	return w->run->faults < w->run->faults_max ? VT_OK : VT_EMISMATCH;
 }
 
-/* A log of records begins with the centre's own accreditation; anything else in front means raw. */
+/* A log of records begins with the centre's own accreditation; anything else in front means raw, unless somebody knows
+ * whose log it should be. */
 static enum vt_err holds_records(struct client *c, bool *records, struct client_error *why)
 {
 	struct dsse envelope;
@@ -70,9 +71,12 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 	enum vt_err err;
 
 	w->size = client_head(c)->size;
-	if (w->size > 0 && (err = holds_records(c, &records, &why)) != VT_OK)
+	if (centre.len > 0)
+		records = true;
+	else if (w->size > 0 && (err = holds_records(c, &records, &why)) != VT_OK)
 		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s",
 				why.text);
+	w->run->raw = w->size > 0 && !records;
 	if (records && (err = replay_new(&w->replay, client_origin(c), centre, reason)) != VT_OK)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", reason[0] ? reason : vt_err_text(err));
 	err = client_entries(c, 0, w->size, visit, w, &why);
