@@ -30,8 +30,9 @@ static const struct command_usage usage = {
     "vitrine find --log URL --policy FILE FIRMWARE",
     "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
     "accreditations, corrections. Exit code 0: something is known, all of it holds, no standing "
-    "verdict is FAILED, and if there were verdicts, one still stands. Exit code 1: otherwise. It "
-    "cannot know that the log has shown everything.",
+    "verdict is FAILED, and if there were verdicts, one still stands. Exit code 1: otherwise. Exit "
+    "code 3: it could not tell, for instance because a record is too large for its proof to carry "
+    "who was accredited. It cannot know that the log has shown everything.",
     "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n",
     "FIRMWARE",
     options,
@@ -71,44 +72,72 @@ static struct finding *add_finding(struct search *s)
 	return &s->found[s->n++];
 }
 
+/* The proof's checkpoint must belong to the history that this search began with. */
+static int adopt_checkpoint(struct search *s, struct finding *f)
+{
+	struct client_error why = {""};
+	enum vt_err err = client_adopt(s->client, f->checked.proof.checkpoint, NULL, &why);
+
+	if (err == VT_OK)
+		return CMD_HOLDS;
+	if (err != VT_EMISMATCH && err != VT_EUNTRUSTED && err != VT_EMALFORMED)
+		return cmd_fail("find", CMD_UNSURE, "%s", why.text);
+	f->err = err;
+	snprintf(f->checked.why, sizeof(f->checked.why), "%s", why.text);
+	return CMD_HOLDS;
+}
+
+/* The proof is too large to carry its entry, which is in the log's bundles. */
+static int check_with_bundle(struct search *s, struct finding *f, struct bytes centre)
+{
+	struct client_error why = {""};
+	struct buf entry;
+	uint64_t index = f->checked.proof.index;
+	int code = CMD_HOLDS;
+
+	buf_init(&entry);
+	f->err = client_entry(&entry, s->client, index, &why);
+	if (f->err == VT_OK) {
+		f->checked.why[0] = '\0';
+		f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&entry));
+	} else if (f->err == VT_EMISMATCH || f->err == VT_EMALFORMED) {
+		snprintf(f->checked.why, sizeof(f->checked.why), "%s", why.text);
+	} else {
+		code = cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
+				why.text);
+	}
+	buf_release(&entry);
+	return code;
+}
+
 /* Fetch an entry's proof and check it. Network trouble is returned, what does not hold is noted. */
 static int check_entry(struct search *s, uint64_t index, bool correction)
 {
 	struct finding *f = add_finding(s);
 	struct client_error why = {""};
-	struct buf beside;
 	char path[96];
 	struct bytes centre = s->centre ? party_key_spki(s->centre) : bytes_of(NULL, 0);
-	enum vt_err err;
+	int code = CMD_HOLDS;
 
 	if (f == NULL)
 		return cmd_fail("find", CMD_UNSURE, "more entries than %d, or no memory for them",
 				FOUND_MAX);
 	f->correction = correction;
 	snprintf(path, sizeof(path), "/api/v1/entries/%llu/tlog-proof", (unsigned long long)index);
-	buf_init(&beside);
-	if ((err = client_get(&f->checked.text, s->client, path, NULL, TLOG_PROOF_SIZE_MAX,
-			      &why)) != VT_OK) {
-		buf_release(&beside);
+	if (client_get(&f->checked.text, s->client, path, NULL, TLOG_PROOF_SIZE_MAX, &why) != VT_OK)
 		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
 				why.text);
-	}
-	f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
-	if (f->err == VT_EINVAL && (err = client_entry(&beside, s->client, index, &why)) == VT_OK) {
-		/* Too large for the proof to carry: the entry itself is in the log's bundles. */
-		tlog_proof_release(&f->checked.proof);
-		tlog_proof_init(&f->checked.proof);
-		f->checked.why[0] = '\0';
-		f->err =
-		    proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&beside));
-	}
+	f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, bytes_of(NULL, 0));
+	if (f->err == VT_OK || f->err == VT_EINVAL)
+		code = adopt_checkpoint(s, f);
+	if (f->err == VT_EINVAL && code == CMD_HOLDS)
+		code = check_with_bundle(s, f, centre);
 	if (f->err == VT_OK && f->checked.proof.index != index) {
 		f->err = VT_EMISMATCH;
 		snprintf(f->checked.why, sizeof(f->checked.why), "the proof is about entry %llu",
 			 (unsigned long long)f->checked.proof.index);
 	}
-	buf_release(&beside);
-	return CMD_HOLDS;
+	return code;
 }
 
 /* What the log says corrects an entry, checked like everything else. */
@@ -126,7 +155,7 @@ static int check_corrections(struct search *s, size_t of, const struct json *lis
 		if ((code = check_entry(s, (uint64_t)index, true)) != CMD_HOLDS)
 			return code;
 		f = &s->found[s->n - 1];
-		if (f->err != VT_OK || f->checked.raw ||
+		if (f->err != VT_OK || !f->checked.proven_admission ||
 		    !statement_correction(&f->checked.statement, &target, &withdraws) ||
 		    target.index != s->found[of].checked.proof.index ||
 		    !merkle_hash_equal(&target.leaf, &s->found[of].checked.leaf))
@@ -208,6 +237,7 @@ static void look_at_signer(struct search *s, struct finding *f, size_t i)
 	for (size_t k = 0; k < json_count(json_member(party, "keys")); k++) {
 		const struct json *key = json_at(json_member(party, "keys"), k);
 		struct bytes keyid, status;
+		char quoted[40];
 		int64_t since;
 
 		if (json_text(json_member(key, "keyid"), &keyid) &&
@@ -215,9 +245,9 @@ static void look_at_signer(struct search *s, struct finding *f, size_t i)
 		    json_text(json_member(key, "status"), &status) &&
 		    !bytes_is(status, "granted") &&
 		    json_integer(json_member(key, "accreditation"), &since))
-			snprintf(f->later, sizeof(f->later), "key of %s: %.*s since entry %lld",
-				 f->checked.signer[i].party, (int)status.len,
-				 (const char *)status.data, (long long)since);
+			snprintf(f->later, sizeof(f->later), "key of %s: %s since entry %lld",
+				 f->checked.signer[i].party,
+				 problem_quote(quoted, sizeof(quoted), status), (long long)since);
 	}
 done:
 	json_free(party);
@@ -236,9 +266,15 @@ static bool is_verdict(const struct finding *f, struct bytes *result)
 	       statement_result(&f->checked.statement, result);
 }
 
+/* The proof did not carry the accreditations, so anyone who can write to the log could have written this. */
+static bool unproven(const struct finding *f)
+{
+	return f->err == VT_OK && !f->checked.proven_admission;
+}
+
 static int weigh(struct search *s)
 {
-	int code = s->n ? CMD_HOLDS : CMD_FAILS;
+	bool fails = false, unsure = false, stands = false;
 	size_t verdicts = 0, standing = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
@@ -253,16 +289,18 @@ static int weigh(struct search *s)
 		if (is_verdict(f, &result)) {
 			verdicts++;
 			standing += f->corrected_by == 0;
-			if (f->corrected_by == 0 && bytes_is(result, "FAILED"))
-				code = CMD_FAILS;
+			fails = fails || (f->corrected_by == 0 && bytes_is(result, "FAILED"));
 		}
-		if (f->err != VT_OK)
-			code = CMD_FAILS;
+		fails = fails || f->err != VT_OK;
+		unsure = unsure || unproven(f);
+		stands = stands || (!f->correction && f->corrected_by == 0);
 		for (size_t k = 0; f->err == VT_OK && k < f->checked.n_signers; k++)
 			look_at_signer(s, f, k);
 	}
-	/* All that was said of it was taken back: not "as if all were well". */
-	return verdicts > 0 && standing == 0 ? CMD_FAILS : code;
+	/* Where all verdicts were taken back, what else is known of the file does not make up for them. */
+	if (fails || !stands || (verdicts > 0 && standing == 0))
+		return CMD_FAILS;
+	return unsure ? CMD_UNSURE : CMD_HOLDS;
 }
 
 static void print_finding(const struct finding *f)
@@ -283,7 +321,7 @@ static void print_finding(const struct finding *f)
 		       f->checked.signer[i].role ? " (" : "",
 		       f->checked.signer[i].role ? f->checked.signer[i].role : "",
 		       f->checked.signer[i].role ? ")" : "");
-	printf(": holds");
+	printf(unproven(f) ? ": is in the log; its signatures were not checked" : ": holds");
 	if (f->corrected_by)
 		printf(", but is %s by entry %llu", f->withdrawn ? "withdrawn" : "replaced",
 		       (unsigned long long)(f->corrected_by - 1));
@@ -323,9 +361,13 @@ static enum vt_err finding_json(struct json *list, const struct finding *f)
 	enum vt_err err = json_set(j, "index", json_new_integer((int64_t)f->checked.proof.index));
 
 	if (err == VT_OK)
-		err = json_set(j, "holds", json_new_bool(f->err == VT_OK));
-	if (err == VT_OK && f->err != VT_OK)
-		err = json_set(j, "why", json_new_str(f->checked.why));
+		err = json_set(j, "holds", json_new_bool(f->err == VT_OK && !unproven(f)));
+	if (err == VT_OK && (f->err != VT_OK || unproven(f)))
+		err = json_set(
+		    j, "why",
+		    json_new_str(unproven(f) ? "its signatures were not checked" : f->checked.why));
+	if (err == VT_OK)
+		err = json_set(j, "admissionProven", json_new_bool(f->checked.proven_admission));
 	for (size_t i = 0; i < f->checked.n_signers && err == VT_OK; i++) {
 		struct json *one = json_new_object();
 		if ((err = json_set(one, "keyid", json_new_str(f->checked.signer[i].keyid))) ==

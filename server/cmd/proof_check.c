@@ -155,6 +155,24 @@ static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, cons
 	return read_record(c);
 }
 
+/* The proof does not carry the entry. Nothing is known then of the registry, so no signature is verified. */
+static enum vt_err check_beside(struct checked *c, struct merkle_hasher *h, struct bytes beside,
+				const struct policy *policy)
+{
+	enum vt_err err;
+
+	if (beside.len == 0)
+		return fails(c, VT_EINVAL,
+			     "the proof does not carry the entry: give it with --entry");
+	if ((err = check_inclusion(c, h, beside, policy)) != VT_OK)
+		return err;
+	if (read_record(c) != VT_OK) {
+		c->raw = true;
+		c->why[0] = '\0';
+	}
+	return VT_OK;
+}
+
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
 			struct bytes centre, struct bytes beside)
 {
@@ -164,26 +182,19 @@ enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct
 
 	if ((err = tlog_proof_parse(&c->proof, buf_bytes(&c->text))) != VT_OK)
 		return fails(c, err, "not a C2SP tlog-proof");
-	if (!c->proof.has_extra || beside.len > 0) {
-		if (beside.len == 0)
-			return fails(c, VT_EINVAL,
-				     "the proof does not carry the entry: give it with --entry");
-		if ((err = check_inclusion(c, h, beside, policy)) == VT_OK &&
-		    (err = read_record(c)) != VT_OK) {
-			c->raw = true;
-			c->why[0] = '\0';
-			err = VT_OK;
-		}
-		return err;
-	}
+	if (!c->proof.has_extra)
+		return check_beside(c, h, beside, policy);
 	if ((err = extra_parse(&x, buf_bytes(&c->proof.extra), &why)) == VT_OK) {
 		err = check_record(c, h, x, policy, centre);
 		extra_free(x);
-		return err;
+	} else {
+		/* No record and its support: then, as in raw mode, the extra is the entry itself. */
+		c->raw = true;
+		err = check_inclusion(c, h, buf_bytes(&c->proof.extra), policy);
 	}
-	/* No record and its support: then, as in raw mode, the extra is the entry itself. */
-	c->raw = true;
-	return check_inclusion(c, h, buf_bytes(&c->proof.extra), policy);
+	if (err == VT_OK && beside.len > 0 && !bytes_equal(beside, buf_bytes(&c->entry)))
+		return fails(c, VT_EMISMATCH, "the proof carries another entry than the one given");
+	return err;
 }
 
 bool checked_signed_by(const struct checked *c, const char *party)
@@ -197,20 +208,18 @@ bool checked_signed_by(const struct checked *c, const char *party)
 const char *checked_what(const struct checked *c, char *out, size_t cap)
 {
 	const struct bytes type = c->statement.predicate_type;
+	char quoted[160];
 	struct bytes text;
 
 	if (c->raw)
 		snprintf(out, cap, "%zu bytes", c->entry.len);
 	else if (statement_result(&c->statement, &text))
-		snprintf(out, cap, "test verdict %.*s", (int)text.len, (const char *)text.data);
-	else if (bytes_is(type, PREDICATE_RELEASE_V02) || bytes_is(type, PREDICATE_RELEASE_V01))
-		snprintf(out, cap, "firmware release %.*s",
-			 json_text(statement_member(&c->statement, "purl"), &text) ? (int)text.len
-										   : 0,
-			 json_text(statement_member(&c->statement, "purl"), &text)
-			     ? (const char *)text.data
-			     : "");
+		snprintf(out, cap, "test verdict %s", problem_quote(quoted, sizeof(quoted), text));
+	else if ((bytes_is(type, PREDICATE_RELEASE_V02) || bytes_is(type, PREDICATE_RELEASE_V01)) &&
+		 json_text(statement_member(&c->statement, "purl"), &text))
+		snprintf(out, cap, "firmware release %s",
+			 problem_quote(quoted, sizeof(quoted), text));
 	else
-		snprintf(out, cap, "%.*s", (int)type.len, (const char *)type.data);
+		snprintf(out, cap, "%s", problem_quote(quoted, sizeof(quoted), type));
 	return out;
 }

@@ -37,15 +37,16 @@ struct checked {
 void checked_init(struct checked *c);
 void checked_release(struct checked *c);
 /*
- * c->text holds the proof file. beside: the entry, for proofs whose extra was too large to carry it (empty
- * otherwise). centre: canonical SPKI, empty when not pinned. On failure c->why says what does not hold.
+ * c->text holds the proof file. beside: the entry, for proofs whose extra was too large to carry it (may be
+ * empty otherwise): then the signatures are not verified, and proven_admission stays false. centre: canonical SPKI, empty
+ * when not pinned. On failure c->why says what does not hold.
  */
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
 			struct bytes centre, struct bytes beside);
 
 /* Did this party sign it? */
 bool checked_signed_by(const struct checked *c, const char *party);
-/* "test verdict PASSED", "firmware release pkg:...", or the predicateType. */
+/* "test verdict PASSED", "firmware release pkg:...", or the predicateType: printable, whatever the entry holds. */
 const char *checked_what(const struct checked *c, char *out, size_t cap);
 
 #endif

@@ -91,6 +91,25 @@ static void release_inputs(struct inputs *in)
 	policy_free(in->policy);
 }
 
+/* Does more rest on this proof than that the entry is in the log? */
+static bool signers_matter(const struct inputs *in)
+{
+	return in->centre != NULL || in->firmware[0] != '\0' || opt_verdict != NULL ||
+	       opt_party != NULL;
+}
+
+static bool about_the_file(const struct checked *c, const struct inputs *in)
+{
+	return !c->raw && statement_names(&c->statement, "sha256", bytes_str(in->firmware));
+}
+
+static bool is_correction(const struct checked *c)
+{
+	struct entry_ref target;
+
+	return !c->raw && statement_correction(&c->statement, &target, NULL);
+}
+
 static int check_one(struct checked *c, struct inputs *in, const char *path)
 {
 	enum vt_err err;
@@ -108,12 +127,20 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 		       : err == VT_EINVAL                      ? CMD_USAGE
 							       : CMD_FAILS;
 	}
-	if (in->firmware[0] != '\0' &&
-	    (c->raw || !statement_names(&c->statement, "sha256", bytes_str(in->firmware)))) {
-		struct entry_ref target;
-		/* A correction is about an entry, not about a file; it is weighed below. */
-		if (!c->raw && statement_correction(&c->statement, &target, NULL))
-			return CMD_HOLDS;
+	if (in->centre != NULL && c->raw) {
+		snprintf(c->why, sizeof(c->why), "it is in the log, but is no record");
+		return CMD_FAILS;
+	}
+	/* Anyone who can write to the log could have put in what it says. */
+	if (!c->raw && !c->proven_admission && signers_matter(in)) {
+		snprintf(
+		    c->why, sizeof(c->why),
+		    "it is in the log, but who signed it was not checked: the proof does not carry "
+		    "the accreditations");
+		return CMD_UNSURE;
+	}
+	/* A correction is about an entry, not about a file: weigh() sees whether that entry is here. */
+	if (in->firmware[0] != '\0' && !about_the_file(c, in) && !is_correction(c)) {
 		snprintf(c->why, sizeof(c->why), "it holds, but is not about %s (SHA-256 %s)",
 			 opt_firmware, in->firmware);
 		return CMD_FAILS;
@@ -134,8 +161,23 @@ static const struct checked *corrected_by(const struct checked *c, size_t n, siz
 	return NULL;
 }
 
-/* Weigh what is said about the firmware: FAILED, withdrawn, or the verdict that was asked for. */
-static int weigh(struct checked *c, size_t n)
+/* Does proof i correct another of them? */
+static bool corrects_one(const struct checked *c, size_t n, size_t i)
+{
+	struct entry_ref target;
+
+	if (!statement_correction(&c[i].statement, &target, NULL))
+		return false;
+	for (size_t k = 0; k < n; k++)
+		if (k != i && c[k].log == c[i].log && target.index == c[k].proof.index &&
+		    merkle_hash_equal(&target.leaf, &c[k].leaf))
+			return true;
+	return false;
+}
+
+/* Weigh what is said about the firmware: FAILED, withdrawn, or the verdict that was asked for. unsure: one of the proofs may
+ * be that, it could not be told. */
+static int weigh(struct checked *c, size_t n, const struct inputs *in, bool unsure)
 {
 	bool satisfied = opt_verdict == NULL;
 	struct bytes result;
@@ -151,6 +193,13 @@ static int weigh(struct checked *c, size_t n)
 			code = CMD_FAILS;
 			continue;
 		}
+		if (in->firmware[0] != '\0' && !about_the_file(&c[i], in) &&
+		    !corrects_one(c, n, i)) {
+			snprintf(c[i].why, sizeof(c[i].why),
+				 "it holds, but corrects none of the proofs given");
+			code = CMD_FAILS;
+			continue;
+		}
 		if (!statement_result(&c[i].statement, &result) ||
 		    (opt_party != NULL && !checked_signed_by(&c[i], opt_party)))
 			continue;
@@ -162,9 +211,9 @@ static int weigh(struct checked *c, size_t n)
 		}
 	}
 	if (!satisfied)
-		code = cmd_fail("verify", CMD_FAILS, "no proof given is a test verdict %s%s%s",
-				opt_verdict, opt_party ? " signed by " : "",
-				opt_party ? opt_party : "");
+		code = cmd_fail("verify", unsure ? CMD_UNSURE : CMD_FAILS,
+				"no proof given is a test verdict %s%s%s", opt_verdict,
+				opt_party ? " signed by " : "", opt_party ? opt_party : "");
 	return code;
 }
 
@@ -192,7 +241,7 @@ static void print_text(const struct checked *c, const char *path, const struct i
 	       c->proven_admission
 		   ? "; the record's signatures; each signer's accreditation back to entry 0"
 		   : "",
-	       in->firmware[0] && !c->raw ? "; the file's digest" : "");
+	       in->firmware[0] && about_the_file(c, in) ? "; the file's digest" : "");
 	printf("  not checked whether the log shows others the same history%s%s%s\n",
 	       policy_needs_witnesses(in->policy) ? " beyond what the witnesses vouch for" : "",
 	       c->raw ? "" : "; later suspensions and corrections (`vitrine find` looks for them)",
@@ -247,10 +296,9 @@ static void print_json(const struct checked *c, const char *path, const struct i
 		    (err = json_set(
 			 j, "centrePinned",
 			 json_new_bool(c->proven_admission && c->verdict.centre_pinned))) == VT_OK)
-			err = json_set(j, "fileChecked",
-				       json_new_bool(in->firmware[0] != '\0' && !c->raw &&
-						     statement_names(&c->statement, "sha256",
-								     bytes_str(in->firmware))));
+			err = json_set(
+			    j, "fileChecked",
+			    json_new_bool(in->firmware[0] != '\0' && about_the_file(c, in)));
 		if (err == VT_OK && !c->raw &&
 		    (err = json_set(j, "predicateType",
 				    json_new_text(c->statement.predicate_type))) == VT_OK)
@@ -274,7 +322,7 @@ static int verify_all(struct inputs *in, struct checked *c, const struct operand
 		if (one != CMD_HOLDS && code != CMD_FAILS)
 			code = one;
 	}
-	weight = weigh(c, proofs->n);
+	weight = weigh(c, proofs->n, in, code == CMD_UNSURE);
 	for (size_t i = 0; i < proofs->n; i++)
 		(opt_json ? print_json : print_text)(&c[i], proofs->arg[i], in);
 	return code == CMD_HOLDS || code == CMD_UNSURE ? (weight != CMD_HOLDS ? weight : code)

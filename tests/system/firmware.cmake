@@ -2,5 +2,6 @@
 if(TARGET vitrine_program)
   add_test(NAME firmware_run COMMAND ${here}/firmware_run $<TARGET_FILE:vitrine_program>)
   add_test(NAME retries COMMAND ${here}/retries $<TARGET_FILE:vitrine_program>)
-  set_tests_properties(firmware_run retries PROPERTIES LABELS system TIMEOUT 900)
+  add_test(NAME forged_proofs COMMAND ${here}/forged_proofs $<TARGET_FILE:vitrine_program>)
+  set_tests_properties(firmware_run retries forged_proofs PROPERTIES LABELS system TIMEOUT 900)
 endif()
