@@ -16,17 +16,18 @@ static struct client *client;
 static struct client_error why;
 
 /* What the client waited for, instead of waiting. */
-static unsigned waits;
+static _Atomic unsigned waits; /* a stream's threads wait too */
 static uint64_t waited[64];
 static bool impatient;
 
 static bool note_wait(void *ctx, uint64_t millis, const char *reason)
 {
+	unsigned i = waits++;
+
 	(void)ctx;
 	assert_true(reason[0] != '\0');
-	if (waits < 64)
-		waited[waits] = millis;
-	waits++;
+	if (i < 64)
+		waited[i] = millis;
 	return !impatient;
 }
 
