@@ -1,5 +1,6 @@
 /*
- * The log's HTTP API: a table of routes over log.h. openapi.yaml beside this file is its contract.
+ * The HTTP API: a table of routes. What a process serves follows from what it is given: a log, a witness, a monitor,
+ * a place where tree heads are exchanged. openapi.yaml beside this file is the contract.
  */
 #ifndef API_H
 #define API_H
@@ -8,9 +9,16 @@
 #include "log.h"
 
 struct api;
+struct cosigner; /* witness/cosigner.h */
+struct gossip;   /* monitor/gossip.h */
+struct monitor;  /* monitor/monitor.h */
 
 struct api_config {
+	/* All borrowed; NULL: not served. At least one is there. */
 	struct log *log;
+	struct cosigner *cosigner;
+	struct gossip *gossip;
+	struct monitor *monitor;
 	const char *version; /* of the program, for /metrics and the index page */
 	/* Bounds of the HTTP side; zero members take the defaults of http_server.h. The callbacks and `app`
 	 * are the API's own and are filled in by it. */
@@ -24,6 +32,17 @@ const char *api_url(const struct api *api);
 void api_stop(struct api *api, unsigned grace_seconds);
 void api_free(struct api *api);
 
+/* What a process can be to who asks it; one process can be several. */
+enum api_role {
+	API_RECORDS = 1 << LOG_RECORDS, /* a log of records */
+	API_RAW = 1 << LOG_RAW,
+	API_LOG = API_RECORDS | API_RAW,
+	API_WITNESS = 1 << 2,
+	API_MONITOR = 1 << 3,
+	API_GOSSIP = 1 << 4,
+	API_ANY = API_LOG | API_WITNESS | API_MONITOR | API_GOSSIP,
+};
+
 /* The table, for the test that holds it against openapi.yaml. */
 struct api_route {
 	enum http_method method;
@@ -32,7 +51,7 @@ struct api_route {
 	bool on_loop;
 	bool rate_limited;
 	size_t body_max;
-	int modes; /* bits: 1 << LOG_RECORDS, 1 << LOG_RAW */
+	int roles; /* bits of enum api_role: in which of them it is open. The first open route that fits is taken. */
 };
 extern const struct api_route api_routes[];
 extern const size_t api_routes_count;

@@ -6,7 +6,12 @@
 #include "json.h"
 
 struct api {
+	/* NULL where this process is no such thing: a handler is only called in a role of its route. */
 	struct log *log;
+	struct cosigner *cosigner;
+	struct gossip *gossip;
+	struct monitor *monitor;
+	int roles;
 	struct http_server *server;
 	const char *version;
 	uint64_t started; /* POSIX seconds */

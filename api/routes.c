@@ -6,33 +6,27 @@
 
 #include "clock.h"
 
-enum {
-	IN_RECORDS = 1 << LOG_RECORDS,
-	IN_RAW = 1 << LOG_RAW,
-	IN_BOTH = IN_RECORDS | IN_RAW,
-};
-
 /* Handlers that touch the store run on the pool; the few that answer from memory run on the loop. */
 const struct api_route api_routes[] = {
-    {HTTP_GET, "/", handle_index, true, false, 0, IN_BOTH},
-    {HTTP_GET, "/checkpoint", handle_checkpoint, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/tile/{+path}", handle_tile, false, false, 0, IN_BOTH},
-    {HTTP_POST, "/add", handle_add, false, true, BUNDLE_ENTRY_MAX, IN_RAW},
-    {HTTP_POST, "/api/v1/entries", handle_entries_post, false, true, RECORD_BODY_MAX, IN_RECORDS},
-    {HTTP_GET, "/api/v1/entries", handle_entries_search, false, false, 0, IN_RECORDS},
-    {HTTP_GET, "/api/v1/entries/{index}", handle_entry, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/api/v1/entries/{index}/proof", handle_entry_proof, false, false, 0, IN_BOTH},
+    {HTTP_GET, "/", handle_index, true, false, 0, API_LOG},
+    {HTTP_GET, "/checkpoint", handle_checkpoint, false, false, 0, API_LOG},
+    {HTTP_GET, "/tile/{+path}", handle_tile, false, false, 0, API_LOG},
+    {HTTP_POST, "/add", handle_add, false, true, BUNDLE_ENTRY_MAX, API_RAW},
+    {HTTP_POST, "/api/v1/entries", handle_entries_post, false, true, RECORD_BODY_MAX, API_RECORDS},
+    {HTTP_GET, "/api/v1/entries", handle_entries_search, false, false, 0, API_RECORDS},
+    {HTTP_GET, "/api/v1/entries/{index}", handle_entry, false, false, 0, API_LOG},
+    {HTTP_GET, "/api/v1/entries/{index}/proof", handle_entry_proof, false, false, 0, API_LOG},
     {HTTP_GET, "/api/v1/entries/{index}/tlog-proof", handle_entry_tlog_proof, false, false, 0,
-     IN_BOTH},
-    {HTTP_GET, "/api/v1/leaves/{hash}", handle_leaf, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/api/v1/consistency", handle_consistency, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/api/v1/tree-heads", handle_tree_heads, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/api/v1/parties", handle_parties, false, false, 0, IN_RECORDS},
-    {HTTP_GET, "/api/v1/parties/{id}", handle_party, false, false, 0, IN_RECORDS},
-    {HTTP_GET, "/healthz", handle_healthz, true, false, 0, IN_BOTH},
-    {HTTP_GET, "/readyz", handle_readyz, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/metrics", handle_metrics, false, false, 0, IN_BOTH},
-    {HTTP_GET, "/openapi.yaml", handle_openapi, true, false, 0, IN_BOTH},
+     API_LOG},
+    {HTTP_GET, "/api/v1/leaves/{hash}", handle_leaf, false, false, 0, API_LOG},
+    {HTTP_GET, "/api/v1/consistency", handle_consistency, false, false, 0, API_LOG},
+    {HTTP_GET, "/api/v1/tree-heads", handle_tree_heads, false, false, 0, API_LOG},
+    {HTTP_GET, "/api/v1/parties", handle_parties, false, false, 0, API_RECORDS},
+    {HTTP_GET, "/api/v1/parties/{id}", handle_party, false, false, 0, API_RECORDS},
+    {HTTP_GET, "/healthz", handle_healthz, true, false, 0, API_ANY},
+    {HTTP_GET, "/readyz", handle_readyz, false, false, 0, API_LOG},
+    {HTTP_GET, "/metrics", handle_metrics, false, false, 0, API_LOG},
+    {HTTP_GET, "/openapi.yaml", handle_openapi, true, false, 0, API_ANY},
 };
 const size_t api_routes_count = sizeof(api_routes) / sizeof(*api_routes);
 
@@ -57,7 +51,7 @@ static bool pattern_fits(const char *pattern, const char *path)
 
 static bool route_is_open(const struct api_route *route, const struct api *api)
 {
-	return (route->modes & (1 << log_mode(api->log))) != 0;
+	return (route->roles & api->roles) != 0;
 }
 
 static void handle_not_found(struct http_exchange *x, void *thread, void *app)
@@ -69,8 +63,13 @@ static void handle_not_found(struct http_exchange *x, void *thread, void *app)
 	problem_quote(path, sizeof(path), bytes_str(http_request(x)->path));
 	for (size_t i = 0; i < api_routes_count; i++) {
 		if (pattern_fits(api_routes[i].pattern, http_request(x)->path)) {
-			api_problem(x, "not-found", "%s is not offered: this log is in %s mode",
-				    path, log_identity(api->log)->mode);
+			if (api->log != NULL)
+				api_problem(x, "not-found",
+					    "%s is not offered: this log is in %s mode", path,
+					    log_identity(api->log)->mode);
+			else
+				api_problem(x, "not-found", "%s is not offered: this is no log",
+					    path);
 			return;
 		}
 	}
@@ -176,6 +175,21 @@ static void worker_free(void *thread, void *app)
 	log_worker_free(thread);
 }
 
+static int roles_of(const struct api_config *config)
+{
+	int roles = 0;
+
+	if (config->log != NULL)
+		roles |= 1 << log_mode(config->log);
+	if (config->cosigner != NULL)
+		roles |= API_WITNESS;
+	if (config->monitor != NULL)
+		roles |= API_MONITOR;
+	if (config->gossip != NULL)
+		roles |= API_GOSSIP;
+	return roles;
+}
+
 enum vt_err api_start(struct api **out, const struct api_config *config, char why[160])
 {
 	enum vt_err err;
@@ -186,12 +200,18 @@ enum vt_err api_start(struct api **out, const struct api_config *config, char wh
 	if (api == NULL)
 		return VT_ENOMEM;
 	api->log = config->log;
+	api->cosigner = config->cosigner;
+	api->gossip = config->gossip;
+	api->monitor = config->monitor;
+	api->roles = roles_of(config);
 	api->version = config->version;
 	api->started = clock_unix();
 	http.route = find_route;
 	http.error = api_http_error;
-	http.thread_new = worker_new;
-	http.thread_free = worker_free;
+	if (api->log != NULL) { /* only a log's handlers read a store */
+		http.thread_new = worker_new;
+		http.thread_free = worker_free;
+	}
 	http.app = api;
 	if ((err = http_server_start(&api->server, &http, why)) != VT_OK) {
 		free(api);
