@@ -349,6 +349,8 @@ enum vt_err batch_read_back(struct batch *b, const struct tree_head *old, char w
 
 void batch_settle(struct batch *b)
 {
+	uint64_t now = clock_monotonic_nanos();
+
 	for (size_t i = 0; i < b->n; i++) {
 		struct submission *s = b->s[i];
 		struct log_answer a = {.outcome = LOG_REFUSED};
@@ -359,6 +361,7 @@ void batch_settle(struct batch *b)
 			continue;
 		}
 		if (s->verdict != VERDICT_REFUSED) {
+			s->since = now;
 			submissions_push(&b->log->waiting, s);
 			continue;
 		}

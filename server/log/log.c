@@ -13,7 +13,11 @@
 #include "log_private.h"
 #include "logline.h"
 
-enum { COVER_WAIT_MILLIS = 1000 };
+enum {
+	COVER_WAIT_MILLIS = 1000,
+	STOP_PATIENCE = 10,       /* seconds that a stop waits for entries to be published */
+	STOP_PATIENCE_QUORUM = 4, /* the same where that takes witnesses */
+};
 
 /* -- ends ---------------------------------------------------------------------------------------- */
 
@@ -104,6 +108,14 @@ static void config_defaults(struct log_config *c)
 		c->batch_bytes_max = (size_t)64 << 20;
 	if (c->batch_bytes_max > STORE_BATCH_BYTES_MAX)
 		c->batch_bytes_max = STORE_BATCH_BYTES_MAX;
+	if (c->unpublished_max == 0)
+		c->unpublished_max = 65536;
+	if (c->gather_pause_millis == 0)
+		c->gather_pause_millis = 1000;
+	if (c->quorum_patience_millis == 0)
+		c->quorum_patience_millis = 5000;
+	if (c->append_wait_millis == 0)
+		c->append_wait_millis = 20000;
 }
 
 static enum vt_err check_identity(struct log *log, char why[STORE_WHY_MAX])
@@ -211,6 +223,11 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 	log->signer = *config->signer;
 	submissions_init(&log->queue);
 	submissions_init(&log->waiting);
+	buf_init(&log->round.note);
+	buf_init(&log->gathered.note);
+	log->policy_met = config->gather == NULL;
+	log->status.policy_met = log->policy_met;
+	log->status.asks_witnesses = config->gather != NULL;
 	/* Signatures are verified under the read lock, one record after the other: a writer must not wait for a gap. */
 	(void)pthread_rwlockattr_init(&prefer_writer);
 	(void)pthread_rwlockattr_setkind_np(&prefer_writer,
@@ -246,11 +263,28 @@ enum vt_err log_start(struct log *log)
 	return VT_OK;
 }
 
+/* Under the lock. */
+static void stop_soon(struct log *log)
+{
+	unsigned seconds = log->config.gather == NULL ? STOP_PATIENCE : STOP_PATIENCE_QUORUM;
+
+	if (log->stop_at == 0)
+		log->stop_at = clock_monotonic_nanos() + seconds * UINT64_C(1000000000);
+}
+
+void log_stop_soon(struct log *log)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	stop_soon(log);
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
 void log_stop(struct log *log)
 {
 	bool running;
 
 	(void)pthread_mutex_lock(&log->lock);
+	stop_soon(log);
 	running = log->running && !log->stopping;
 	log->stopping = true;
 	(void)pthread_cond_broadcast(&log->work);
@@ -275,6 +309,8 @@ void log_free(struct log *log)
 	registry_free(log->next);
 	free(log->accreditation);
 	buf_release(&log->verified_note);
+	buf_release(&log->round.note);
+	buf_release(&log->gathered.note);
 	store_reader_free(log->reader);
 	store_reader_free(log->second);
 	merkle_hasher_release(&log->hasher);
@@ -304,6 +340,7 @@ void log_status(struct log *log, struct log_status *out)
 	(void)pthread_mutex_lock(&log->lock);
 	*out = log->status;
 	out->size = log->covered;
+	out->handed_size = log->handed;
 	out->queued = log->queue.n;
 	(void)pthread_mutex_unlock(&log->lock);
 	out->index_tail_keys = stats.tail_keys;

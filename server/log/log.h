@@ -21,18 +21,30 @@ enum log_mode {
 };
 
 /*
- * Ask witnesses for cosignatures on a signed checkpoint (the signed note without them) and append the note to
- * publish. NULL: no witness is asked for. Called on the sequencer's thread, for one head at a time.
- * VT_EBUSY: the quorum is missing; the head stays unpublished and is gathered again.
+ * Begin asking witnesses for this head: signed_note is the checkpoint with the log's own signature alone. Called on the
+ * sequencer's thread, must not block. One head at a time: the next call comes after log_gathered(..., done = true) for this
+ * one. The same head may come again: after a round without a quorum, and after a restart.
  */
-typedef enum vt_err (*log_gather_fn)(void *ctx, struct bytes signed_note,
-				     const struct tree_head *head, struct buf *published_note);
-/* The log has stopped signing: says why. */
+typedef void (*log_gather_fn)(void *ctx, struct bytes signed_note, const struct tree_head *head);
+/* Does a published note satisfy the policy? It may be another process's, or one from before a restart. Thread-safe. */
+typedef bool (*log_policy_met_fn)(void *ctx, struct bytes note);
+/* This process or another one has published; head is at least as large as at the last call. On the sequencer's thread, after
+ * log_start(): must be quick, and must not call log_stop(). */
+typedef void (*log_published_fn)(void *ctx, const struct tree_head *head);
+/* The log has stopped signing: says why. Any thread. */
 typedef void (*log_freeze_fn)(void *ctx, const char *why);
+
+/* What to do with a head while the policy's quorum is missing. */
+enum log_without_quorum {
+	LOG_HOLD, /* it stays unpublished: appends wait, and are put off after a while */
+	LOG_PUBLISH, /* publish it as it is once the quorum is late; no tlog-proof is given until it is there */
+};
 
 /* What the process exits with when a commit failed in a way whose outcome is unknown. Nothing is repaired in place:
  * starting again is recovery. A difference found in what was read back ends it by abort() instead. */
 enum { LOG_EXIT_STORAGE = 74 };
+
+enum { LOG_FROZEN_WHY_MAX = 400 };
 
 struct log_config {
 	struct store *store; /* borrowed; its identity decides mode, origin and centre */
@@ -42,9 +54,33 @@ struct log_config {
 	size_t batch_max;       /* entries of one batch; 0: 4096 */
 	size_t batch_bytes_max; /* 0: 64 MiB */
 	size_t index_tail_max;  /* 0: INDEX_TAIL_DEFAULT */
-	log_gather_fn gather;
+	log_gather_fn gather;   /* NULL: no witness is asked */
+	log_policy_met_fn
+	    policy_met; /* NULL: what was gathered with a quorum meets it, what was found is gathered again */
+	log_published_fn published; /* may be NULL, like freeze */
 	log_freeze_fn freeze;
-	void *ctx; /* of both */
+	void *ctx; /* of these four */
+	enum log_without_quorum without_quorum;
+	uint64_t
+	    unpublished_max; /* entries committed and not published; 0: 65536. Beyond it: LOG_LATER */
+	/* From one round's start to the next one's; 0: 1000. */
+	unsigned gather_pause_millis;
+	/* LOG_PUBLISH: how long a head waits for its quorum; 0: 5000. */
+	unsigned quorum_patience_millis;
+	/* How long an append waits for its publication, then LOG_LATER; 0: 20000. */
+	unsigned append_wait_millis;
+	/*
+	 * Paths, copied. mark_path: the high-water mark (size and root), a file apart from the database that is raised after each
+	 * commit and before any byte of a head goes out. If the store is behind it or has another root at its size when the
+	 * log is opened, or if the mark cannot be read, nothing is signed. NULL: there is none.
+	 * frozen_path: a file that is there while the log is frozen: why, and the evidence. An operator removes it. NULL: a freeze
+	 * ends with the process.
+	 */
+	const char *mark_path;
+	const char *frozen_path;
+	/* The operator's word that the store is the newest there is: a mark that is missing is made from it. Without it,
+	 * a store with entries and no mark signs nothing until a quorum of witnesses has cosigned its head. */
+	bool new_mark;
 	/* For tests of rule 3 only: called with the integrator's new tile hashes before the commit. */
 	void (*tamper)(void *ctx, struct merkle_hash *hash, size_t n);
 	void *tamper_ctx;
@@ -68,6 +104,16 @@ void log_free(struct log *log); /* NULL is legal; stopped, and no worker left */
  * contradicts its own checkpoint.
  */
 void log_freeze(struct log *log, const char *why);
+/*
+ * From the gatherer, any thread: note is signed_note followed by cosignature lines, all verified by the caller; quorum: do
+ * they satisfy the policy? Called when the quorum is reached, again with more lines (late ones), and once with done, after
+ * which no call for this head follows; note may be empty when there is nothing new. The log compares note with what it
+ * signed, byte for byte, before it publishes. Not after log_free(): stop the gatherer between log_stop() and log_free().
+ */
+void log_gathered(struct log *log, const struct tree_head *head, struct bytes note, bool quorum,
+		  bool done);
+/* The process is about to stop: whoever waits for a quorum waits a few seconds more at most. Then log_stop(). */
+void log_stop_soon(struct log *log);
 const struct store_identity *log_identity(const struct log *log);
 enum log_mode log_mode(const struct log *log);
 
@@ -119,11 +165,28 @@ struct log_status {
 	uint64_t index_tail_keys, index_runs;
 	double commit_seconds_sum, readback_seconds_sum, sign_seconds_sum; /* over all batches */
 	uint64_t registry_version;
+	uint64_t handed_size; /* largest head that anyone may have been shown */
+	bool asks_witnesses;
+	bool policy_met; /* by what is published now; true where no witness is asked */
+	uint64_t quorum_missing_since; /* POSIX seconds; 0: it is not missing */
+	uint64_t rounds;               /* of gathering, begun */
+	bool holding; /* nothing more is taken: too much is unpublished, or the mark is missing */
+	bool has_mark;
+	uint64_t mark_size, mark_writes;
+	double mark_wait_seconds_sum; /* what publications waited for the mark */
 	bool frozen;
-	char frozen_why[160];
+	uint64_t frozen_time; /* POSIX seconds */
+	char frozen_why[LOG_FROZEN_WHY_MAX];
 };
 void log_status(struct log *log, struct log_status *out);
 
+/*
+ * A signed note that somebody else showed (a witness's, a gossiped head). If it carries a valid signature of this log that
+ * contradicts the freshly read store (another root at a size it has, or a size beyond it) the log freezes, for good,
+ * with the note as evidence, and VT_EMISMATCH is returned. VT_OK: consistent. VT_EUNTRUSTED: not signed by this log (an
+ * alert about whoever showed it, nothing else). from: who showed it, for people.
+ */
+enum vt_err log_observe(struct log_worker *w, struct bytes note, const char *from);
 /* The published checkpoint as it stands in the store (another process may have raised it). VT_ENOTFOUND. */
 enum vt_err log_checkpoint(struct log_worker *w, uint64_t *size, struct buf *note);
 /* C2SP resources, as far as the largest head handed to anyone reaches: appends what the resource's body is.
@@ -137,10 +200,13 @@ enum vt_err log_inclusion(struct log_worker *w, uint64_t index, uint64_t size,
 			  struct merkle_hash *leaf, struct merkle_proof *proof,
 			  struct tree_head *head, struct buf *note);
 enum vt_err log_leaf(struct log_worker *w, const struct merkle_hash *leaf, uint64_t *index);
+/* As far as the largest head handed to anyone reaches. VT_ENOTFOUND beyond. */
 enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t second,
 			    struct merkle_proof *proof);
+/* Does the note satisfy the policy (config.policy_met)? */
+bool log_policy_met(struct log_worker *w, struct bytes note);
 /* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line that the design
- * page describes. */
+ * page describes. VT_EUNTRUSTED: that checkpoint does not satisfy the policy yet. */
 enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out);
 /* The decoded record with its signers, accreditations and corrections (record/describe.h). */
 enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out);

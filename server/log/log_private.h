@@ -23,6 +23,7 @@ enum {
 	BATCH_ENTRIES_MAX = STORE_BATCH_ENTRIES_MAX,
 	RETRY_AFTER_BUSY = 1, /* seconds */
 	RETRY_AFTER_FROZEN = 3600,
+	RETRY_AFTER_QUORUM = 10,
 };
 
 /* Whether a record is known cannot be told any more, so nothing may be added. */
@@ -50,7 +51,28 @@ struct submission {
 	    judged; /* registry version that it was found admissible by, and nothing else bears on it; 0: none */
 	enum verdict verdict;
 	uint64_t index;
+	uint64_t since; /* monotonic nanoseconds: when it began to wait for its checkpoint */
 	struct problem problem;
+};
+
+/* A round of asking witnesses, as the sequencer sees it. */
+struct round {
+	bool asked;  /* the gatherer has it: until it says done */
+	bool quorum; /* it has come */
+	struct tree_head head;
+	struct buf
+	    note; /* as it was handed over: every note that is published for it begins with these bytes */
+	uint64_t began; /* monotonic nanoseconds */
+};
+
+/* What the gatherer brought, until the sequencer takes it. Under log->lock. */
+struct gathered {
+	bool open; /* a round is under way, for head; all else is dropped */
+	struct tree_head head;
+	bool fresh; /* something came */
+	bool quorum;
+	bool done;
+	struct buf note;
 };
 
 struct submission_list {
@@ -83,6 +105,9 @@ struct log {
 	bool follow;      /* somebody waits for what another process appended */
 	uint64_t covered; /* registry and index cover the committed entries [0, covered) */
 	uint64_t handed;  /* largest head that was given to witnesses or published */
+	struct gathered gathered;
+	uint64_t
+	    stop_at; /* monotonic nanoseconds: nobody waits for a checkpoint any longer then; 0: not stopping */
 	struct log_status status;
 
 	/* The sequencer's own. */
@@ -105,7 +130,10 @@ struct log {
 	struct submission_list
 	    waiting;        /* committed or known, not yet under a published checkpoint */
 	uint64_t published; /* as the sequencer knows it; status has a copy */
-	uint64_t gather_at; /* monotonic nanoseconds: not before */
+	bool policy_met;    /* by the published checkpoint; true where no witness is asked */
+	struct round round;
+	uint64_t gather_at; /* monotonic nanoseconds: no round begins before */
+	uint64_t looked_at; /* the same: when what is published was last read */
 	bool index_more;    /* there is folding or merging to do */
 	struct batch *batch;
 	struct readback *readback;
@@ -181,6 +209,20 @@ void readback_free(struct readback *rb);
 enum vt_err publish_head(struct log *log);
 /* Read the published checkpoint and verify it against the store (rule 8). Raises log->published; freezes. */
 enum vt_err publish_check(struct log *log);
+/* The head as a note signed by the log alone. */
+enum vt_err publish_sign(struct log *log, const struct tree_head *head, struct buf *note);
+/* Put the note into the store, unless something better is there. VT_EBUSY: contention, or frozen. */
+enum vt_err publish_note(struct log *log, const struct tree_head *head, struct bytes note,
+			 bool quorum);
+/* Is there a head that is not published, or published without its quorum? */
+bool publish_owed(const struct log *log);
+
+/* -- round.c: the same with witnesses -------------------------------------------------------------------- */
+
+/* Publish what the gatherer brought, begin the next round if one is owed and may begin. VT_EBUSY as in publish_head(). */
+enum vt_err round_step(struct log *log);
+/* When round_step() has something to do next, if nothing comes from the gatherer; monotonic nanoseconds. */
+uint64_t round_next(const struct log *log);
 
 /* -- ends ----------------------------------------------------------------------------------------- */
 

@@ -10,30 +10,53 @@
 #include "vitrine/checkpoint.h"
 
 enum {
-	GATHER_PAUSE = 1, /* seconds between two rounds, whatever came of the first */
 	PUBLISH_TRIES = 5,
 };
 
-static void raise_published(struct log *log, uint64_t size, uint64_t time)
+static void raise_published(struct log *log, const struct tree_head *head, uint64_t time)
 {
-	log->published = size;
+	bool more = !log->has_published || head->size > log->published;
+	bool tell;
+
+	log->has_published = true;
+	log->published = head->size;
 	(void)pthread_mutex_lock(&log->lock);
-	log->status.published_size = size;
+	log->status.published_size = head->size;
 	if (time != 0)
 		log->status.published_time = time;
-	if (log->handed < size)
-		log->handed = size;
+	if (log->handed < head->size)
+		log->handed = head->size;
+	tell = more && log->running;
 	(void)pthread_mutex_unlock(&log->lock);
+	if (tell && log->config.published != NULL)
+		log->config.published(log->config.ctx, head);
+}
+
+/* Does a published note meet the policy? Without being told how, what was found is taken as met, but for what an
+ * earlier process left: that is gathered again. */
+static bool meets(const struct log *log, struct bytes note, bool gathered)
+{
+	if (log->config.gather == NULL)
+		return true;
+	if (log->config.policy_met != NULL)
+		return log->config.policy_met(log->config.ctx, note);
+	return gathered || (log->running && log->config.without_quorum == LOG_HOLD);
 }
 
 /* A published checkpoint that verifies and agrees with the store. *note is taken over. */
-static void remember(struct log *log, const struct tree_head *head, struct buf *note)
+static void remember(struct log *log, const struct tree_head *head, struct buf *note, bool gathered)
 {
 	log->signed_head = *head;
 	log->has_signed_head = true;
 	buf_release(&log->verified_note);
 	log->verified_note = *note;
 	buf_init(note);
+	log->policy_met = meets(log, buf_bytes(&log->verified_note), gathered);
+	(void)pthread_mutex_lock(&log->lock);
+	log->status.policy_met = log->policy_met;
+	if (log->policy_met)
+		log->status.quorum_missing_since = 0;
+	(void)pthread_mutex_unlock(&log->lock);
 }
 
 static enum vt_err freeze(struct log *log, uint64_t size, const char *what)
@@ -97,9 +120,8 @@ enum vt_err publish_check(struct log *log)
 	if ((err = compare_with_store(log, &cp.head)) != VT_OK)
 		goto done;
 	if (size > log->published || !log->has_published)
-		raise_published(log, size, 0);
-	log->has_published = true;
-	remember(log, &cp.head, &text);
+		raise_published(log, &cp.head, 0);
+	remember(log, &cp.head, &text, false);
 done:
 	note_free(note);
 	buf_release(&text);
@@ -107,7 +129,7 @@ done:
 }
 
 /* The head as a note. note_sign() verifies the signature that it made; what it made it for is compared here. */
-static enum vt_err sign_head(struct log *log, const struct tree_head *head, struct buf *out)
+static enum vt_err sign_text(struct log *log, const struct tree_head *head, struct buf *out)
 {
 	struct checkpoint cp;
 	struct buf text;
@@ -130,54 +152,63 @@ done:
 	return err;
 }
 
-static enum vt_err gather(struct log *log, const struct tree_head *head, struct buf *note)
+enum vt_err publish_sign(struct log *log, const struct tree_head *head, struct buf *note)
 {
-	struct buf published;
-	enum vt_err err;
+	uint64_t start = clock_monotonic_nanos();
+	enum vt_err err = sign_text(log, head, note);
 
-	if (log->config.gather == NULL)
-		return VT_OK;
-	/* From now on a witness may ask for anything under this head. */
 	(void)pthread_mutex_lock(&log->lock);
-	if (log->handed < head->size)
-		log->handed = head->size;
+	log->status.sign_seconds_sum += (double)(clock_monotonic_nanos() - start) / 1e9;
 	(void)pthread_mutex_unlock(&log->lock);
-	buf_init(&published);
-	err = log->config.gather(log->config.ctx, buf_bytes(note), head, &published);
-	log->gather_at = clock_monotonic_nanos() + GATHER_PAUSE * UINT64_C(1000000000);
-	if (err == VT_OK) {
-		struct buf swap = *note;
-
-		*note = published;
-		published = swap;
-	}
-	buf_release(&published);
 	return err;
 }
 
-static enum vt_err publish_note(struct log *log, uint64_t size, struct bytes note)
+static enum vt_err store_note(struct log *log, uint64_t size, struct bytes note, uint64_t now)
 {
-	uint64_t now = clock_unix();
 	enum vt_err err = VT_EBUSY;
 
 	for (unsigned i = 0; err == VT_EBUSY && i < PUBLISH_TRIES; i++)
 		err = store_publish(log->store, size, note, now);
-	if (err == VT_OK) {
-		log->has_published = true;
-		raise_published(log, size, now);
-	}
 	return err;
+}
+
+enum vt_err publish_note(struct log *log, const struct tree_head *head, struct bytes note,
+			 bool quorum)
+{
+	uint64_t now = clock_unix();
+	struct buf copy;
+	enum vt_err err;
+
+	buf_init(&copy);
+	if (log_frozen(log))
+		return VT_EBUSY;
+	/* A later head, or this one with its quorum, may have come from another process. */
+	if (log->has_published && (log->published > head->size ||
+				   (log->published == head->size && log->policy_met && !quorum)))
+		return VT_OK;
+	if ((err = buf_append(&copy, note)) != VT_OK ||
+	    (err = store_note(log, head->size, note, now)) != VT_OK)
+		goto done;
+	raise_published(log, head, now);
+	remember(log, head, &copy, quorum);
+done:
+	buf_release(&copy);
+	return err;
+}
+
+bool publish_owed(const struct log *log)
+{
+	return !log->has_published || log->published < log->state.head.size || !log->policy_met;
 }
 
 enum vt_err publish_head(struct log *log)
 {
 	struct tree_head head = log->state.head;
-	uint64_t start = clock_monotonic_nanos();
 	struct buf note;
 	enum vt_err err;
 
 	buf_init(&note);
-	if (log_frozen(log) || (log->config.gather != NULL && start < log->gather_at)) {
+	if (log_frozen(log)) {
 		err = VT_EBUSY;
 		goto done;
 	}
@@ -186,15 +217,8 @@ enum vt_err publish_head(struct log *log)
 	/* Another process has signed this head, or a later one. */
 	if (log->has_published && log->published >= head.size)
 		goto done;
-	if ((err = sign_head(log, &head, &note)) != VT_OK)
-		goto done;
-	(void)pthread_mutex_lock(&log->lock);
-	log->status.sign_seconds_sum += (double)(clock_monotonic_nanos() - start) / 1e9;
-	(void)pthread_mutex_unlock(&log->lock);
-	if ((err = gather(log, &head, &note)) != VT_OK ||
-	    (err = publish_note(log, head.size, buf_bytes(&note))) != VT_OK)
-		goto done;
-	remember(log, &head, &note);
+	if ((err = publish_sign(log, &head, &note)) == VT_OK)
+		err = publish_note(log, &head, buf_bytes(&note), false);
 done:
 	buf_release(&note);
 	return err;

@@ -206,13 +206,28 @@ enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t secon
 	uint64_t latest;
 	enum vt_err err;
 
-	if ((err = store_read_published(w->reader, &latest, NULL)) != VT_OK)
+	if ((err = handed(w, &latest)) != VT_OK)
 		return err;
 	if (second > latest)
 		return VT_ENOTFOUND;
 	if ((err = proof_plan_consistency(&plan, first, second)) != VT_OK)
 		return err;
 	return prove(w, &plan, second, proof);
+}
+
+bool log_policy_met(struct log_worker *w, struct bytes note)
+{
+	const struct log_config *config = &w->log->config;
+	bool met;
+
+	if (config->gather == NULL)
+		return true;
+	if (config->policy_met != NULL)
+		return config->policy_met(config->ctx, note);
+	(void)pthread_mutex_lock(&w->log->lock);
+	met = w->log->status.policy_met;
+	(void)pthread_mutex_unlock(&w->log->lock);
+	return met;
 }
 
 /* -- records ------------------------------------------------------------------------------------------- */
@@ -300,6 +315,10 @@ enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out
 		goto done;
 	err = VT_ENOTFOUND;
 	if (index >= v.size)
+		goto done;
+	/* It would be refused by whoever has the policy. */
+	err = VT_EUNTRUSTED;
+	if (!log_policy_met(w, buf_bytes(&note)))
 		goto done;
 	/* An empty entry has an extra as well: keep its data from being NULL. */
 	if ((err = buf_reserve(&extra, 1)) != VT_OK ||

@@ -22,7 +22,6 @@ enum {
 	FOLLOW_SLICE = 4096, /* entries */
 	ROUND_TRIES = 64,    /* lost swaps of one batch before its senders are told to come again */
 	BUSY_TRIES = 8,      /* commits that found the store busy */
-	STOP_PATIENCE = 10,  /* seconds that log_stop() waits for a quorum */
 	PRESSED_SLICES = 256, /* of index work between two batches */
 };
 
@@ -144,9 +143,33 @@ enum vt_err sequencer_follow(struct log *log)
 
 /* -- answers ----------------------------------------------------------------------------------------- */
 
-/* Those that wait for a checkpoint which covers them by now. */
+static const char *unpublished_why(const struct log *log)
+{
+	return log->config.gather != NULL
+		   ? "the entry is in the log, but the witnesses' quorum that publishes it is "
+		     "missing"
+		   : "the entry is in the log, but could not be published yet";
+}
+
+/* Who began to wait before this waits no longer. */
+static uint64_t patience_end(struct log *log)
+{
+	uint64_t now = clock_monotonic_nanos();
+	uint64_t wait = log->config.append_wait_millis * UINT64_C(1000000);
+	bool stopping;
+
+	(void)pthread_mutex_lock(&log->lock);
+	stopping = log->stop_at != 0 && now >= log->stop_at;
+	(void)pthread_mutex_unlock(&log->lock);
+	if (stopping)
+		return UINT64_MAX;
+	return now < wait ? 0 : now - wait;
+}
+
+/* Those that wait for a checkpoint which covers them by now, and those that have waited long enough. */
 static void answer_waiting(struct log *log)
 {
+	uint64_t patience = log->waiting.n > 0 ? patience_end(log) : 0;
 	struct submission_list still;
 	struct submission *s;
 
@@ -156,7 +179,10 @@ static void answer_waiting(struct log *log)
 				       .index = s->index};
 
 		if (s->index >= log->published || !log->has_published) {
-			submissions_push(&still, s);
+			if (s->since >= patience)
+				submissions_push(&still, s);
+			else
+				submission_later(log, s, unpublished_why(log), RETRY_AFTER_QUORUM);
 			continue;
 		}
 		/* A known record's entry may be another form of what was sent. */
@@ -231,7 +257,7 @@ static void read_back(struct log *log, const struct tree_head *old)
 
 static void publish(struct log *log)
 {
-	enum vt_err err = publish_head(log);
+	enum vt_err err = log->config.gather == NULL ? publish_head(log) : round_step(log);
 
 	if (err == VT_EIO)
 		log_die_storage("publishing a checkpoint", err);
@@ -275,33 +301,48 @@ static void run_batch(struct log *log)
 
 /* -- the thread --------------------------------------------------------------------------------------- */
 
-static struct timespec deadline(unsigned millis)
+static struct timespec timespec_of(uint64_t at)
 {
-	uint64_t at = clock_monotonic_nanos() + millis * UINT64_C(1000000);
-
 	return (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
 }
 
 static bool owed(const struct log *log)
 {
-	return !log->has_published || log->published < log->state.head.size || log->waiting.n > 0;
+	return publish_owed(log) || log->waiting.n > 0;
+}
+
+/* How long may the sequencer sleep if nothing comes? */
+static uint64_t wake_at(const struct log *log, bool frozen)
+{
+	uint64_t now = clock_monotonic_nanos();
+	uint64_t at = now + IDLE_MILLIS * UINT64_C(1000000);
+
+	if (frozen ? log->waiting.n > 0 : log->index_more)
+		return now;
+	if (frozen || !owed(log))
+		return at;
+	at = now + OWED_MILLIS * UINT64_C(1000000);
+	if (log->config.gather != NULL && round_next(log) < at)
+		at = round_next(log);
+	return at;
+}
+
+/* Under the lock. */
+static bool anything(const struct log *log, bool frozen)
+{
+	return log->queue.n > 0 || log->stopping || log->follow || log->gathered.fresh ||
+	       log->status.frozen != frozen;
 }
 
 /* Wait for work, a while at most; take it. False: the log is stopping and nothing is left in the queue. */
 static bool take(struct log *log, bool *stopping)
 {
 	bool frozen = log_frozen(log);
-	unsigned millis = IDLE_MILLIS;
-	struct timespec at;
+	uint64_t wake = wake_at(log, frozen);
+	struct timespec at = timespec_of(wake);
 
-	if (frozen ? log->waiting.n > 0 : log->index_more)
-		millis = 0;
-	else if (!frozen && owed(log))
-		millis = OWED_MILLIS;
-	at = deadline(millis);
 	(void)pthread_mutex_lock(&log->lock);
-	while (log->queue.n == 0 && !log->stopping && !log->follow &&
-	       log->status.frozen == frozen && millis > 0) {
+	while (!anything(log, frozen) && wake > clock_monotonic_nanos()) {
 		if (pthread_cond_timedwait(&log->work, &log->lock, &at) != 0)
 			break;
 	}
@@ -331,14 +372,20 @@ static void work_on_index(struct log *log)
 /* Wait for the checkpoint that the last entries need. */
 static void finish(struct log *log)
 {
-	uint64_t until = clock_monotonic_nanos() + STOP_PATIENCE * UINT64_C(1000000000);
+	uint64_t until;
 
+	(void)pthread_mutex_lock(&log->lock);
+	until = log->stop_at;
+	(void)pthread_mutex_unlock(&log->lock);
 	while (log->waiting.n > 0 && !log_frozen(log) && clock_monotonic_nanos() < until) {
-		struct timespec pause = {0, OWED_MILLIS * 1000000L};
+		uint64_t wake = wake_at(log, false);
+		struct timespec at = timespec_of(wake < until ? wake : until);
 
+		(void)pthread_mutex_lock(&log->lock);
+		if (!log->gathered.fresh && !log->status.frozen)
+			(void)pthread_cond_timedwait(&log->work, &log->lock, &at);
+		(void)pthread_mutex_unlock(&log->lock);
 		publish(log);
-		if (log->waiting.n > 0)
-			(void)nanosleep(&pause, NULL);
 	}
 	answer_all_later(log, &log->waiting, "the log is shutting down", RETRY_AFTER_BUSY);
 }

@@ -1,0 +1,209 @@
+/*
+ * Publishing with witnesses. The sequencer signs the head, hands it to the gatherer and goes on with batches; what the gatherer
+ * brings lies in log->gathered until the sequencer takes it. One round is under way at a time, for one head; the
+ * next one is for the newest.
+ */
+#include "log_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "clock.h"
+#include "logline.h"
+
+enum {
+	LOOK_MILLIS =
+	    200 /* between looks at what other processes publish, while a round is under way */
+};
+
+static uint64_t nanos(unsigned millis)
+{
+	return millis * UINT64_C(1000000);
+}
+
+/* -- from the gatherer's threads -------------------------------------------------------------------------- */
+
+void log_gathered(struct log *log, const struct tree_head *head, struct bytes note, bool quorum,
+		  bool done)
+{
+	struct gathered *g = &log->gathered;
+
+	(void)pthread_mutex_lock(&log->lock);
+	if (!g->open || !tree_head_equal(&g->head, head))
+		goto unlock;
+	/* A note that waits to be taken is replaced, but never one with the quorum by one without. */
+	if (note.len > 0 && (quorum || !g->quorum)) {
+		buf_reset(&g->note);
+		g->quorum = quorum && buf_append(&g->note, note) == VT_OK;
+		if (!quorum && buf_append(&g->note, note) != VT_OK)
+			buf_reset(&g->note);
+	}
+	g->fresh = true;
+	if (done) {
+		g->done = true;
+		g->open = false;
+	}
+	(void)pthread_cond_broadcast(&log->work);
+unlock:
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+/* -- what it brought ------------------------------------------------------------------------------------------ */
+
+static void complain(const struct round *r, const char *what)
+{
+	logline(LOGLINE_ERROR, "what was gathered is not published", "size=%" PRIu64 " why=\"%s\"",
+		r->head.size, what);
+}
+
+/* Nothing but signature lines may follow what the log signed. */
+static bool same_note(const struct round *r, struct bytes note)
+{
+	struct bytes signed_note = buf_bytes(&r->note);
+	struct note *ours = NULL, *theirs = NULL;
+	bool same = false;
+
+	if (note.len < signed_note.len ||
+	    memcmp(note.data, signed_note.data, signed_note.len) != 0) {
+		complain(r, "it does not begin with what the log signed");
+		return false;
+	}
+	if (note_parse(&ours, signed_note) == VT_OK && note_parse(&theirs, note) == VT_OK)
+		same = theirs->text.len == ours->text.len;
+	if (!same)
+		complain(r, "something other than signature lines follows what the log signed");
+	note_free(ours);
+	note_free(theirs);
+	return same;
+}
+
+static enum vt_err use(struct log *log, const struct gathered *g)
+{
+	struct round *r = &log->round;
+	enum vt_err err;
+
+	if (g->note.len == 0 || !same_note(r, buf_bytes(&g->note)))
+		return VT_OK;
+	if (!g->quorum && !r->quorum && log->config.without_quorum == LOG_HOLD)
+		return VT_OK;
+	if ((err = publish_check(log)) != VT_OK ||
+	    (err = publish_note(log, &r->head, buf_bytes(&g->note), g->quorum)) != VT_OK)
+		return err;
+	r->quorum |= g->quorum;
+	return VT_OK;
+}
+
+static enum vt_err take_gathered(struct log *log)
+{
+	struct gathered *g = &log->gathered, taken;
+	enum vt_err err = VT_OK;
+
+	buf_init(&taken.note);
+	(void)pthread_mutex_lock(&log->lock);
+	taken = *g;
+	buf_init(&g->note);
+	g->fresh = g->quorum = g->done = false;
+	(void)pthread_mutex_unlock(&log->lock);
+	if (!taken.fresh)
+		goto done;
+	err = use(log, &taken);
+	if (taken.done) {
+		log->round.asked = false;
+		if (!log->round.quorum && err == VT_OK && !log_frozen(log))
+			logline(LOGLINE_WARN, "the witnesses' quorum is missing",
+				"size=%" PRIu64 " published=%" PRIu64 " without_quorum=%s",
+				log->round.head.size, log->published,
+				log->config.without_quorum == LOG_HOLD ? "hold" : "publish");
+	}
+done:
+	buf_release(&taken.note);
+	return err;
+}
+
+/* -- rounds ------------------------------------------------------------------------------------------------ */
+
+static void hand_over(struct log *log)
+{
+	struct round *r = &log->round;
+
+	(void)pthread_mutex_lock(&log->lock);
+	/* From now on a witness may ask for anything under this head. */
+	if (log->handed < r->head.size)
+		log->handed = r->head.size;
+	log->gathered.open = true;
+	log->gathered.head = r->head;
+	log->gathered.fresh = log->gathered.quorum = log->gathered.done = false;
+	buf_reset(&log->gathered.note);
+	log->status.rounds++;
+	if (log->status.quorum_missing_since == 0)
+		log->status.quorum_missing_since = clock_unix();
+	(void)pthread_mutex_unlock(&log->lock);
+	log->config.gather(log->config.ctx, buf_bytes(&r->note), &r->head);
+}
+
+static enum vt_err begin(struct log *log)
+{
+	struct round *r = &log->round;
+	enum vt_err err;
+
+	if ((err = publish_check(log)) != VT_OK || !publish_owed(log))
+		return err;
+	/* Another process is ahead: its head is followed before anything is asked for. */
+	if (log->has_published && log->published > log->state.head.size)
+		return VT_OK;
+	r->head = log->state.head;
+	r->quorum = false;
+	buf_reset(&r->note);
+	if ((err = publish_sign(log, &r->head, &r->note)) != VT_OK)
+		return err;
+	if (log_frozen(log))
+		return VT_EBUSY;
+	r->began = clock_monotonic_nanos();
+	r->asked = true;
+	log->gather_at = r->began + nanos(log->config.gather_pause_millis);
+	hand_over(log);
+	return VT_OK;
+}
+
+/* LOG_PUBLISH: the newest head, once the quorum of the one that was handed over is late. */
+static enum vt_err publish_late(struct log *log)
+{
+	const struct round *r = &log->round;
+
+	if (log->config.without_quorum != LOG_PUBLISH || r->quorum || r->note.len == 0 ||
+	    clock_monotonic_nanos() - r->began < nanos(log->config.quorum_patience_millis))
+		return VT_OK;
+	return publish_head(log);
+}
+
+enum vt_err round_step(struct log *log)
+{
+	uint64_t now = clock_monotonic_nanos();
+	enum vt_err err;
+
+	if (log_frozen(log))
+		return VT_EBUSY;
+	if ((err = take_gathered(log)) != VT_OK)
+		return err;
+	if (!publish_owed(log) && log->waiting.n == 0)
+		return VT_OK;
+	if (!log->round.asked && now >= log->gather_at && (err = begin(log)) != VT_OK)
+		return err;
+	if (now - log->looked_at >= nanos(LOOK_MILLIS)) {
+		log->looked_at = now;
+		if ((err = publish_check(log)) != VT_OK)
+			return err;
+	}
+	return publish_late(log);
+}
+
+uint64_t round_next(const struct log *log)
+{
+	const struct round *r = &log->round;
+
+	if (!r->asked)
+		return log->gather_at;
+	if (log->config.without_quorum == LOG_PUBLISH && !r->quorum)
+		return r->began + nanos(log->config.quorum_patience_millis);
+	return UINT64_MAX;
+}
