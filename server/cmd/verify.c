@@ -7,8 +7,10 @@
 #include "options.h"
 #include "party_key.h"
 #include "proof_check.h"
+#include "verify_evidence.h"
 
 static const char *opt_policy, *opt_centre, *opt_firmware, *opt_verdict, *opt_party, *opt_entry;
+static const char *opt_evidence, *opt_vkey;
 static bool opt_json;
 
 static const struct option options[] = {
@@ -16,7 +18,7 @@ static const struct option options[] = {
      "Which logs and witnesses to trust (C2SP tlog-policy). The simplest one has two lines: \"log "
      "VKEY\" "
      "and \"quorum none\".",
-     0, 0, true, false},
+     0, 0, false, false},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "The centre's first public key (SPKI PEM). Without it the proof itself says whose centre it "
      "is.",
@@ -34,17 +36,25 @@ static const struct option options[] = {
     {"entry", OPTION_TEXT, &opt_entry, "FILE",
      "The entry, for a proof that does not carry it because it is large. With one proof only.", 0,
      0, false, false},
+    {"evidence", OPTION_TEXT, &opt_evidence, "FILE",
+     "Instead of proofs: does this file prove that a log signed two histories? Exit code 0: it "
+     "does.",
+     0, 0, false, false},
+    {"vkey", OPTION_TEXT, &opt_vkey, "VKEY",
+     "The log's verifier key, in place of --policy, for --evidence.", 0, 0, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a proof.", 0, 0, false, false},
 };
 static const struct command_usage usage = {
-    "vitrine verify --policy FILE [--centre PUBKEY] [--firmware FILE] PROOF...",
+    "vitrine verify --policy FILE [--centre PUBKEY] [--firmware FILE] PROOF...\n"
+    "       vitrine verify --evidence FILE --vkey VKEY|--policy FILE",
     "Checks proof files offline: the log's signature and the quorum, the inclusion of the entry, "
     "its "
     "signatures, and that each signer was accredited, back to the centre's own entry 0. Says what "
     "it "
     "could not check.",
     "  vitrine verify --policy policy.txt --firmware fw.bin --require-verdict PASSED "
-    "fw.tlog-proof\n",
+    "fw.tlog-proof\n"
+    "  vitrine verify --policy policy.txt --evidence split-view.evidence\n",
     "PROOF...",
     options,
     sizeof(options) / sizeof(*options)};
@@ -341,6 +351,13 @@ int cmd_verify(int argc, char **argv)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;
+	if (opt_evidence != NULL)
+		return rest.n == 0
+			   ? verify_evidence(opt_evidence, opt_vkey, opt_policy, opt_json)
+			   : cmd_fail("verify", CMD_USAGE,
+				      "--evidence is about a log, not about proofs: give no PROOF");
+	if (opt_policy == NULL)
+		return cmd_fail("verify", CMD_USAGE, "--policy FILE is needed");
 	if (rest.n == 0)
 		return cmd_fail("verify", CMD_USAGE, "which proof? Give one file or more");
 	if (opt_verdict != NULL && strcmp(opt_verdict, "PASSED") != 0 &&

@@ -1,3 +1,3 @@
-foreach(target note checkpoint policy tlog_proof)
+foreach(target note checkpoint policy tlog_proof evidence)
   vitrine_fuzz(fuzz_${target} LINK vitrine)
 endforeach()

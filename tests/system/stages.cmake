@@ -29,6 +29,8 @@ if(VITRINE_STAGES)
   if(TARGET vitrine_program)
     vitrine_stage(sanitize_valgrind COST 1 CORES 1
       COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(evidence_every_byte COST 1
+      COMMAND ${here}/evidence_verifiers $<TARGET_FILE:vitrine_program> 1)
     foreach(script first_run readme)
       add_test(NAME ${script} COMMAND ${here}/${script})
       list(APPEND release_tests ${script})

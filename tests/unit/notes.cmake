@@ -9,3 +9,7 @@ foreach(what vkey note checkpoint cosignature policy tlog_proof)
     SOURCES ${here}/notes_${what}_test.c ${notes_sources}
     LINK vitrine OpenSSL::Crypto ${alloc_fail})
 endforeach()
+# A fork at any size: the model tree with another first leaf.
+vitrine_test(notes_evidence_test LABEL unit
+  SOURCES ${here}/notes_evidence_test.c ${notes_sources} ${PROJECT_SOURCE_DIR}/tests/support/model_tree.c
+  LINK vitrine OpenSSL::Crypto ${alloc_fail})
