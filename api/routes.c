@@ -153,8 +153,12 @@ static void find_route(struct http_route_match *out, const struct http_exchange 
 		path_known = true;
 		if (route->method != method)
 			continue;
-		*out = (struct http_route_match){route->handler, route->on_loop, route->body_max,
-						 route->rate_limited};
+		*out = (struct http_route_match){
+		    .handler = route->handler,
+		    .on_loop = route->on_loop,
+		    .body_max = route->body_max,
+		    .rate_limited = route->rate_limited,
+		};
 		return;
 	}
 	if (path_known)

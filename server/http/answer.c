@@ -83,6 +83,7 @@ void exchange_answered(struct http_conn *c, struct http_exchange *x)
 	c->answer = x->answer;
 	c->status = x->status;
 	c->answer_len = x->answer_len;
+	c->stream = x->stream;
 	c->x = NULL;
 	c->handed_over = false;
 	exchange_end(x);
@@ -95,19 +96,24 @@ void answer_inline(struct http_exchange *x, void *state)
 	handling = NULL;
 }
 
-void http_respond(struct http_exchange *x, struct http_response *r)
+/* The application may be gone by now, and nobody reads the answer: do not even build it. */
+static bool abandoned(struct http_exchange *x)
+{
+	struct http_server *s = x->server;
+
+	if (atomic_load(&x->state) != EXCHANGE_ABANDONED)
+		return false;
+	exchange_end(x);
+	server_unref(s);
+	return true;
+}
+
+/* x has its answer: to its connection with it. */
+static void deliver(struct http_exchange *x)
 {
 	struct http_server *s = x->server;
 	bool wake = false;
 
-	/* The application may be gone by now, and nobody reads the answer: do not even build it. */
-	if (atomic_load(&x->state) == EXCHANGE_ABANDONED) {
-		http_response_release(r);
-		exchange_end(x);
-		server_unref(s);
-		return;
-	}
-	build_answer(x, r);
 	if (handling == x) {
 		handling = NULL;
 		exchange_answered(x->conn, x);
@@ -131,6 +137,29 @@ void http_respond(struct http_exchange *x, struct http_response *r)
 	if (wake)
 		(void)eventfd_write(s->wake_fd, 1);
 	server_unref(s);
+}
+
+void http_respond(struct http_exchange *x, struct http_response *r)
+{
+	if (abandoned(x)) {
+		http_response_release(r);
+		return;
+	}
+	build_answer(x, r);
+	deliver(x);
+}
+
+void respond_stream(struct http_exchange *x, struct http_stream *st, unsigned status,
+		    struct MHD_Response *answer)
+{
+	if (abandoned(x)) {
+		library_answer_free(answer);
+		return;
+	}
+	x->status = status;
+	x->answer = answer;
+	x->stream = st;
+	deliver(x);
 }
 
 void http_set_state(struct http_exchange *x, void *state)

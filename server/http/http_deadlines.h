@@ -14,6 +14,7 @@ enum http_phase {
 	PHASE_BODY,
 	PHASE_ANSWER, /* suspended until somebody answers */
 	PHASE_WRITE,
+	PHASE_STREAM, /* from a stream's head to its end */
 	PHASES,
 };
 

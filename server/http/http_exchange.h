@@ -52,6 +52,8 @@ struct http_exchange {
 	unsigned status;
 	struct MHD_Response *answer; /* NULL: there was no memory even for an error */
 	size_t answer_len;
+	struct http_stream
+	    *stream; /* that the answer goes on with; the answer holds the reference */
 	struct http_exchange *next; /* in the pool's queue, then among the answered */
 
 	char method_name[16]; /* cut to fit */

@@ -5,6 +5,7 @@
  *	loop.c      the loop's thread: waiting, answers that came, deadlines, the drain
  *	request.c   what a request is judged by, and who handles it
  *	answer.c    http_respond(), errors of this layer
+ *	stream.c    answers that go on
  *	listen.c    libmicrohttpd, and nothing else knows it
  *
  * Everything about a connection happens on the loop's thread. Other threads only build an answer, put
@@ -19,6 +20,7 @@
 #include "http_exchange.h"
 #include "http_pool.h"
 #include "http_sockets.h"
+#include "http_stream.h"
 
 #define MILLI  UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
@@ -40,14 +42,18 @@ struct http_conn {
 	bool answered; /* answer and status are set; a NULL answer closes the connection */
 	struct MHD_Response *answer;
 	unsigned status;
-	size_t answer_len; /* counted in memory until on_done() */
+	size_t answer_len;          /* counted in memory until on_done() */
+	struct http_stream *stream; /* borrowed from the answer; NULL: the answer is no stream */
+	bool counted_stream;        /* against the bounds on streams, until on_done() */
+	bool watched;               /* by watch_fd */
 
 	uint64_t idle_since;
 	uint64_t acked; /* at the last look while writing */
 	bool looked;
-	bool linger; /* the client may still be sending when it closes */
-	bool cut;    /* shut down already, */
-	bool reset;  /* and what was not sent forgotten */
+	bool pending; /* a stream: there was something to send then */
+	bool linger;  /* the client may still be sending when it closes */
+	bool cut;     /* shut down already, */
+	bool reset;   /* and what was not sent forgotten */
 };
 
 struct http_server {
@@ -67,16 +73,20 @@ struct http_server {
 	struct deadlines deadlines;
 	struct peers *peers;
 	struct lingering lingering;
-	size_t conns, busy;
-	bool again; /* the library has something to do that no descriptor tells of */
-	bool draining, giving_up;
+	size_t conns, busy, streams;
+	int watch_fd; /* epoll: tells which stream's client has left */
+	bool again;   /* the library has something to do that no descriptor tells of */
+	bool draining, stragglers_gone, giving_up;
 	uint64_t drain_until;
+	uint64_t
+	    stragglers_until; /* for the streams, and requests that were on their way when the drain began */
 
 	/* Shared, under lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct http_exchange *answered_first, *answered_last;
-	bool asleep; /* somebody has to write wake_fd */
+	struct http_stream *woken; /* streams that have something to send again */
+	bool asleep;               /* somebody has to write wake_fd */
 	bool stop_asked;
 	double grace;
 	bool started;
@@ -88,6 +98,7 @@ struct http_server {
 	bool joined;
 	atomic_size_t memory;
 	atomic_uint_fast64_t n_open, n_requests, n_suspended, n_timed_out, n_refused, n_status[6];
+	atomic_uint_fast64_t n_streams, n_streams_asleep, n_dropped, n_streams_refused;
 };
 
 /* listen.c */
@@ -106,6 +117,12 @@ void library_stop(struct http_server *s);
 /* The library's form of r. Takes r's body over, also on failure. NULL: no memory. Any thread. */
 struct MHD_Response *library_answer(struct http_response *r, const struct http_variant *v);
 void library_answer_free(struct MHD_Response *answer); /* NULL is fine */
+/* The same for an answer that goes on with st; r's body is not used. Takes a reference of st over, also on
+ * failure. */
+struct MHD_Response *library_stream_answer(struct http_response *r, const struct http_variant *v,
+					   struct http_stream *st);
+/* The connection's stream, whose reading suspended it, is to be read again. */
+void library_resume_stream(struct http_conn *c);
 
 /* answer.c */
 
@@ -139,6 +156,8 @@ enum request_step request_complete(struct http_conn *c);
 /* Answered, or it never will be; the connection may go on. */
 void request_done(struct http_conn *c);
 void request_run_handler(struct http_exchange *x, void *state); /* on any thread */
+/* Before the answer is sent that goes on with c->stream. */
+void request_stream_begin(struct http_conn *c);
 /* Answer in the middle of a request, where the library would not let us. Nothing else has been
  * written for it, so what we write to the socket is the answer. The connection has to close then. */
 void request_answer_raw(struct http_conn *c, unsigned status, const char *detail,

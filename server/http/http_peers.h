@@ -1,5 +1,5 @@
 /*
- * What each address holds and asks: its connections, and its appends as a token bucket. IPv6
+ * What each address holds and asks: its connections and streams, its appends and its reads as token buckets. IPv6
  * addresses count by their /64, which is what one customer gets. Used by one thread.
  */
 #ifndef HTTP_PEERS_H
@@ -12,10 +12,19 @@
 struct peers;
 struct peer;
 
+enum peer_bucket {
+	PEER_APPENDS,
+	PEER_READS,
+	PEER_BUCKETS,
+};
+
 struct peers_config {
 	unsigned connections_max; /* per address */
-	double rate;              /* tokens a second and address; 0: unlimited */
-	double burst;             /* tokens a rested address has */
+	unsigned streams_max;     /* the same */
+	struct {
+		double rate;  /* tokens a second and address; 0: unlimited */
+		double burst; /* tokens a rested address has */
+	} bucket[PEER_BUCKETS];
 };
 
 struct peers *peers_new(const struct peers_config *config); /* NULL: no memory */
@@ -26,7 +35,11 @@ bool peers_admit(const struct peers *p, const struct sockaddr *addr);
 struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_t now_nanos);
 void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now_nanos);
 /* Take a token. 0: taken; else the whole seconds until there is one. */
-unsigned peer_take(const struct peers *p, struct peer *peer, uint64_t now_nanos);
+unsigned peer_take(const struct peers *p, struct peer *peer, enum peer_bucket which,
+		   uint64_t now_nanos);
+/* Count a stream. false: it has streams_max of them. */
+bool peer_stream(const struct peers *p, struct peer *peer);
+void peer_stream_ended(struct peer *peer);
 
 enum {
 	PEER_TEXT_SIZE = 64,

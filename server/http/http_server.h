@@ -9,7 +9,8 @@
  *
  * Bounds, all enforced here: header bytes and fields, body bytes, connections, connections per
  * address, time for headers, for the body, until an answer, for writing it, and idle; memory for
- * bodies and answers; appends per address and second. An address is an IPv4 address or an IPv6 /64.
+ * bodies and answers; appends and reads per address and second; streams in all, per address and in what
+ * each may hold back. An address is an IPv4 address or an IPv6 /64.
  *
  * What libmicrohttpd refuses before it shows us a request (a malformed request line, a header over
  * 16 KiB, broken chunks) keeps its own form; every other error is written by the `error` callback.
@@ -104,11 +105,57 @@ typedef void (*http_handler)(struct http_exchange *x, void *thread, void *app);
 
 void http_continue(struct http_exchange *x, http_handler then);
 
+/*
+ * Streams: answers that go on until somebody ends them, whose bytes any thread appends (server-sent events).
+ * What is appended is a chunk: bytes that are written once and shared by every stream that sends them.
+ *
+ * A stream with nothing to send costs its socket, 32 KiB of the library and some 500 bytes; what it holds back adds
+ * 8 bytes a chunk beside the chunks themselves, which are shared. Its socket buffers at most 128 KiB. No deadline
+ * touches a stream that has nothing to send. One whose client takes nothing of what there is for
+ * write_seconds is dropped, and so is one whose client closed, at once.
+ *
+ * When the server stops, streams end after the chunk that they are at, and after a second in any case.
+ */
+struct http_chunk;
+/* A copy of these bytes, with one reference. NULL: no memory. */
+struct http_chunk *http_chunk_new(struct bytes bytes);
+struct http_chunk *http_chunk_ref(struct http_chunk *chunk); /* returns it */
+void http_chunk_unref(struct http_chunk *chunk);             /* NULL is fine */
+size_t http_chunk_len(const struct http_chunk *chunk);
+
+struct http_stream;
+struct http_stream_calls {
+	/* Everything that was appended has been handed to the socket. On the loop's thread. May be NULL. */
+	void (*empty)(void *ctx);
+	/* Nothing will be sent any more. Once, on any thread, perhaps before http_respond_stream() has returned. */
+	void (*closed)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * Answer x with the head that r holds and then with what is appended. r's body is what is sent first. *out is a
+ * reference, given back by http_stream_release(). Takes over what r owns, also on failure. VT_ENOMEM: nothing was
+ * answered; `closed` will not be called. HEAD gets the head alone, and the stream is closed then.
+ */
+enum vt_err http_respond_stream(struct http_stream **out, struct http_exchange *x,
+				struct http_response *r, const struct http_stream_calls *calls);
+/* Append. The stream takes a reference of its own. Any thread. VT_ENOTFOUND: it is closed or ended. VT_ELIMIT: it
+ * holds HTTP_STREAM_CHUNKS_MAX chunks; nothing was appended. VT_ENOMEM: likewise. Many calls in a row wake the loop
+ * once. */
+enum vt_err http_stream_append(struct http_stream *s, struct http_chunk *chunk);
+size_t
+http_stream_held(struct http_stream *s);      /* bytes appended and not handed to the socket yet */
+void http_stream_end(struct http_stream *s);  /* after what was appended */
+void http_stream_drop(struct http_stream *s); /* at once, and counted as dropped */
+void http_stream_release(struct http_stream *s); /* NULL is fine; the stream goes on */
+enum { HTTP_STREAM_CHUNKS_MAX = 4096 };
+
 struct http_route_match {
 	http_handler handler;
 	bool on_loop;      /* answers from memory at once; never blocks */
 	size_t body_max;   /* 0: a body is refused with 413, without being kept */
-	bool rate_limited; /* counts against the per-address append rate */
+	bool rate_limited; /* counts against the per-address append rate, not that of reads */
+	bool stream;       /* counts as a stream; may call http_respond_stream() */
 };
 
 struct http_config {
@@ -126,7 +173,10 @@ struct http_config {
 	double idle_seconds; /* 0: 60; keep-alive */
 	size_t memory_max;   /* 0: 256 MiB; bodies of requests and answers at any moment. Beyond,
 			      * requests with a body and answers over 64 KiB become 503. */
-	double rate_per_second; /* 0: unlimited; tokens per address, burst as large as 2 s */
+	double rate_per_second;  /* 0: unlimited; tokens per address, burst as large as 2 s */
+	double reads_per_second; /* the same, for everything that is not rate_limited */
+	unsigned streams_max;    /* 0: 2048 */
+	unsigned streams_per_address_max; /* 0: 64 */
 	/* Find the route; called on the loop before the body is read. Always fills in a handler
 	 * (one that answers 404 or 405 where nothing fits). */
 	void (*route)(struct http_route_match *out, const struct http_exchange *x, void *app);
@@ -161,7 +211,10 @@ struct http_server_stats {
 	uint64_t suspended;
 	uint64_t timed_out; /* header, body, idle and write deadlines together */
 	uint64_t refused_rate;
-	uint64_t by_status[6]; /* [2]: 2xx ... [5]: 5xx */
+	uint64_t streams_open;
+	uint64_t streams_dropped; /* by http_stream_drop(), or because their client took nothing */
+	uint64_t streams_refused; /* over streams_max or streams_per_address_max */
+	uint64_t by_status[6];    /* [2]: 2xx ... [5]: 5xx */
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *out);
 

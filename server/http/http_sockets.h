@@ -29,6 +29,13 @@ struct socket_progress {
 /* false: the system does not say. */
 bool socket_progress(int fd, struct socket_progress *out);
 
+/* Bytes that were handed to the socket and are not acknowledged yet. */
+uint64_t socket_unsent(int fd);
+/* Has it bytes that nobody has read? */
+bool socket_unread(int fd);
+/* Let the system hold back so many bytes at most (about). */
+void socket_hold_back(int fd, unsigned bytes);
+
 /* End it so that whoever waits for it sees that. reset: also forget what is not sent yet. */
 void socket_cut(int fd, bool reset);
 

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "http_loop.h"
@@ -24,6 +23,7 @@
 enum {
 	CONNECTION_MEMORY = 32 * 1024, /* of the library, for header and answer header */
 	CONNECTION_MEMORY_STEP = 4096,
+	STREAM_BLOCK = 4096, /* for clients that know no chunks; the others read into the above */
 };
 
 /* ---- answers ------------------------------------------------------------------------------- */
@@ -33,19 +33,12 @@ static void free_body(void *data)
 	free(data);
 }
 
-struct MHD_Response *library_answer(struct http_response *r, const struct http_variant *v)
+/* m, or NULL if there was no memory for its header fields. */
+static struct MHD_Response *with_headers(struct MHD_Response *m, const struct http_response *r,
+					 const struct http_variant *v)
 {
-	static char nothing[1];
-	bool empty = r->body.len == 0;
-	struct MHD_Response *m = MHD_create_response_from_buffer_with_free_callback(
-	    r->body.len, empty ? nothing : (void *)r->body.data, empty ? NULL : free_body);
-	bool ok = m != NULL;
+	bool ok = true;
 
-	if (m == NULL || empty)
-		buf_release(&r->body);
-	buf_init(&r->body);
-	if (!ok)
-		return NULL;
 	if (r->content_type != NULL && !v->not_modified)
 		ok = MHD_add_response_header(m, "Content-Type", r->content_type) == MHD_YES;
 	if (ok && v->gzipped)
@@ -56,11 +49,63 @@ struct MHD_Response *library_answer(struct http_response *r, const struct http_v
 		ok = MHD_add_response_header(m, "ETag", v->etag) == MHD_YES;
 	for (size_t i = 0; ok && i < r->n_headers; i++)
 		ok = MHD_add_response_header(m, r->header[i].name, r->header[i].value) == MHD_YES;
-	if (!ok) {
-		MHD_destroy_response(m);
+	if (ok)
+		return m;
+	MHD_destroy_response(m);
+	return NULL;
+}
+
+struct MHD_Response *library_answer(struct http_response *r, const struct http_variant *v)
+{
+	static char nothing[1];
+	bool empty = r->body.len == 0;
+	struct MHD_Response *m = MHD_create_response_from_buffer_with_free_callback(
+	    r->body.len, empty ? nothing : (void *)r->body.data, empty ? NULL : free_body);
+
+	if (m == NULL || empty)
+		buf_release(&r->body);
+	buf_init(&r->body);
+	return m == NULL ? NULL : with_headers(m, r, v);
+}
+
+/* The library wants more of a stream. */
+static ssize_t on_stream(void *cls, uint64_t at, char *out, size_t max)
+{
+	struct http_stream *st = cls;
+	struct http_conn *c = st->conn;
+	size_t len;
+
+	(void)at;
+	switch (stream_read(st, out, max, &len)) {
+	case STREAM_BYTES:
+		return (ssize_t)len;
+	case STREAM_SLEEP:
+		MHD_suspend_connection(c->mhd);
+		atomic_fetch_add(&c->server->n_streams_asleep, 1);
+		return 0;
+	case STREAM_END:
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	default:
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
+}
+
+static void on_stream_gone(void *cls)
+{
+	stream_close(cls);
+}
+
+struct MHD_Response *library_stream_answer(struct http_response *r, const struct http_variant *v,
+					   struct http_stream *st)
+{
+	struct MHD_Response *m = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+								   on_stream, st, on_stream_gone);
+
+	if (m == NULL) {
+		stream_close(st);
 		return NULL;
 	}
-	return m;
+	return with_headers(m, r, v);
 }
 
 void library_answer_free(struct MHD_Response *answer)
@@ -113,14 +158,14 @@ static void conn_open(struct http_server *s, struct MHD_Connection *mhd, void **
 
 static void conn_close(struct http_server *s, struct http_conn *c)
 {
-	int unread = 0, fd;
+	int fd;
 
 	deadline_leave(&c->deadline);
 	peers_disconnect(s->peers, c->peer, s->now);
 	s->conns--;
 	atomic_fetch_sub(&s->n_open, 1);
 	s->again = true; /* only its next turn looks whether it may accept again */
-	if (c->linger || (!c->reset && ioctl(c->fd, FIONREAD, &unread) == 0 && unread > 0)) {
+	if (c->linger || (!c->reset && socket_unread(c->fd))) {
 		fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd >= 0)
 			linger_add(&s->lingering, fd, s->now);
@@ -189,10 +234,12 @@ static enum MHD_Result send_answer(struct http_conn *c)
 	c->answer = NULL;
 	if (c->server->draining)
 		(void)MHD_add_response_header(answer, "Connection", "close");
+	if (c->stream != NULL)
+		request_stream_begin(c);
 	rc = MHD_queue_response(c->mhd, c->status, answer);
 	MHD_destroy_response(answer);
 	c->looked = false;
-	loop_enter(c, PHASE_WRITE);
+	loop_enter(c, c->stream != NULL ? PHASE_STREAM : PHASE_WRITE);
 	atomic_fetch_add(&c->server->n_status[c->status / 100 < 6 ? c->status / 100 : 5], 1);
 	return rc;
 }
@@ -315,6 +362,13 @@ void library_resume(struct http_conn *c)
 {
 	MHD_resume_connection(c->mhd);
 	atomic_fetch_sub(&c->server->n_suspended, 1);
+	c->server->again = true;
+}
+
+void library_resume_stream(struct http_conn *c)
+{
+	MHD_resume_connection(c->mhd);
+	atomic_fetch_sub(&c->server->n_streams_asleep, 1);
 	c->server->again = true;
 }
 

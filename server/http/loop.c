@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@ enum {
 	WRITE_RATE_MIN = 1024,    /* bytes a second */
 	QUIET_SLACK = 20,         /* milliseconds by which the kernel's clock may be coarser */
 	LAST_FLUSH_MILLIS = 1000, /* for the 503s that end a drain */
+	STRAGGLER_MILLIS = 1000,  /* for streams to end, and for requests that were on their way */
+	LEAVERS = 64,             /* streams' clients that are seen to have left in one turn */
 };
 
 void loop_enter(struct http_conn *c, enum http_phase phase)
@@ -46,6 +49,7 @@ static void take_answers(struct http_server *s)
 		library_resume(c);
 		x = next;
 	}
+	streams_resume(s);
 }
 
 /* Nobody has answered for too long: the client is told so; what the handler says later is dropped.
@@ -106,12 +110,51 @@ static void check_write(struct http_conn *c)
 	loop_enter(c, PHASE_WRITE);
 }
 
-static void check_header(struct http_conn *c)
+/* Half of write_seconds is over. A stream that had nothing to send, then or now, is well. */
+static void check_stream(struct http_conn *c)
+{
+	struct socket_progress p = {0};
+	bool pending = stream_pending(c->stream);
+
+	(void)socket_progress(c->fd, &p);
+	if (c->looked && c->pending && pending && p.acked == c->acked) {
+		atomic_fetch_add(&c->server->n_dropped, 1);
+		stream_cut(c->stream);
+	}
+	c->looked = true;
+	c->pending = pending;
+	c->acked = p.acked;
+	loop_enter(c, PHASE_STREAM);
+}
+
+/* Clients of streams that closed their side. */
+static void see_leavers(struct http_server *s)
+{
+	struct epoll_event left[LEAVERS];
+	int n = epoll_wait(s->watch_fd, left, LEAVERS, 0);
+
+	for (int i = 0; i < n; i++) {
+		struct http_conn *c = left[i].data.ptr;
+
+		/* It would be told of again until the library closes it. */
+		(void)epoll_ctl(s->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
+		c->watched = false;
+		if (c->stream != NULL && !c->cut)
+			stream_cut(c->stream);
+	}
+}
+
+/* Whoever sent nothing at all waits for no answer either. */
+static bool began(const struct http_conn *c)
 {
 	struct socket_progress p;
 
-	/* Whoever sent nothing at all waits for no answer either. */
-	if (!c->cut && socket_progress(c->fd, &p) && p.received > 0)
+	return !c->cut && socket_progress(c->fd, &p) && p.received > 0;
+}
+
+static void check_header(struct http_conn *c)
+{
+	if (began(c))
 		request_answer_raw(c, 408, "the header took too long", 0);
 	time_out(c);
 	loop_enter(c, PHASE_HEADER);
@@ -146,6 +189,12 @@ static void check_deadlines(struct http_server *s)
 				"no answer in time; the outcome is unknown, send the same again");
 			loop_enter(c, PHASE_ANSWER);
 			break;
+		case PHASE_STREAM:
+			if (c->stream != NULL)
+				check_stream(c);
+			else /* closed, and the library has not said so yet */
+				loop_enter(c, PHASE_STREAM);
+			break;
 		default:
 			check_write(c);
 			break;
@@ -161,13 +210,67 @@ static void cut_phase(struct http_server *s, enum http_phase phase)
 		loop_cut((struct http_conn *)t, false);
 }
 
+/*
+ * Whoever has no request under way goes. A request that has come and was not read yet, or came in part, is waited for a
+ * moment, and refused.
+ */
 static void begin_drain(struct http_server *s, double grace)
 {
+	struct deadline *t = NULL;
+
 	library_quiesce(s);
 	s->draining = true;
 	s->drain_until = s->now + (uint64_t)(grace * (double)SECOND);
-	cut_phase(s, PHASE_IDLE);
-	cut_phase(s, PHASE_HEADER);
+	s->stragglers_until = s->now + STRAGGLER_MILLIS * MILLI;
+	s->again = true;
+	while ((t = deadlines_in(&s->deadlines, PHASE_IDLE, t)) != NULL) {
+		if (!socket_unread(((struct http_conn *)t)->fd))
+			loop_cut((struct http_conn *)t, false);
+	}
+	while ((t = deadlines_in(&s->deadlines, PHASE_HEADER, t)) != NULL) {
+		if (!began((struct http_conn *)t))
+			loop_cut((struct http_conn *)t, false);
+	}
+	while ((t = deadlines_in(&s->deadlines, PHASE_STREAM, t)) != NULL) {
+		if (((struct http_conn *)t)->stream != NULL)
+			stream_finish(((struct http_conn *)t)->stream);
+	}
+}
+
+static bool uncut(const struct http_server *s, enum http_phase phase)
+{
+	struct deadline *t = NULL;
+
+	while ((t = deadlines_in(&s->deadlines, phase, t)) != NULL) {
+		if (!((struct http_conn *)t)->cut)
+			return true;
+	}
+	return false;
+}
+
+/* Those that begin_drain() left: something of a request had come, and it is not complete yet. */
+static void refuse_phase(struct http_server *s, enum http_phase phase)
+{
+	struct deadline *t = NULL;
+
+	while ((t = deadlines_in(&s->deadlines, phase, t)) != NULL) {
+		if (began((struct http_conn *)t))
+			request_answer_raw((struct http_conn *)t, 503, "shutting down", 1);
+		loop_cut((struct http_conn *)t, false);
+	}
+}
+
+static void end_stragglers(struct http_server *s)
+{
+	struct deadline *t = NULL;
+
+	s->stragglers_gone = true;
+	refuse_phase(s, PHASE_IDLE);
+	refuse_phase(s, PHASE_HEADER);
+	while ((t = deadlines_in(&s->deadlines, PHASE_STREAM, t)) != NULL) {
+		if (((struct http_conn *)t)->stream != NULL)
+			stream_cut(((struct http_conn *)t)->stream);
+	}
 }
 
 /* One step towards the end. true: nothing is left that is worth waiting for. */
@@ -175,7 +278,9 @@ static bool drained(struct http_server *s)
 {
 	struct deadline *t = NULL;
 
-	if (s->busy == 0 && s->lingering.n == 0)
+	if (s->now >= s->stragglers_until && !s->stragglers_gone)
+		end_stragglers(s);
+	if (s->busy == 0 && s->lingering.n == 0 && !uncut(s, PHASE_IDLE) && !uncut(s, PHASE_HEADER))
 		return true;
 	if (s->now >= s->drain_until && !s->giving_up) {
 		s->giving_up = true;
@@ -187,7 +292,8 @@ static bool drained(struct http_server *s)
 	}
 	/* The library must not be stopped while a connection is suspended; one that was not
 	 * abandoned just now has its answer, which is on its way to the list. */
-	return s->giving_up && s->now >= s->drain_until && atomic_load(&s->n_suspended) == 0;
+	return s->giving_up && s->now >= s->drain_until && atomic_load(&s->n_suspended) == 0 &&
+	       atomic_load(&s->n_streams_asleep) == 0;
 }
 
 /* Until when to sleep, in poll()'s milliseconds. */
@@ -202,6 +308,8 @@ static int sleep_millis(const struct http_server *s)
 		until = linger;
 	if (s->draining && s->drain_until < until)
 		until = s->drain_until;
+	if (s->draining && !s->stragglers_gone && s->stragglers_until < until)
+		until = s->stragglers_until;
 	if (until == UINT64_MAX)
 		return -1;
 	if (until <= now)
@@ -236,6 +344,7 @@ static void sleep_until_work(struct http_server *s)
 	enum {
 		LIBRARY,
 		WAKE,
+		LEAVE,
 		ACCEPT,
 		LINGER,
 	};
@@ -246,23 +355,26 @@ static void sleep_until_work(struct http_server *s)
 	eventfd_t count;
 
 	pthread_mutex_lock(&s->lock);
-	if (s->answered_first != NULL)
+	if (s->answered_first != NULL || s->woken != NULL)
 		millis = 0;
 	s->asleep = millis != 0;
 	pthread_mutex_unlock(&s->lock);
 
 	fds[LIBRARY] = (struct pollfd){.fd = s->daemon_fd, .events = POLLIN};
 	fds[WAKE] = (struct pollfd){.fd = s->wake_fd, .events = POLLIN};
+	fds[LEAVE] = (struct pollfd){.fd = s->watch_fd, .events = POLLIN};
 	fds[ACCEPT] = (struct pollfd){.fd = full ? s->accept_fd : -1, .events = POLLIN};
 	for (size_t i = 0; i < s->lingering.n; i++)
 		fds[LINGER + i] =
 		    (struct pollfd){.fd = s->lingering.socket[i].fd, .events = POLLIN};
-	if (millis != 0 || full || s->lingering.n > 0)
+	if (millis != 0 || full || s->lingering.n > 0 || s->streams > 0)
 		(void)poll(fds, LINGER + s->lingering.n, millis); /* no signal comes here */
 
 	s->now = clock_monotonic_nanos();
 	if (fds[WAKE].revents != 0)
 		(void)eventfd_read(s->wake_fd, &count);
+	if (fds[LEAVE].revents != 0)
+		see_leavers(s);
 	if (fds[ACCEPT].revents != 0)
 		make_room(s);
 	for (size_t i = 0; i < s->lingering.n; i++)

@@ -10,7 +10,7 @@
 #define SECOND UINT64_C(1000000000)
 
 enum {
-	PEER_BUCKETS = 4096,
+	TABLE_SIZE = 4096,
 	PEERS_MAX = 65536, /* addresses remembered */
 	PEERS_SWEEP_AT =
 	    1024, /* look for forgettable ones at first then, later at twice what was left */
@@ -23,18 +23,20 @@ struct peer_key {
 struct peer {
 	struct peer *next;
 	struct peer_key key;
-	unsigned connections;
-	double tokens;
-	uint64_t filled_at;
+	unsigned connections, streams;
+	struct {
+		double tokens;
+		uint64_t filled_at;
+	} bucket[PEER_BUCKETS];
 };
 
 struct peers {
 	struct peers_config config;
-	uint64_t secret; /* so that nobody can choose addresses that share a bucket */
+	uint64_t secret; /* so that nobody can choose addresses that share a row */
 	size_t n, sweep_at;
 	uint64_t
 	    sweep_after; /* at most once a second, or a full table would cost a walk per connection */
-	struct peer *bucket[PEER_BUCKETS];
+	struct peer *row[TABLE_SIZE];
 };
 
 struct peers *peers_new(const struct peers_config *config)
@@ -57,12 +59,12 @@ void peers_free(struct peers *p)
 {
 	if (p == NULL)
 		return;
-	for (size_t i = 0; i < PEER_BUCKETS; i++) {
-		while (p->bucket[i] != NULL) {
-			struct peer *next = p->bucket[i]->next;
+	for (size_t i = 0; i < TABLE_SIZE; i++) {
+		while (p->row[i] != NULL) {
+			struct peer *next = p->row[i]->next;
 
-			free(p->bucket[i]);
-			p->bucket[i] = next;
+			free(p->row[i]);
+			p->row[i] = next;
 		}
 	}
 	free(p);
@@ -92,45 +94,53 @@ static struct peer_key key_of(const struct sockaddr *addr)
 	return key;
 }
 
-static size_t bucket_of(const struct peers *p, struct peer_key key)
+static size_t row_of(const struct peers *p, struct peer_key key)
 {
 	uint64_t h = (key.high ^ p->secret) * 0x9e3779b97f4a7c15u;
 
 	h = (h ^ (h >> 29) ^ key.low) * p->secret;
 	h = (h ^ (h >> 32)) * 0xbf58476d1ce4e5b9u;
-	return (h >> 40) % PEER_BUCKETS;
+	return (h >> 40) % TABLE_SIZE;
 }
 
 static struct peer *find(const struct peers *p, struct peer_key key)
 {
-	for (struct peer *e = p->bucket[bucket_of(p, key)]; e != NULL; e = e->next) {
+	for (struct peer *e = p->row[row_of(p, key)]; e != NULL; e = e->next) {
 		if (e->key.high == key.high && e->key.low == key.low)
 			return e;
 	}
 	return NULL;
 }
 
-static void refill(const struct peers *p, struct peer *e, uint64_t now)
+/* The tokens that there are now. */
+static double refill(const struct peers *p, struct peer *e, enum peer_bucket which, uint64_t now)
 {
-	double grown = (double)(now - e->filled_at) * 1e-9 * p->config.rate;
+	double grown =
+	    (double)(now - e->bucket[which].filled_at) * 1e-9 * p->config.bucket[which].rate;
 
-	e->tokens = fmin(p->config.burst, e->tokens + grown);
-	e->filled_at = now;
+	e->bucket[which].tokens =
+	    fmin(p->config.bucket[which].burst, e->bucket[which].tokens + grown);
+	e->bucket[which].filled_at = now;
+	return e->bucket[which].tokens;
 }
 
-/* Nothing is lost by forgetting an address that has no connection and a full bucket. */
+/* Nothing is lost by forgetting an address that has no connection and full buckets. */
 static bool forgettable(const struct peers *p, struct peer *e, uint64_t now)
 {
 	if (e->connections > 0)
 		return false;
-	refill(p, e, now);
-	return p->config.rate <= 0 || e->tokens >= p->config.burst;
+	for (enum peer_bucket i = 0; i < PEER_BUCKETS; i++) {
+		if (p->config.bucket[i].rate > 0 &&
+		    refill(p, e, i, now) < p->config.bucket[i].burst)
+			return false;
+	}
+	return true;
 }
 
 static void sweep(struct peers *p, uint64_t now)
 {
-	for (size_t i = 0; i < PEER_BUCKETS; i++) {
-		struct peer **at = &p->bucket[i];
+	for (size_t i = 0; i < TABLE_SIZE; i++) {
+		struct peer **at = &p->row[i];
 
 		while (*at != NULL) {
 			struct peer *e = *at;
@@ -175,16 +185,18 @@ struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_
 	if (e == NULL)
 		return NULL;
 
-	size_t i = bucket_of(p, key);
+	size_t i = row_of(p, key);
 
 	*e = (struct peer){
-	    .next = p->bucket[i],
+	    .next = p->row[i],
 	    .key = key,
 	    .connections = 1,
-	    .tokens = p->config.burst,
-	    .filled_at = now,
 	};
-	p->bucket[i] = e;
+	for (enum peer_bucket b = 0; b < PEER_BUCKETS; b++) {
+		e->bucket[b].tokens = p->config.bucket[b].burst;
+		e->bucket[b].filled_at = now;
+	}
+	p->row[i] = e;
 	p->n++;
 	return e;
 }
@@ -195,7 +207,7 @@ void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now)
 	if (!forgettable(p, peer, now))
 		return;
 
-	struct peer **at = &p->bucket[bucket_of(p, peer->key)];
+	struct peer **at = &p->row[row_of(p, peer->key)];
 
 	while (*at != peer)
 		at = &(*at)->next;
@@ -204,19 +216,31 @@ void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now)
 	free(peer);
 }
 
-unsigned peer_take(const struct peers *p, struct peer *peer, uint64_t now)
+unsigned peer_take(const struct peers *p, struct peer *peer, enum peer_bucket which, uint64_t now)
 {
-	if (p->config.rate <= 0)
+	double rate = p->config.bucket[which].rate, wait;
+
+	if (rate <= 0)
 		return 0;
-	refill(p, peer, now);
-	if (peer->tokens >= 1) {
-		peer->tokens -= 1;
+	if (refill(p, peer, which, now) >= 1) {
+		peer->bucket[which].tokens -= 1;
 		return 0;
 	}
-
-	double wait = ceil((1 - peer->tokens) / p->config.rate);
-
+	wait = ceil((1 - peer->bucket[which].tokens) / rate);
 	return wait < 1 ? 1 : wait > 3600 ? 3600 : (unsigned)wait;
+}
+
+bool peer_stream(const struct peers *p, struct peer *peer)
+{
+	if (peer->streams >= p->config.streams_max)
+		return false;
+	peer->streams++;
+	return true;
+}
+
+void peer_stream_ended(struct peer *peer)
+{
+	peer->streams--;
 }
 
 void peer_text(char out[PEER_TEXT_SIZE], const struct sockaddr *addr)

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -10,6 +11,8 @@
 enum {
 	DISCARD_MAX = 512 * 1024, /* of a refused body, read so that the connection can stay */
 	POOL_BATCH = 16,          /* requests that wait for one another on their way to the pool */
+	STREAM_RETRY_AFTER = 30,  /* seconds */
+	STREAM_SOCKET_BYTES = 128 * 1024,
 };
 
 static enum http_method method_of(const char *name)
@@ -96,6 +99,53 @@ static struct framing judge_framing(struct http_exchange *x)
 	return f;
 }
 
+/* One stream more, if there is room. */
+static bool admit_stream(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+
+	if (s->streams >= s->config.streams_max) {
+		refuse(c->x, 503, "too many streams are open", STREAM_RETRY_AFTER);
+		return false;
+	}
+	if (!peer_stream(s->peers, c->peer)) {
+		refuse(c->x, 429, "too many streams to this address", STREAM_RETRY_AFTER);
+		return false;
+	}
+	c->counted_stream = true;
+	s->streams++;
+	atomic_fetch_add(&s->n_streams, 1);
+	return true;
+}
+
+void request_stream_begin(struct http_conn *c)
+{
+	struct epoll_event leaves = {.events = EPOLLRDHUP, .data = {.ptr = c}};
+
+	c->stream->conn = c;
+	c->pending = false;
+	socket_hold_back(c->fd, STREAM_SOCKET_BYTES);
+	c->watched = epoll_ctl(c->server->watch_fd, EPOLL_CTL_ADD, c->fd, &leaves) == 0;
+	if (c->server->draining)
+		stream_finish(c->stream);
+}
+
+static void stream_end(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+
+	/* A linger holds another descriptor of this socket, which would keep it watched. */
+	if (c->watched)
+		(void)epoll_ctl(s->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	c->watched = false;
+	if (!c->counted_stream)
+		return;
+	c->counted_stream = false;
+	peer_stream_ended(c->peer);
+	s->streams--;
+	atomic_fetch_sub(&s->n_streams, 1);
+}
+
 /* All that can be said before the body: in order of what it costs to say. */
 static void judge(struct http_conn *c, struct http_exchange *x, const struct framing *f)
 {
@@ -111,9 +161,13 @@ static void judge(struct http_conn *c, struct http_exchange *x, const struct fra
 	s->config.route(&x->match, x, s->config.app);
 	if (!f->chunked && f->length > x->match.body_max) {
 		refuse(x, 413, "the body is larger than is taken here", 0);
-	} else if (x->match.rate_limited && (wait = peer_take(s->peers, c->peer, s->now)) > 0) {
+	} else if ((wait = peer_take(s->peers, c->peer,
+				     x->match.rate_limited ? PEER_APPENDS : PEER_READS, s->now)) >
+		   0) {
 		refuse(x, 429, "too many requests from this address", wait);
 		atomic_fetch_add(&s->n_refused, 1);
+	} else if (x->match.stream && x->req.method == HTTP_GET && !admit_stream(c)) {
+		atomic_fetch_add(&s->n_streams_refused, 1);
 	} else if ((f->chunked || f->length > 0) &&
 		   atomic_load(&s->memory) > s->config.memory_max) {
 		refuse(x, 503, "too many bodies are being received", 1);
@@ -293,6 +347,7 @@ void request_done(struct http_conn *c)
 	atomic_fetch_sub(&s->memory, c->answer_len);
 	c->answer_len = 0;
 	c->answered = false;
+	stream_end(c);
 	s->busy -= c->busy;
 	c->busy = false;
 	/* Not s->now: what has come since then may be this very request. */

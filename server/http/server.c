@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -25,6 +26,10 @@ static void fill_in(struct http_config *c)
 	c->connections_max = socket_room(c->connections_max);
 	if (c->per_address_max == 0)
 		c->per_address_max = 512;
+	if (c->streams_max == 0)
+		c->streams_max = 2048;
+	if (c->streams_per_address_max == 0)
+		c->streams_per_address_max = 64;
 	if (c->memory_max == 0)
 		c->memory_max = (size_t)256 << 20;
 	c->header_seconds = or_default(c->header_seconds, 10);
@@ -39,8 +44,12 @@ static enum vt_err prepare(struct http_server *s)
 	const struct http_config *c = &s->config;
 	const struct peers_config peers = {
 	    .connections_max = c->per_address_max,
-	    .rate = c->rate_per_second,
-	    .burst = fmax(1, 2 * c->rate_per_second),
+	    .streams_max = c->streams_per_address_max,
+	    .bucket =
+		{
+		    [PEER_APPENDS] = {c->rate_per_second, fmax(1, 2 * c->rate_per_second)},
+		    [PEER_READS] = {c->reads_per_second, fmax(1, 2 * c->reads_per_second)},
+		},
 	};
 	const double seconds[PHASES] = {
 	    [PHASE_IDLE] = fmin(c->idle_seconds, c->header_seconds),
@@ -48,6 +57,7 @@ static enum vt_err prepare(struct http_server *s)
 	    [PHASE_BODY] = c->body_seconds,
 	    [PHASE_ANSWER] = c->answer_seconds,
 	    [PHASE_WRITE] = c->write_seconds / 2,
+	    [PHASE_STREAM] = c->write_seconds / 2,
 	};
 	uint64_t after[PHASES];
 
@@ -96,7 +106,7 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 	if (s == NULL)
 		goto done;
 	s->joined = true; /* nothing to stop yet */
-	s->wake_fd = s->listen_fd = -1;
+	s->wake_fd = s->watch_fd = s->listen_fd = -1;
 	atomic_init(&s->refs, 1);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
@@ -104,8 +114,9 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 	fill_in(&s->config);
 	if ((err = prepare(s)) != VT_OK)
 		goto done;
-	if ((s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
-		snprintf(reason, sizeof(reason), "eventfd: %s", strerror(errno));
+	if ((s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
+	    (s->watch_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) {
+		snprintf(reason, sizeof(reason), "eventfd, epoll: %s", strerror(errno));
 		err = VT_EIO;
 		goto done;
 	}
@@ -150,6 +161,8 @@ void http_server_free(struct http_server *s)
 	/* Last, because http_continue() may hand it exchanges until whoever calls that has stopped. */
 	pool_free(s->pool);
 	peers_free(s->peers);
+	if (s->watch_fd >= 0)
+		close(s->watch_fd);
 	server_unref(s);
 }
 
@@ -160,6 +173,9 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *ou
 	out->suspended = atomic_load(&s->n_suspended);
 	out->timed_out = atomic_load(&s->n_timed_out);
 	out->refused_rate = atomic_load(&s->n_refused);
+	out->streams_open = atomic_load(&s->n_streams);
+	out->streams_dropped = atomic_load(&s->n_dropped);
+	out->streams_refused = atomic_load(&s->n_streams_refused);
 	for (size_t i = 0; i < 6; i++)
 		out->by_status[i] = atomic_load(&s->n_status[i]);
 }

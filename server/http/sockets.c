@@ -1,6 +1,7 @@
 #include "http_sockets.h"
 
 /* Not netinet/tcp.h: its tcp_info lacks the byte counts. */
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -170,6 +172,27 @@ bool socket_progress(int fd, struct socket_progress *out)
 	out->acked = info.tcpi_bytes_acked;
 	out->quiet_millis = info.tcpi_last_data_recv;
 	return true;
+}
+
+uint64_t socket_unsent(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == 0 && n > 0 ? (uint64_t)n : 0;
+}
+
+bool socket_unread(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+void socket_hold_back(int fd, unsigned bytes)
+{
+	int half = (int)(bytes / 2); /* the system doubles it, for its own needs */
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 }
 
 void socket_cut(int fd, bool reset)

@@ -130,6 +130,43 @@ void app_continue(struct http_exchange *x)
 	http_continue(x, on_continued);
 }
 
+static void count_call(struct app_stream *s, unsigned *n)
+{
+	pthread_mutex_lock(&s->app->lock);
+	++*n;
+	pthread_cond_broadcast(&s->app->parked_more);
+	pthread_mutex_unlock(&s->app->lock);
+}
+
+static void stream_empty(void *ctx)
+{
+	count_call(ctx, &((struct app_stream *)ctx)->empty);
+}
+
+static void stream_closed(void *ctx)
+{
+	count_call(ctx, &((struct app_stream *)ctx)->closed);
+}
+
+static void on_stream(struct http_exchange *x, void *thread, void *app)
+{
+	struct app_stream *s = calloc(1, sizeof(*s));
+	struct http_stream_calls calls = {stream_empty, stream_closed, s};
+	struct app *a = app;
+	struct http_response r;
+
+	(void)thread;
+	assert_non_null(s);
+	s->app = a;
+	http_response_init(&r, 200, "text/event-stream");
+	(void)buf_append_str(&r.body, "begin\n");
+	assert_int_equal(http_respond_stream(&s->stream, x, &r, &calls), VT_OK);
+	pthread_mutex_lock(&a->lock);
+	a->stream[a->n_streams++] = s;
+	pthread_cond_broadcast(&a->parked_more);
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void on_missing(struct http_exchange *x, void *thread, void *app)
 {
 	struct http_response r;
@@ -153,6 +190,7 @@ static const struct {
     {"/body", {.handler = on_body, .body_max = APP_BODY_MAX}},
     {"/later", {.handler = on_later, .body_max = APP_BODY_MAX}},
     {"/hung", {.handler = on_hung, .body_max = APP_BODY_MAX}},
+    {"/stream", {.handler = on_stream, .stream = true}},
     {"/paced", {.handler = on_body, .body_max = APP_BODY_MAX, .rate_limited = true}},
 };
 
@@ -224,6 +262,11 @@ void app_stop(struct app *a, double grace_seconds)
 {
 	http_server_stop(a->server, grace_seconds);
 	http_server_free(a->server);
+	for (size_t i = 0; i < a->n_streams; i++) {
+		assert_int_equal(a->stream[i]->closed, 1);
+		http_stream_release(a->stream[i]->stream);
+		free(a->stream[i]);
+	}
 	assert_int_equal(a->threads_made, a->threads_freed);
 	pthread_cond_destroy(&a->parked_more);
 	pthread_mutex_destroy(&a->lock);
@@ -246,4 +289,41 @@ struct http_exchange *app_take_parked(struct app *a)
 		x = a->parked[--a->n_parked];
 	pthread_mutex_unlock(&a->lock);
 	return x;
+}
+
+void app_wait_streams(struct app *a, size_t n)
+{
+	pthread_mutex_lock(&a->lock);
+	while (a->n_streams < n)
+		pthread_cond_wait(&a->parked_more, &a->lock);
+	pthread_mutex_unlock(&a->lock);
+}
+
+unsigned app_wait_empty(struct app_stream *s, unsigned before)
+{
+	unsigned now;
+
+	pthread_mutex_lock(&s->app->lock);
+	while (s->empty <= before)
+		pthread_cond_wait(&s->app->parked_more, &s->app->lock);
+	now = s->empty;
+	pthread_mutex_unlock(&s->app->lock);
+	return now;
+}
+
+void app_wait_closed(struct app_stream *s)
+{
+	pthread_mutex_lock(&s->app->lock);
+	while (s->closed == 0)
+		pthread_cond_wait(&s->app->parked_more, &s->app->lock);
+	pthread_mutex_unlock(&s->app->lock);
+}
+
+enum vt_err app_append(struct app_stream *s, const char *text)
+{
+	struct http_chunk *chunk = http_chunk_new(bytes_str(text));
+	enum vt_err err = http_stream_append(s->stream, chunk);
+
+	http_chunk_unref(chunk);
+	return err;
 }

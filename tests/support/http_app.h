@@ -9,6 +9,7 @@
  *   POST /later     answered when the test says so: app_wait_parked(), app_answer_parked()
  *   POST /hung      the same, but to be gone on with: app_continue()
  *   POST /paced     like /body, counts against the append rate
+ *   GET  /stream    a stream that begins with "begin\n" and is the test's: app_wait_streams()
  *   anything else   404
  */
 #ifndef VITRINE_HTTP_APP_H
@@ -31,6 +32,15 @@ struct app {
 	size_t n_parked;
 	struct http_exchange *parked[APP_PARKED_MAX];
 	unsigned threads_made, threads_freed;
+	size_t n_streams;
+	struct app_stream *stream[APP_PARKED_MAX]; /* in the order in which they came */
+};
+
+/* What became of a stream. Its stream is a reference that app_stop() gives back. */
+struct app_stream {
+	struct app *app;
+	struct http_stream *stream;
+	unsigned empty, closed; /* how often each was called */
 };
 
 /* config may be NULL; its routes and callbacks are filled in here. Fails the test if it does not
@@ -38,6 +48,12 @@ struct app {
 void app_start(struct app *a, const struct http_config *config);
 void app_stop(struct app *a, double grace_seconds);
 void app_wait_parked(struct app *a, size_t n);
+void app_wait_streams(struct app *a, size_t n);
+/* Wait until the stream has been empty more than `before` times; how often it has. */
+unsigned app_wait_empty(struct app_stream *s, unsigned before);
+void app_wait_closed(struct app_stream *s);
+/* Append a text. */
+enum vt_err app_append(struct app_stream *s, const char *text);
 /* Take a parked exchange off the list; NULL: none. */
 struct http_exchange *app_take_parked(struct app *a);
 /* For one that came to /hung: answer "hung" by http_continue(). */

@@ -326,6 +326,27 @@ static void appends_beyond_the_rate_are_told_429(void **state)
 	stop(f);
 }
 
+static void reads_beyond_their_own_rate_are_told_429(void **state)
+{
+	struct fixture *f =
+	    start((struct http_config){.reads_per_second = 1, .rate_per_second = 0.5});
+	const char *wait;
+
+	(void)state;
+	assert_int_equal(raw_ask(f->app.url, HELLO, &f->reply), 200);
+	assert_int_equal(raw_ask(f->app.url, "HEAD /nothing HTTP/1.1\r\n" HOST "\r\n", &f->reply),
+			 404);
+	assert_int_equal(raw_ask(f->app.url, HELLO, &f->reply), 429);
+	wait = raw_field(&f->reply, "Retry-After");
+	assert_string_equal(wait, "1");
+	/* Appends have a bucket of their own. */
+	assert_int_equal(raw_ask(f->app.url,
+				 "POST /paced HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
+				 &f->reply),
+			 200);
+	stop(f);
+}
+
 static void answers_that_would_take_too_much_memory_are_told_503(void **state)
 {
 	struct fixture *f = start((struct http_config){.memory_max = 300000});
@@ -478,12 +499,55 @@ static void stop_does_not_wait_for_clients_that_sent_nothing(void **state)
 	struct fixture *f = start((struct http_config){0});
 
 	(void)state;
-	connect_all(f, 3);
-	raw_send_str(f->fd[1], "GET /hel");
-	raw_send_str(f->fd[2], HELLO);
-	assert_true(raw_read(f->fd[2], &f->reply, false));
+	connect_all(f, 2);
+	raw_send_str(f->fd[1], HELLO);
+	assert_true(raw_read(f->fd[1], &f->reply, false));
 	http_server_stop(f->app.server, 1000);
-	close_all(f, 3);
+	close_all(f, 2);
+	stop(f);
+}
+
+static void stop_refuses_requests_that_came_in_part(void **state)
+{
+	struct fixture *f = start((struct http_config){0});
+
+	(void)state;
+	connect_all(f, 2);
+	raw_send_str(f->fd[0], "GET /hello HTTP/1.1\r\nHo");
+	raw_send_str(f->fd[1], "GET /hel");
+	/* One that is answered after them shows that they have been read. */
+	assert_int_equal(raw_ask(f->app.url, HELLO, &f->reply), 200);
+	http_server_stop(f->app.server, 1000);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(raw_read(f->fd[i], &f->reply, false));
+		assert_int_equal(f->reply.status, 503);
+		assert_string_equal(raw_field(&f->reply, "Retry-After"), "1");
+		assert_false(raw_read(f->fd[i], &f->reply, false));
+	}
+	close_all(f, 2);
+	stop(f);
+}
+
+/* What has come before the server stops is answered, whichever way; nothing is closed without a word. */
+static void stop_answers_what_was_in_the_socket(void **state)
+{
+	struct fixture *f = start((struct http_config){0});
+	struct stopping stopping = {.f = f, .grace = 60};
+	pthread_t thread;
+
+	(void)state;
+	connect_all(f, 256);
+	send_all(f, 256, HELLO);
+	for (size_t i = 0; i < 256; i++)
+		assert_true(raw_read(f->fd[i], &f->reply, false));
+	send_all(f, 256, HELLO);
+	assert_int_equal(pthread_create(&thread, NULL, stop_main, &stopping), 0);
+	for (size_t i = 0; i < 256; i++) {
+		assert_true(raw_read(f->fd[i], &f->reply, false));
+		assert_true(f->reply.status == 200 || f->reply.status == 503);
+	}
+	pthread_join(thread, NULL);
+	close_all(f, 256);
 	stop(f);
 }
 
@@ -590,11 +654,14 @@ int main(void)
 	    cmocka_unit_test(one_more_than_an_address_may_have_is_closed),
 	    cmocka_unit_test(the_idlest_connection_makes_room_when_all_are_taken),
 	    cmocka_unit_test(appends_beyond_the_rate_are_told_429),
+	    cmocka_unit_test(reads_beyond_their_own_rate_are_told_429),
 	    cmocka_unit_test(answers_that_would_take_too_much_memory_are_told_503),
 	    cmocka_unit_test(bodies_that_would_take_too_much_memory_are_told_503),
 	    cmocka_unit_test(stop_answers_all_that_is_in_flight),
 	    cmocka_unit_test(stop_tells_503_when_the_grace_is_over),
 	    cmocka_unit_test(stop_does_not_wait_for_clients_that_sent_nothing),
+	    cmocka_unit_test(stop_refuses_requests_that_came_in_part),
+	    cmocka_unit_test(stop_answers_what_was_in_the_socket),
 	    cmocka_unit_test(it_listens_where_it_is_told_to),
 	    cmocka_unit_test(a_start_that_fails_says_why),
 	};

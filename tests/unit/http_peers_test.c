@@ -73,43 +73,79 @@ static void ipv6_counts_by_its_64(void **state)
 static void tokens_refill_with_time_and_never_beyond_the_burst(void **state)
 {
 	struct peers *p =
-	    peers_new(&(struct peers_config){.connections_max = 9, .rate = 2, .burst = 4});
+	    peers_new(&(struct peers_config){.connections_max = 9, .bucket[PEER_APPENDS] = {2, 4}});
 	struct peer *a = join(p, "192.0.2.1", 0);
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(peer_take(p, a, 0), 0);
-	assert_int_equal(peer_take(p, a, 0), 1);
-	assert_int_equal(peer_take(p, a, SECOND / 2), 0);
-	assert_int_equal(peer_take(p, a, SECOND / 2), 1);
+		assert_int_equal(peer_take(p, a, PEER_APPENDS, 0), 0);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 0), 1);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, SECOND / 2), 0);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, SECOND / 2), 1);
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(peer_take(p, a, 1000 * SECOND), 0);
-	assert_int_equal(peer_take(p, a, 1000 * SECOND), 1);
+		assert_int_equal(peer_take(p, a, PEER_APPENDS, 1000 * SECOND), 0);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 1000 * SECOND), 1);
 	/* Leaving and coming back does not fill the bucket. */
 	peers_disconnect(p, a, 1000 * SECOND);
 	a = join(p, "192.0.2.1", 1000 * SECOND);
-	assert_int_equal(peer_take(p, a, 1000 * SECOND), 1);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 1000 * SECOND), 1);
+	peers_free(p);
+}
+
+static void appends_and_reads_have_buckets_of_their_own(void **state)
+{
+	struct peers *p = peers_new(&(struct peers_config){
+	    .connections_max = 9, .bucket = {[PEER_APPENDS] = {1, 1}, [PEER_READS] = {1, 2}}});
+	struct peer *a = join(p, "192.0.2.1", 0);
+
+	(void)state;
+	assert_int_equal(peer_take(p, a, PEER_READS, 0), 0);
+	assert_int_equal(peer_take(p, a, PEER_READS, 0), 0);
+	assert_int_equal(peer_take(p, a, PEER_READS, 0), 1);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 0), 0);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 0), 1);
+	/* Remembered while one of them is not full. */
+	peers_disconnect(p, a, SECOND);
+	assert_ptr_equal(join(p, "192.0.2.1", SECOND), a);
+	peers_disconnect(p, a, 2 * SECOND);
+	peers_free(p);
+}
+
+static void streams_are_counted_by_address(void **state)
+{
+	struct peers *p = peers_new(&(struct peers_config){.connections_max = 9, .streams_max = 2});
+	struct peer *a = join(p, "192.0.2.1", 0), *b = join(p, "192.0.2.2", 0);
+
+	(void)state;
+	assert_true(peer_stream(p, a));
+	assert_true(peer_stream(p, a));
+	assert_false(peer_stream(p, a));
+	assert_true(peer_stream(p, b));
+	peer_stream_ended(a);
+	assert_true(peer_stream(p, a));
+	peers_disconnect(p, a, 0);
+	peers_disconnect(p, b, 0);
 	peers_free(p);
 }
 
 static void retry_after_is_when_there_will_be_a_token(void **state)
 {
-	struct peers *p =
-	    peers_new(&(struct peers_config){.connections_max = 9, .rate = 0.1, .burst = 1});
+	struct peers *p = peers_new(
+	    &(struct peers_config){.connections_max = 9, .bucket[PEER_APPENDS] = {0.1, 1}});
 	struct peer *a = join(p, "192.0.2.1", 0);
 
 	(void)state;
-	assert_int_equal(peer_take(p, a, 0), 0);
-	assert_int_equal(peer_take(p, a, 0), 10);
-	assert_int_equal(peer_take(p, a, 4 * SECOND), 6);
-	assert_int_equal(peer_take(p, a, 10 * SECOND), 0);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 0), 0);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 0), 10);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 4 * SECOND), 6);
+	assert_int_equal(peer_take(p, a, PEER_APPENDS, 10 * SECOND), 0);
 	peers_free(p);
 }
 
 static void addresses_that_rest_are_forgotten_and_their_number_is_bounded(void **state)
 {
 	struct peers *p =
-	    peers_new(&(struct peers_config){.connections_max = 9, .rate = 1, .burst = 1});
+	    peers_new(&(struct peers_config){.connections_max = 9, .bucket[PEER_APPENDS] = {1, 1}});
 	size_t taken = 0;
 	char text[32];
 
@@ -122,7 +158,8 @@ static void addresses_that_rest_are_forgotten_and_their_number_is_bounded(void *
 		if (a == NULL)
 			continue;
 		taken++;
-		assert_int_equal(peer_take(p, a, 0), 0); /* an empty bucket is worth remembering */
+		assert_int_equal(peer_take(p, a, PEER_APPENDS, 0),
+				 0); /* an empty bucket is worth remembering */
 		peers_disconnect(p, a, 0);
 	}
 	assert_int_equal(taken, 65536);
@@ -167,6 +204,8 @@ int main(void)
 	    cmocka_unit_test(connections_count_by_address),
 	    cmocka_unit_test(ipv6_counts_by_its_64),
 	    cmocka_unit_test(tokens_refill_with_time_and_never_beyond_the_burst),
+	    cmocka_unit_test(appends_and_reads_have_buckets_of_their_own),
+	    cmocka_unit_test(streams_are_counted_by_address),
 	    cmocka_unit_test(retry_after_is_when_there_will_be_a_token),
 	    cmocka_unit_test(addresses_that_rest_are_forgotten_and_their_number_is_bounded),
 	    cmocka_unit_test(deadlines_come_due_in_order),
