@@ -1,0 +1,458 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "add_checkpoint.h"
+#include "cosigner_internal.h"
+#include "logline.h"
+
+enum {
+	CLOCK_STEP_MAX = 600, /* seconds that a clock may go back and be waited for */
+};
+
+/* -- cosigning ------------------------------------------------------------------------------- */
+
+static void say(struct cosigner_answer *out, const char *why)
+{
+	snprintf(out->why, sizeof(out->why), "%s", why);
+}
+
+/*
+ * The time of a cosignature. It says that as of then this head is the largest one seen, so a later
+ * head must not carry an earlier time: a clock that goes back a little is waited for by repeating
+ * the last time. One that goes back far was wrong before, and stays wrong only where it signed.
+ */
+static uint64_t cosignature_time(const struct cosigner *c, struct origin *o)
+{
+	uint64_t now = c->now();
+
+	if (now < o->time && o->time - now <= CLOCK_STEP_MAX)
+		now = o->time;
+	else if (now < o->time)
+		logline(LOGLINE_WARN, "the clock is far behind the last cosignature",
+			"origin_hash=%s last=%llu now=%llu", o->hex, (unsigned long long)o->time,
+			(unsigned long long)now);
+	return now;
+}
+
+/* Let readers see it. Without memory they go on seeing what they saw, which was cosigned too. */
+void cosigner_show(struct origin *o, struct bytes note, struct bytes line)
+{
+	struct buf shown;
+
+	buf_init(&shown);
+	if (buf_append(&shown, note) != VT_OK || buf_append(&shown, line) != VT_OK) {
+		buf_release(&shown);
+		return;
+	}
+	pthread_mutex_lock(&o->show);
+	buf_release(&o->shown);
+	o->shown = shown;
+	o->shown_head = o->head;
+	o->shown_time = o->time;
+	pthread_mutex_unlock(&o->show);
+}
+
+/*
+ * Persist, then sign. "The witness MUST persist the new checkpoint before responding."
+ *
+ * A head that is on disk already is not written again: only the signature is new. If the write fails
+ * nothing is signed, and memory keeps the old head: whichever of the two the file has, both extend
+ * everything that was ever signed.
+ *
+ * A crash before the write is over: the old head or the new one is there, neither cosigned anew.
+ * Between write and signature: the head is there without a cosignature, and gets one at the start.
+ * After that: whoever did not get the answer asks again, with the size that 409 tells.
+ */
+enum vt_err cosigner_persist_and_sign(const struct cosigner *c, struct origin *o,
+				      const struct tree_head *head, struct bytes text,
+				      struct bytes note, struct buf *line)
+{
+	const size_t before = line->len;
+	bool written = false;
+	struct bytes made;
+	uint64_t time;
+	enum vt_err err;
+
+	if (!o->cosigned || !o->durable || !tree_head_equal(&o->head, head)) {
+		if ((err = cosigned_write(c->folder, o->hex, note)) != VT_OK) {
+			o->durable = false;
+			return err;
+		}
+		o->head = *head;
+		o->cosigned = o->durable = written = true;
+	}
+	/* "The cosignature MUST NOT omit the timestamp, i.e. the timestamp MUST NOT be zero." */
+	if ((time = cosignature_time(c, o)) == 0)
+		return VT_EINTERNAL;
+	if ((err = cosignature_line(line, text, time, c->signer)) != VT_OK)
+		return err;
+	o->time = time;
+	made = bytes_of(line->data + before, line->len - before);
+	if (written)
+		cosigned_append(c->folder, o->hex, made);
+	cosigner_show(o, note, made);
+	return VT_OK;
+}
+
+/* What is asked for, while it is judged. */
+struct request {
+	struct add_checkpoint add;
+	struct note *note;
+	struct checkpoint cp;
+	struct origin *origin;
+	struct buf kept; /* the text with the log's signature lines that verified */
+};
+
+static enum vt_err open_request(struct request *q, struct bytes body, struct cosigner_answer *out)
+{
+	const char *why = "";
+	enum vt_err err;
+
+	if ((err = add_checkpoint_parse(&q->add, body, &why)) != VT_OK)
+		say(out, why);
+	else if ((err = note_parse(&q->note, q->add.note)) != VT_OK)
+		say(out, err == VT_ELIMIT ? "more than 128 signature lines"
+					  : "what follows the empty line is not a signed note");
+	else if ((err = checkpoint_parse(&q->cp, q->note->text)) != VT_OK)
+		say(out, err == VT_ELIMIT ? "more than 16 extension lines"
+					  : "the text of the note is not a checkpoint");
+	return err == VT_ELIMIT ? VT_EMALFORMED : err;
+}
+
+/*
+ * note_open() takes the first line of each key and passes over more of the same. Here each counts:
+ * 403 if "a signature line's key name and ID match a trusted key but the signature itself fails to
+ * verify".
+ */
+static enum vt_err verify_further_lines(const struct note *n, const struct vkey_set *keys)
+{
+	enum vt_err err = VT_OK;
+	struct buf alone;
+
+	buf_init(&alone);
+	for (size_t i = 0; i < n->n && err == VT_OK; i++) {
+		const struct note_signature *sig = &n->sig[i], *first = NULL;
+		struct note *opened = NULL;
+
+		for (size_t k = 0; k < keys->n && sig->key == NULL && first == NULL; k++)
+			if (keys->key[k].id == sig->id && bytes_is(sig->name, keys->key[k].name))
+				first = note_signed_by(n, &keys->key[k]);
+		if (first == NULL || bytes_equal(first->line, sig->line))
+			continue;
+		buf_reset(&alone);
+		if ((err = buf_append(&alone, n->text)) == VT_OK &&
+		    (err = buf_append_byte(&alone, '\n')) == VT_OK &&
+		    (err = buf_append(&alone, sig->line)) == VT_OK)
+			err = note_open(&opened, buf_bytes(&alone), keys);
+		note_free(opened);
+	}
+	buf_release(&alone);
+	return err;
+}
+
+/* "The witness MUST verify the checkpoint signature against the public key(s) it trusts for the
+ * checkpoint origin, and it MUST ignore signatures from unknown keys." */
+static enum vt_err verify_signatures(struct request *q, const struct vkey_set *keys,
+				     struct cosigner_answer *out)
+{
+	enum vt_err err;
+
+	note_free(q->note);
+	if ((err = note_open(&q->note, q->add.note, keys)) == VT_OK)
+		err = verify_further_lines(q->note, keys);
+	if (err == VT_EUNTRUSTED)
+		say(out, "no signature by a key that is trusted for this origin");
+	if (err == VT_EMISMATCH) {
+		say(out, "a signature line names a trusted key and does not verify");
+		err = VT_EUNTRUSTED;
+	}
+	if (err != VT_OK)
+		return err;
+	if ((err = buf_append(&q->kept, q->note->text)) != VT_OK ||
+	    (err = buf_append_byte(&q->kept, '\n')) != VT_OK)
+		return err;
+	for (size_t i = 0; i < q->note->n && err == VT_OK; i++)
+		if (q->note->sig[i].key != NULL)
+			err = buf_append(&q->kept, q->note->sig[i].line);
+	return err;
+}
+
+/* Find the log and believe its signature, under the policy as it is now. */
+static enum vt_err admit_request(struct cosigner *c, struct request *q, struct cosigner_answer *out)
+{
+	struct merkle_hash hash;
+	enum vt_err err;
+
+	if ((err = cosigner_hash(&hash, q->cp.origin)) != VT_OK)
+		return err;
+	pthread_rwlock_rdlock(&c->lock);
+	q->origin = cosigner_find(c, &hash);
+	if (q->origin == NULL || q->origin->n_keys == 0) {
+		/* "If the checkpoint origin is unknown, the witness MUST respond with a "404 Not
+		 * Found" HTTP status code." */
+		say(out, "this witness does not know the origin");
+		err = VT_ENOTFOUND;
+	} else {
+		err = verify_signatures(q, &(struct vkey_set){q->origin->key, q->origin->n_keys},
+					out);
+	}
+	pthread_rwlock_unlock(&c->lock);
+	return err;
+}
+
+static enum vt_err check_empty_tree(const struct tree_head *head)
+{
+	struct merkle_hash empty;
+	enum vt_err err = cosigner_hash(&empty, bytes_of(NULL, 0));
+
+	if (err != VT_OK)
+		return err;
+	return merkle_hash_equal(&empty, &head->root) ? VT_OK : VT_EMISMATCH;
+}
+
+/* The specification's checks in its order, from the old size on. Under the origin's lock. */
+static enum vt_err check_consistency(const struct origin *o, const struct request *q,
+				     struct cosigner_answer *out)
+{
+	const struct tree_head *head = &q->cp.head;
+	struct merkle_hasher h;
+	enum vt_err err;
+
+	out->size = o->cosigned ? o->head.size : 0;
+	/* "The witness MUST check that the old size matches the size of the latest checkpoint it
+	 * cosigned for the checkpoint's origin (or zero if it never cosigned a checkpoint for that
+	 * origin)." */
+	if (q->add.old_size != out->size) {
+		say(out, "the old size is not the size of the latest cosigned checkpoint");
+		return VT_ECONFLICT;
+	}
+	/* "A checkpoint of size zero MUST have the root hash of the empty tree" */
+	if (head->size == 0 && (err = check_empty_tree(head)) != VT_OK) {
+		say(out, "size 0, and not the root of the empty tree");
+		return err;
+	}
+	/* "If the proof is not empty when the old size is zero" */
+	if (q->add.old_size == 0) {
+		if (q->add.proof.n == 0)
+			return VT_OK;
+		say(out, "the old size is 0, and there is a proof");
+		return VT_EMISMATCH;
+	}
+	/* "If the old size matches the checkpoint size, the witness MUST check that the root hashes
+	 * are also identical." */
+	if (head->size == o->head.size && !merkle_hash_equal(&head->root, &o->head.root)) {
+		say(out, "another root at the size of the latest cosigned checkpoint: the log has "
+			 "signed two histories");
+		return VT_EMISMATCH;
+	}
+	if ((err = merkle_hasher_init(&h)) != VT_OK)
+		return err;
+	err = proof_verify_consistency(&h, &q->add.proof, &o->head, head);
+	merkle_hasher_release(&h);
+	if (err == VT_EMISMATCH || err == VT_EINVAL) {
+		say(out, "the consistency proof does not hold");
+		err = VT_EMISMATCH;
+	}
+	return err;
+}
+
+/* "checking the old size against the latest checkpoint and persisting the new checkpoint must be
+ * performed atomically": all of this is under the origin's lock. */
+static enum vt_err cosign(const struct cosigner *c, struct request *q, struct cosigner_answer *out)
+{
+	struct origin *o = q->origin;
+	enum vt_err err;
+
+	/* "The old size MUST be equal to or lower than the checkpoint size. Otherwise, the witness
+	 * MUST respond with a "400 Bad Request" HTTP status code." */
+	if (q->add.old_size > q->cp.head.size) {
+		say(out, "the old size is beyond the checkpoint's");
+		return VT_EMALFORMED;
+	}
+	pthread_mutex_lock(&o->update);
+	if (o->damaged) {
+		say(out,
+		    "the file that says what was last cosigned for this log is damaged; nothing "
+		    "is cosigned for it until the witness's operator has looked at it");
+		err = VT_EINTERNAL;
+	} else if ((err = check_consistency(o, q, out)) == VT_OK) {
+		err = cosigner_persist_and_sign(c, o, &q->cp.head, q->note->text,
+						buf_bytes(&q->kept), &out->lines);
+		if (err == VT_EMISMATCH) /* the key's fault, not the client's */
+			err = VT_EINTERNAL;
+		if (err != VT_OK)
+			say(out, err == VT_EIO ? "the checkpoint could not be written to disk"
+					       : "the checkpoint could not be signed");
+	}
+	pthread_mutex_unlock(&o->update);
+	return err;
+}
+
+static void count(struct cosigner *c, enum vt_err err)
+{
+	switch (err) {
+	case VT_OK:
+		c->cosigned++;
+		break;
+	case VT_EMALFORMED:
+		c->malformed++;
+		break;
+	case VT_ENOTFOUND:
+		c->unknown++;
+		break;
+	case VT_EUNTRUSTED:
+		c->untrusted++;
+		break;
+	case VT_ECONFLICT:
+		c->stale++;
+		break;
+	case VT_EMISMATCH:
+		c->inconsistent++;
+		break;
+	default:
+		c->failed++;
+	}
+}
+
+static void tell(const struct request *q, enum vt_err err, const struct cosigner_answer *out)
+{
+	char origin[160], why[COSIGNER_WHY_MAX + 64], note[2048] = "";
+	unsigned long long old = q->add.old_size, size = q->cp.head.size;
+	enum logline_level level = LOGLINE_INFO;
+
+	logline_quote(origin, sizeof(origin), q->cp.origin);
+	if (err == VT_OK) {
+		logline(LOGLINE_DEBUG, "cosigned", "origin=%s old=%llu size=%llu", origin, old,
+			size);
+		return;
+	}
+	logline_quote(why, sizeof(why),
+		      bytes_str(out->why[0] != '\0' ? out->why : vt_err_text(err)));
+	if (q->cp.origin.len == 0 && err == VT_EMALFORMED) {
+		logline(level, "not cosigned", "status=400 why=%s", why);
+		return;
+	}
+	if (err == VT_EINTERNAL || err == VT_EIO || err == VT_ENOMEM)
+		level = LOGLINE_ERROR;
+	if (err == VT_EMISMATCH) {
+		/* "the witness MAY log the request even if the checkpoint fails one of the
+		 * consistency checks above [...], as it might be proof of log misbehavior" */
+		level = LOGLINE_WARN;
+		memcpy(note, " note=", 6);
+		logline_quote(note + 6, sizeof(note) - 6, buf_bytes(&q->kept));
+	}
+	logline(level, "not cosigned", "origin=%s old=%llu size=%llu why=%s%s", origin, old, size,
+		why, note);
+}
+
+enum vt_err cosigner_add_checkpoint(struct cosigner *c, struct bytes body,
+				    struct cosigner_answer *out)
+{
+	struct request q = {0};
+	enum vt_err err;
+
+	buf_init(&q.kept);
+	if ((err = open_request(&q, body, out)) == VT_OK &&
+	    (err = admit_request(c, &q, out)) == VT_OK)
+		err = cosign(c, &q, out);
+	if (err != VT_OK)
+		buf_reset(&out->lines);
+	count(c, err);
+	tell(&q, err, out);
+	note_free(q.note);
+	buf_release(&q.kept);
+	return err;
+}
+
+void cosigner_answer_init(struct cosigner_answer *a)
+{
+	*a = (struct cosigner_answer){0};
+	buf_init(&a->lines);
+}
+
+void cosigner_answer_release(struct cosigner_answer *a)
+{
+	buf_release(&a->lines);
+}
+
+/* -- reading --------------------------------------------------------------------------------- */
+
+enum vt_err cosigner_checkpoint(struct cosigner *c, const struct merkle_hash *origin_hash,
+				struct buf *out)
+{
+	struct origin *o;
+	enum vt_err err = VT_ENOTFOUND;
+
+	pthread_rwlock_rdlock(&c->lock);
+	o = cosigner_find(c, origin_hash);
+	pthread_rwlock_unlock(&c->lock);
+	if (o == NULL)
+		return err;
+	pthread_mutex_lock(&o->show);
+	if (o->shown_damaged)
+		err = VT_EINTERNAL;
+	else if (o->shown.len > 0)
+		err = buf_append(out, buf_bytes(&o->shown));
+	pthread_mutex_unlock(&o->show);
+	return err;
+}
+
+const struct vkey *cosigner_key(const struct cosigner *c)
+{
+	return &c->signer->key;
+}
+
+enum vt_err cosigner_each(struct cosigner *c,
+			  enum vt_err (*fn)(void *ctx, const struct cosigner_log *log), void *ctx)
+{
+	enum vt_err err = VT_OK;
+
+	pthread_rwlock_rdlock(&c->lock);
+	for (size_t i = 0; i < c->n && err == VT_OK; i++) {
+		struct origin *o = c->origin[i];
+		struct cosigner_log log = {
+		    .origin = o->name ? o->name : "",
+		    .origin_hash = o->hash,
+		    .listed = o->n_keys > 0,
+		};
+
+		pthread_mutex_lock(&o->show);
+		log.damaged = o->shown_damaged;
+		log.cosigned = o->shown.len > 0;
+		log.head = o->shown_head;
+		log.time = o->shown_time;
+		pthread_mutex_unlock(&o->show);
+		err = fn(ctx, &log);
+	}
+	pthread_rwlock_unlock(&c->lock);
+	return err;
+}
+
+static enum vt_err count_log(void *ctx, const struct cosigner_log *log)
+{
+	struct cosigner_stats *stats = ctx;
+
+	stats->logs += log->listed;
+	stats->damaged += log->listed && log->damaged;
+	return VT_OK;
+}
+
+void cosigner_stats(struct cosigner *c, struct cosigner_stats *out)
+{
+	*out = (struct cosigner_stats){
+	    .cosigned = c->cosigned,
+	    .refused_malformed = c->malformed,
+	    .refused_unknown = c->unknown,
+	    .refused_untrusted = c->untrusted,
+	    .refused_stale = c->stale,
+	    .refused_inconsistent = c->inconsistent,
+	    .failed = c->failed,
+	    .policy_failures = c->policy_failures,
+	};
+	(void)cosigner_each(c, count_log, out);
+}
+
+void cosigner_policy_failed(struct cosigner *c)
+{
+	c->policy_failures++;
+}
