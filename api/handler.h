@@ -86,6 +86,10 @@ void handle_party(struct http_exchange *x, void *thread, void *app);
 void handle_healthz(struct http_exchange *x, void *thread, void *app);
 void handle_readyz(struct http_exchange *x, void *thread, void *app);
 void handle_metrics(struct http_exchange *x, void *thread, void *app);
+void handle_add_checkpoint(struct http_exchange *x, void *thread, void *app);
+void handle_witness_checkpoint(struct http_exchange *x, void *thread, void *app);
+void handle_witness_index(struct http_exchange *x, void *thread, void *app);
+void handle_witness_readyz(struct http_exchange *x, void *thread, void *app);
 void handle_openapi(struct http_exchange *x, void *thread, void *app);
 
 #endif

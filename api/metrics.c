@@ -1,22 +1,22 @@
 /* GET /metrics: Prometheus text format, version 0.0.4. */
+#include "metrics.h"
 #include "clock.h"
 #include "handler.h"
 
-static enum vt_err metric(struct buf *out, const char *name, const char *type, const char *help,
-			  double value)
+enum vt_err metrics_append(struct buf *out, const struct metric *metric, size_t n)
 {
-	return buf_appendf(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\nvitrine_%s %.17g\n",
-			   name, help, name, type, name, value);
-}
+	enum vt_err err = VT_OK;
 
-struct row {
-	const char *name, *type, *help;
-	double value;
-};
+	for (const struct metric *m = metric; m < metric + n && err == VT_OK; m++)
+		err = buf_appendf(out,
+				  "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\nvitrine_%s %.17g\n",
+				  m->name, m->help, m->name, m->type, m->name, m->value);
+	return err;
+}
 
 static enum vt_err append_log(struct buf *out, const struct log_status *s)
 {
-	const struct row rows[] = {
+	const struct metric rows[] = {
 	    {"tree_size", "gauge", "Entries committed.", (double)s->size},
 	    {"published_size", "gauge", "Entries under the published checkpoint.",
 	     (double)s->published_size},
@@ -44,16 +44,13 @@ static enum vt_err append_log(struct buf *out, const struct log_status *s)
 	     (double)s->registry_version},
 	    {"frozen", "gauge", "1 if signing has stopped for good.", s->frozen ? 1 : 0},
 	};
-	enum vt_err err = VT_OK;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && err == VT_OK; i++)
-		err = metric(out, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
-	return err;
+	return metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 }
 
 static enum vt_err append_http(struct buf *out, const struct http_server_stats *s)
 {
-	const struct row rows[] = {
+	const struct metric rows[] = {
 	    {"http_connections", "gauge", "Connections open.", (double)s->connections_open},
 	    {"http_requests_total", "counter", "Requests taken.", (double)s->requests},
 	    {"http_waiting", "gauge", "Requests that wait for their answer.", (double)s->suspended},
@@ -62,10 +59,8 @@ static enum vt_err append_http(struct buf *out, const struct http_server_stats *
 	    {"http_rate_limited_total", "counter", "Requests refused by the rate limit.",
 	     (double)s->refused_rate},
 	};
-	enum vt_err err = VT_OK;
+	enum vt_err err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && err == VT_OK; i++)
-		err = metric(out, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
 	if (err == VT_OK)
 		err = buf_append_str(
 		    out, "# HELP vitrine_http_responses_total Answers by status class.\n"
@@ -76,27 +71,48 @@ static enum vt_err append_http(struct buf *out, const struct http_server_stats *
 	return err;
 }
 
-void handle_metrics(struct http_exchange *x, void *thread, void *app)
+static const char *mode_of(const struct api *api)
 {
-	struct api *api = app;
+	if (api->log != NULL)
+		return log_identity(api->log)->mode;
+	return api->cosigner != NULL ? "witness" : "monitor";
+}
+
+/* What every process has, then what it has as a log, a witness, ... */
+static enum vt_err append_all(struct buf *out, struct api *api)
+{
+	const struct metric started = {"start_time_seconds", "gauge",
+				       "When the process started (POSIX seconds).",
+				       (double)api->started};
 	struct http_server_stats http;
-	struct http_response r;
 	struct log_status status;
 	enum vt_err err;
 
-	(void)thread;
-	log_status(api->log, &status);
-	http_server_stats(api->server, &http);
-	api_response_init(&r, 200, "text/plain; version=0.0.4; charset=utf-8", API_CACHE_NONE);
 	if ((err = buf_appendf(
-		 &r.body,
+		 out,
 		 "# HELP vitrine_info The program that answers.\n# TYPE vitrine_info gauge\n"
 		 "vitrine_info{version=\"%s\",mode=\"%s\"} 1\n",
-		 api->version, log_identity(api->log)->mode)) != VT_OK ||
-	    (err = metric(&r.body, "start_time_seconds", "gauge", "When the process started.",
-			  (double)api->started)) != VT_OK ||
-	    (err = append_log(&r.body, &status)) != VT_OK ||
-	    (err = append_http(&r.body, &http)) != VT_OK) {
+		 api->version, mode_of(api))) != VT_OK ||
+	    (err = metrics_append(out, &started, 1)) != VT_OK)
+		return err;
+	if (api->log != NULL) {
+		log_status(api->log, &status);
+		err = append_log(out, &status);
+	}
+	if (err == VT_OK && api->cosigner != NULL)
+		err = metrics_witness(out, api);
+	http_server_stats(api->server, &http);
+	return err != VT_OK ? err : append_http(out, &http);
+}
+
+void handle_metrics(struct http_exchange *x, void *thread, void *app)
+{
+	struct http_response r;
+	enum vt_err err;
+
+	(void)thread;
+	api_response_init(&r, 200, "text/plain; version=0.0.4; charset=utf-8", API_CACHE_NONE);
+	if ((err = append_all(&r.body, app)) != VT_OK) {
 		http_response_release(&r);
 		api_problem_err(x, err, "answering");
 		return;

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "add_checkpoint.h"
 #include "clock.h"
 
 /* Handlers that touch the store run on the pool; the few that answer from memory run on the loop. */
 const struct api_route api_routes[] = {
     {HTTP_GET, "/", handle_index, true, false, 0, API_LOG},
+    {HTTP_GET, "/", handle_witness_index, false, false, 0, API_WITNESS},
     {HTTP_GET, "/checkpoint", handle_checkpoint, false, false, 0, API_LOG},
     {HTTP_GET, "/tile/{+path}", handle_tile, false, false, 0, API_LOG},
     {HTTP_POST, "/add", handle_add, false, true, BUNDLE_ENTRY_MAX, API_RAW},
@@ -24,8 +26,13 @@ const struct api_route api_routes[] = {
     {HTTP_GET, "/api/v1/parties", handle_parties, false, false, 0, API_RECORDS},
     {HTTP_GET, "/api/v1/parties/{id}", handle_party, false, false, 0, API_RECORDS},
     {HTTP_GET, "/healthz", handle_healthz, true, false, 0, API_ANY},
+    {HTTP_POST, "/add-checkpoint", handle_add_checkpoint, false, true, ADD_CHECKPOINT_BODY_MAX,
+     API_WITNESS},
+    {HTTP_GET, "/{origin_hash}/checkpoint", handle_witness_checkpoint, false, false, 0,
+     API_WITNESS},
     {HTTP_GET, "/readyz", handle_readyz, false, false, 0, API_LOG},
-    {HTTP_GET, "/metrics", handle_metrics, false, false, 0, API_LOG},
+    {HTTP_GET, "/readyz", handle_witness_readyz, false, false, 0, API_WITNESS},
+    {HTTP_GET, "/metrics", handle_metrics, false, false, 0, API_ANY},
     {HTTP_GET, "/openapi.yaml", handle_openapi, true, false, 0, API_ANY},
 };
 const size_t api_routes_count = sizeof(api_routes) / sizeof(*api_routes);
@@ -54,6 +61,20 @@ static bool route_is_open(const struct api_route *route, const struct api *api)
 	return (route->roles & api->roles) != 0;
 }
 
+/* There is such a route, but not in this process. */
+static void explain_closed(struct http_exchange *x, const struct api *api,
+			   const struct api_route *route, const char *path)
+{
+	if ((route->roles & API_LOG) == 0)
+		api_problem(x, "not-found", "%s is not offered: this is no %s", path,
+			    route->roles & API_WITNESS ? "witness" : "monitor");
+	else if (api->log != NULL)
+		api_problem(x, "not-found", "%s is not offered: this log is in %s mode", path,
+			    log_identity(api->log)->mode);
+	else
+		api_problem(x, "not-found", "%s is not offered: this is no log", path);
+}
+
 static void handle_not_found(struct http_exchange *x, void *thread, void *app)
 {
 	const struct api *api = app;
@@ -63,13 +84,7 @@ static void handle_not_found(struct http_exchange *x, void *thread, void *app)
 	problem_quote(path, sizeof(path), bytes_str(http_request(x)->path));
 	for (size_t i = 0; i < api_routes_count; i++) {
 		if (pattern_fits(api_routes[i].pattern, http_request(x)->path)) {
-			if (api->log != NULL)
-				api_problem(x, "not-found",
-					    "%s is not offered: this log is in %s mode", path,
-					    log_identity(api->log)->mode);
-			else
-				api_problem(x, "not-found", "%s is not offered: this is no log",
-					    path);
+			explain_closed(x, api, &api_routes[i], path);
 			return;
 		}
 	}

@@ -26,6 +26,7 @@ int cmd_verify(int argc, char **argv);
 int cmd_find(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
 int cmd_health(int argc, char **argv);
+int cmd_witness(int argc, char **argv);
 
 /* "vitrine NAME: message" on standard error. Returns code, so that a command can end in it. */
 int cmd_fail(const char *name, int code, const char *fmt, ...)
@@ -33,6 +34,8 @@ int cmd_fail(const char *name, int code, const char *fmt, ...)
 /* 3 for what may work later (network, disk, memory), 1 for what does not hold, 2 for wrong input. */
 int cmd_code(enum vt_err err);
 
+/* --log-format and --log-level, or what is wrong with them said. */
+int cmd_configure_loglines(const char *name, const char *format, const char *level);
 /* The first line of a file, as a passphrase; NULL path: *out is NULL. CMD_HOLDS or the code to exit with,
  * the reason having been said. */
 int cmd_read_passphrase(const char *name, const char *path, char **out);

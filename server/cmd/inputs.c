@@ -8,12 +8,28 @@
 
 #include "cmd.h"
 #include "durable.h"
+#include "logline.h"
 #include "signer.h"
 #include "vitrine/policy.h"
 
 enum {
 	SECRET_MAX = 4096,
 };
+
+int cmd_configure_loglines(const char *name, const char *format, const char *level)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	bool json = strcmp(format, "json") == 0;
+
+	for (size_t i = 0; i < 4 && (json || strcmp(format, "text") == 0); i++) {
+		if (strcmp(level, levels[i]) == 0) {
+			logline_configure((enum logline_level)i, json);
+			return CMD_HOLDS;
+		}
+	}
+	return cmd_fail(name, CMD_USAGE,
+			"--log-format is text or json; --log-level is debug, info, warn or error");
+}
 
 int cmd_read_passphrase(const char *name, const char *path, char **out)
 {

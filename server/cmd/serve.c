@@ -93,22 +93,6 @@ struct service {
 	struct api *api;
 };
 
-static bool configure_loglines(void)
-{
-	static const char *const levels[] = {"debug", "info", "warn", "error"};
-	bool json = strcmp(opt_log_format, "json") == 0;
-
-	if (!json && strcmp(opt_log_format, "text") != 0)
-		return false;
-	for (size_t i = 0; i < 4; i++) {
-		if (strcmp(opt_log_level, levels[i]) == 0) {
-			logline_configure((enum logline_level)i, json);
-			return true;
-		}
-	}
-	return false;
-}
-
 static int read_keys(struct service *s, bool raw)
 {
 	int code = cmd_read_signer("serve", "key", opt_key, opt_passphrase_file, &s->key);
@@ -248,10 +232,8 @@ int cmd_serve(int argc, char **argv)
 	if (!raw && strcmp(opt_admission, "records") != 0)
 		return cmd_fail("serve", CMD_USAGE, "--admission: records or raw, not %s",
 				opt_admission);
-	if (!configure_loglines())
-		return cmd_fail(
-		    "serve", CMD_USAGE,
-		    "--log-format is text or json; --log-level is debug, info, warn or error");
+	if (cmd_configure_loglines("serve", opt_log_format, opt_log_level) != CMD_HOLDS)
+		return CMD_USAGE;
 	/* Blocked before any thread starts, so that only sigwait() sees them. */
 	sigemptyset(&stops);
 	sigaddset(&stops, SIGTERM);

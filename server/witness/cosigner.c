@@ -4,6 +4,7 @@
 #include "add_checkpoint.h"
 #include "cosigner_internal.h"
 #include "logline.h"
+#include "vitrine/cosignature.h"
 
 enum {
 	CLOCK_STEP_MAX = 600, /* seconds that a clock may go back and be waited for */

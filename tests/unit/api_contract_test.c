@@ -85,6 +85,22 @@ static bool routed(const char *path, size_t len, const char *method)
 	return false;
 }
 
+/* A path may have a route for each role of a process; the document has it once. */
+static size_t distinct_routes(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < api_routes_count; i++) {
+		size_t j = 0;
+
+		while (j < i && (api_routes[j].method != api_routes[i].method ||
+				 strcmp(api_routes[j].pattern, api_routes[i].pattern) != 0))
+			j++;
+		n += j == i;
+	}
+	return n;
+}
+
 static void every_documented_path_is_routed(void **state)
 {
 	const char *at = (const char *)openapi_yaml, *line, *path = NULL;
@@ -105,7 +121,7 @@ static void every_documented_path_is_routed(void **state)
 			seen++;
 		}
 	}
-	assert_int_equal(seen, api_routes_count);
+	assert_int_equal(seen, distinct_routes());
 }
 
 static size_t count_types(const struct problem_type *table)
