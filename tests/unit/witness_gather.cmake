@@ -1,0 +1,7 @@
+vitrine_test(witness_gather_test LABEL unit
+  SOURCES ${here}/witness_gather_test.c
+    ${PROJECT_SOURCE_DIR}/tests/support/fake_witness.c
+    ${PROJECT_SOURCE_DIR}/tests/support/model_tree.c
+    ${PROJECT_SOURCE_DIR}/tests/support/test_policy.c
+    ${PROJECT_SOURCE_DIR}/tests/support/test_signer.c
+  LINK witness http_test_support base OpenSSL::Crypto)
