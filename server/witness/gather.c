@@ -28,8 +28,8 @@ struct witness {
 	size_t n;
 	pthread_t thread;
 	bool running;
-	uint64_t answered; /* the number of the last round for which it gave all it has */
-	unsigned failures; /* in a row */
+	uint64_t answered;  /* the number of the last round for which it gave all it has */
+	unsigned failures;  /* in a row */
 	uint64_t failed_at; /* monotonic nanoseconds */
 	uint64_t pause;     /* our own patience with it, */
 	uint64_t obliged;   /* and what it asked for */
@@ -173,8 +173,7 @@ static bool decided(const struct gather *g)
 static uint64_t due(const struct gather *g, const struct witness *w)
 {
 	uint64_t urgent = nanos(g->config.backoff_urgent_seconds);
-	uint64_t pause =
-	    g->status.quorum_missing && w->pause > urgent ? urgent : w->pause;
+	uint64_t pause = g->status.quorum_missing && w->pause > urgent ? urgent : w->pause;
 
 	if (w->failures == 0)
 		return 0;
@@ -406,8 +405,8 @@ static void *attend(void *ctx)
 	ask_what_it_shows(&got, &w->asker);
 	(void)pthread_mutex_lock(&g->lock);
 	for (;;) {
-		changed = settle(g, w, &got, number,
-				 (double)(clock_monotonic_nanos() - start) / 1e9);
+		changed =
+		    settle(g, w, &got, number, (double)(clock_monotonic_nanos() - start) / 1e9);
 		stopping = g->stopping;
 		(void)pthread_mutex_unlock(&g->lock);
 		note_free(got.note);

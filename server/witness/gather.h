@@ -45,12 +45,12 @@ struct gather_config {
 	const struct policy *policy; /* borrowed */
 	const struct vkey *log;      /* copied; one of the policy's logs */
 	/* Seconds; fractions are taken. */
-	double interval_seconds; /* 0: 1; at least, between the beginnings of two rounds */
-	double connect_seconds;  /* 0: 5 */
-	double request_seconds;  /* 0: 10; one request, connecting included */
-	double backoff_seconds;  /* 0: 1; after a first failure, then twice as long each time, */
-	double backoff_max_seconds;    /* 0: 60; up to this, */
-	double backoff_urgent_seconds; /* 0: 5; or this, while the quorum is missing */
+	double interval_seconds;    /* 0: 1; at least, between the beginnings of two rounds */
+	double connect_seconds;     /* 0: 5 */
+	double request_seconds;     /* 0: 10; one request, connecting included */
+	double backoff_seconds;     /* 0: 1; after a first failure, then twice as long each time, */
+	double backoff_max_seconds; /* 0: 60; up to this, */
+	double backoff_urgent_seconds;  /* 0: 5; or this, while the quorum is missing */
 	double retry_after_max_seconds; /* 0: 300; what is made of a longer Retry-After */
 
 	/* The proof between two sizes of the log, first > 0. One call at a time, from any of the threads. */
@@ -69,7 +69,8 @@ struct gather_config {
 	enum vt_err (*observed)(void *ctx, struct bytes note, const char *witness);
 	/* A witness's trouble has begun, changed or (GATHER_FINE) ended: once each time, not once a round. Any of
 	 * the threads. The witness's name is the policy's; its bytes and the text's are from outside. */
-	void (*alert)(void *ctx, const char *witness, enum gather_trouble trouble, const char *text);
+	void (*alert)(void *ctx, const char *witness, enum gather_trouble trouble,
+		      const char *text);
 	void *ctx;
 };
 
@@ -104,7 +105,8 @@ void gather_status(struct gather *g, struct gather_status *out);
 
 /* One of the witnesses that are asked. */
 struct gather_witness {
-	const char *name; /* the policy's; of several keys at one URL, the first's. Lives as long as g */
+	const char
+	    *name; /* the policy's; of several keys at one URL, the first's. Lives as long as g */
 	const char *url;
 	enum gather_trouble trouble;
 	char why[GATHER_WHY_MAX]; /* "" when it is fine */

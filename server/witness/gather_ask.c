@@ -89,8 +89,7 @@ static bool look(struct asked *out, struct asker *a, bool *shown, uint64_t *size
 		goto done;
 	answered = true;
 	body = buf_bytes(&a->reply.body);
-	if (a->reply.status != 200 ||
-	    checkpoint_open(&note, &cp, body, a->log, NULL) != VT_OK)
+	if (a->reply.status != 200 || checkpoint_open(&note, &cp, body, a->log, NULL) != VT_OK)
 		goto done;
 	*shown = true;
 	*size = cp.head.size;
@@ -162,8 +161,7 @@ static bool make_request(struct asked *out, struct asker *a, uint64_t old, struc
  * "The client MAY concatenate it to the checkpoint, and use a note verification function configured with the witness
  * keys it trusts." The text has to be the one that was sent: an answer with an empty line in it would make another.
  */
-static void take_cosignature(struct asked *out, struct asker *a, struct bytes sent,
-			     uint64_t size)
+static void take_cosignature(struct asked *out, struct asker *a, struct bytes sent, uint64_t size)
 {
 	struct note *mine = NULL;
 	uint64_t now = clock_unix();
@@ -256,9 +254,8 @@ static void check_disproof(struct asked *out, struct asker *a, unsigned status)
 		*out = seen;
 	else
 		trouble(out, status == 422 ? GATHER_DISPROVED : GATHER_MALFORMED,
-			status == 422
-			    ? "finds the consistency proof or the root wrong (422)"
-			    : "answered 409 without its size");
+			status == 422 ? "finds the consistency proof or the root wrong (422)"
+				      : "answered 409 without its size");
 }
 
 static void read_refusal(struct asked *out, struct asker *a)
@@ -270,8 +267,9 @@ static void read_refusal(struct asked *out, struct asker *a)
 	if (status == 400)
 		trouble(out, GATHER_REFUSED, "finds the request malformed (400)");
 	else if (status == 403)
-		trouble(out, GATHER_UNTRUSTED,
-			"does not take this log's signature (403): has it another key for the log?");
+		trouble(
+		    out, GATHER_UNTRUSTED,
+		    "does not take this log's signature (403): has it another key for the log?");
 	else if (status == 404)
 		trouble(out, GATHER_UNKNOWN_LOG,
 			"does not know this log (404): its operator has to add it");

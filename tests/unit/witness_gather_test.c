@@ -32,7 +32,7 @@ struct world {
 	struct model_tree tree;
 	struct note_signer log;
 	struct fake_witness witness[WITNESSES];
-	int silent; /* a socket that takes connections and says nothing; -1 */
+	int silent;  /* a socket that takes connections and says nothing; -1 */
 	int refused; /* bound, not listening: connections are refused */
 	struct policy *policy;
 	struct gather_config config;
@@ -176,8 +176,7 @@ static struct tree_head head_of(struct world *w, uint64_t size)
 }
 
 /* Append the log's checkpoint of this size, cosigned by those letters. */
-static void append_checkpoint(struct world *w, struct buf *out, uint64_t size,
-			      const char *cosigned)
+static void append_checkpoint(struct world *w, struct buf *out, uint64_t size, const char *cosigned)
 {
 	struct tree_head head = head_of(w, size);
 
@@ -285,8 +284,8 @@ static void make_policy(struct world *w, const char *template)
 		if (*c != '@') {
 			assert_int_equal(buf_append_byte(&urls, (uint8_t)*c), VT_OK);
 		} else if (strncmp(c, "@silent", 7) == 0) {
-			assert_int_equal(buf_appendf(&urls, "http://127.0.0.1:%u", port_of(w->silent)),
-					 VT_OK);
+			assert_int_equal(
+			    buf_appendf(&urls, "http://127.0.0.1:%u", port_of(w->silent)), VT_OK);
 			c += 6;
 		} else if (strncmp(c, "@refused", 8) == 0) {
 			assert_int_equal(
@@ -310,7 +309,7 @@ static void make_policy(struct world *w, const char *template)
 	"log $Ll\nwitness a $Wa " a "\nwitness b $Wb " b "\nwitness c $Wc " c                      \
 	"\ngroup g 2 a b c\nquorum g\n"
 #define ALL_HONEST TWO_OF("@a", "@b", "@c")
-#define ONLY_C	   "log $Ll\nwitness c $Wc @c\nquorum c\n"
+#define ONLY_C     "log $Ll\nwitness c $Wc @c\nquorum c\n"
 
 static void start(struct world *w, const char *template)
 {
@@ -681,8 +680,7 @@ static void retry_after_is_kept_also_when_the_quorum_is_missing(void **state)
 	struct world *w = *state;
 
 	w->config.retry_after_max_seconds = 7200;
-	fake_witness_says(&w->witness[1],
-			  (struct fake_answer){.status = 429, .retry_after = 3600});
+	fake_witness_says(&w->witness[1], (struct fake_answer){.status = 429, .retry_after = 3600});
 	start(w, TWO_OF("@a", "@b", "@refused"));
 	for (uint64_t size = 1; size <= 10; size++) {
 		begin(w, size);
@@ -996,15 +994,15 @@ static void policies_that_cannot_work_are_refused(void **state)
 	assert_refused(w, "log $Lm\nwitness a $Wa @a\nquorum a\n", VT_EUNTRUSTED,
 		       "does not list this log");
 	assert_refused(w, "witness a $Wa @a\nquorum a\n", VT_EUNTRUSTED, "does not list this log");
-	assert_refused(w, "log $Ll\nwitness a $Wa\nquorum a\n", VT_EINVAL, "cannot make its quorum");
+	assert_refused(w, "log $Ll\nwitness a $Wa\nquorum a\n", VT_EINVAL,
+		       "cannot make its quorum");
 	assert_refused(w, TWO_OF("@a", "", ""), VT_EINVAL, "cannot make its quorum");
 	assert_refused(w, "log $Ll\nwitness a $Wa ftp://a.example\nquorum a\n", VT_EINVAL,
 		       "not an http or https URL");
 	assert_refused(w, "log $Ll\nquorum none\n", VT_ENOTFOUND, "no witness");
 	assert_refused(w, "log $Ll\nwitness a $Wa\nquorum none\n", VT_ENOTFOUND, "no witness");
 	w->config.log = &renamed.key;
-	assert_refused(w, "log $Lm\nwitness a $Wa @a\nquorum a\n", VT_EUNTRUSTED,
-		       "another key");
+	assert_refused(w, "log $Lm\nwitness a $Wa @a\nquorum a\n", VT_EUNTRUSTED, "another key");
 }
 
 static void stopping_without_having_started_is_fine(void **state)
