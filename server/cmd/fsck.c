@@ -9,7 +9,7 @@
 #include "store.h"
 
 static const char *opt_data, *opt_log, *opt_policy, *opt_centre;
-static uint64_t opt_faults = 20;
+static uint64_t opt_faults = 20, opt_threads;
 static bool opt_json;
 
 static const struct option options[] = {
@@ -25,6 +25,8 @@ static const struct option options[] = {
      0, 0, false, false},
     {"faults", OPTION_COUNT, &opt_faults, "N", "Stop after so many differences.", 1, 1000000, false,
      false},
+    {"threads", OPTION_COUNT, &opt_threads, "N",
+     "Verify signatures on so many threads; 0: one for each core.", 0, 64, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
 };
 static const struct command_usage usage = {
@@ -72,7 +74,8 @@ static int fsck_store(struct fsck_run *run, struct tree_head *head)
 	struct fsck_config fsck = {.progress = fsck_progress,
 				   .fault = fsck_fault,
 				   .ctx = run,
-				   .faults_max = (size_t)opt_faults};
+				   .faults_max = (size_t)opt_faults,
+				   .threads = run->threads};
 	enum vt_err err;
 
 	if (snprintf(path, sizeof(path), "%s/log.db", opt_data) >= (int)sizeof(path))
@@ -139,6 +142,7 @@ int cmd_fsck(int argc, char **argv)
 	if (opt_json && (run.json = json_new_array()) == NULL)
 		return cmd_fail("fsck", CMD_UNSURE, "out of memory");
 	run.faults_max = opt_faults;
+	run.threads = (unsigned)opt_threads;
 	code = opt_data ? fsck_store(&run, &head)
 			: fsck_over_http(&run, opt_log, opt_policy, opt_centre, &head);
 	if (code == CMD_HOLDS || run.faults > 0)

@@ -12,6 +12,7 @@ struct fsck_run {
 	const char *shown_what;
 	uint64_t faults;
 	uint64_t faults_max;
+	unsigned threads;  /* that verify signatures; 0: one for each core */
 	bool raw;          /* its entries are no records: there was no admission to replay */
 	struct json *json; /* collects faults for --json; NULL: they are printed at once */
 	char origin[256];

@@ -13,36 +13,37 @@ struct walk {
 	struct merkle_range range;
 	struct merkle_hasher hasher;
 	uint64_t size;
+	bool enough; /* as many faults were told as were asked for */
 	bool broken; /* this machine failed, not the log */
 };
+
+static enum vt_err refused(void *ctx, uint64_t index, const struct problem *why)
+{
+	struct walk *w = ctx;
+	char fault[PROBLEM_DETAIL_MAX + 128];
+	enum vt_err err;
+
+	snprintf(fault, sizeof(fault), "entry %llu: not admissible: %s: %s",
+		 (unsigned long long)index, why->type->slug, why->detail);
+	if ((err = fsck_fault(w->run, fault)) != VT_OK)
+		return err;
+	w->enough = w->run->faults >= w->run->faults_max;
+	return w->enough ? VT_EMISMATCH : VT_OK;
+}
 
 static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 			 const struct merkle_hash *leaf)
 {
 	struct walk *w = ctx;
-	struct problem why = {0};
-	char fault[PROBLEM_DETAIL_MAX + 128];
 	enum vt_err err;
 
 	fsck_progress(w->run, index, w->size,
 		      w->replay ? "replaying admissions" : "reading entries");
-	if ((err = merkle_range_append(&w->range, &w->hasher, leaf, NULL, NULL)) != VT_OK) {
-		w->broken = true;
-		return err;
-	}
-	if (w->replay == NULL || (err = replay_add(w->replay, entry, &why)) == VT_OK)
-		return VT_OK;
-	if (why.type == NULL) {
-		w->broken = true;
-		return err;
-	}
-	snprintf(fault, sizeof(fault), "entry %llu: not admissible: %s: %s",
-		 (unsigned long long)index, why.type->slug, why.detail);
-	if ((err = fsck_fault(w->run, fault)) != VT_OK) {
-		w->broken = true;
-		return err;
-	}
-	return w->run->faults < w->run->faults_max ? VT_OK : VT_EMISMATCH;
+	err = merkle_range_append(&w->range, &w->hasher, leaf, NULL, NULL);
+	if (err == VT_OK && w->replay != NULL)
+		err = replay_add(w->replay, entry);
+	w->broken = err != VT_OK && !w->enough;
+	return err;
 }
 
 /* A log of records begins with the centre's own accreditation; anything else in front means raw, unless somebody knows
@@ -68,7 +69,7 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 	struct merkle_hash root;
 	char reason[256] = "";
 	bool records = false;
-	enum vt_err err;
+	enum vt_err err, finish;
 
 	w->size = client_head(c)->size;
 	if (centre.len > 0)
@@ -77,9 +78,16 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s",
 				why.text);
 	w->run->raw = w->size > 0 && !records;
-	if (records && (err = replay_new(&w->replay, client_origin(c), centre, reason)) != VT_OK)
+	if (records && (err = replay_new(&w->replay, client_origin(c), centre, w->run->threads,
+					 refused, w, reason)) != VT_OK)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", reason[0] ? reason : vt_err_text(err));
 	err = client_entries(c, 0, w->size, visit, w, &why);
+	/* What comes before whatever ended the reading is judged, too: it would be the first difference. */
+	if (w->replay != NULL && !w->broken && !w->enough &&
+	    (finish = replay_finish(w->replay)) != VT_OK) {
+		w->broken = !w->enough;
+		err = finish;
+	}
 	if (w->broken)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", vt_err_text(err));
 	if (w->run->faults > 0)

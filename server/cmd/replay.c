@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "index.h"
+#include "reopener.h"
 #include "store.h"
 
 enum {
@@ -20,6 +21,12 @@ struct replay {
 	struct store_reader *reader;
 	struct index *index;
 	struct registry *registry;
+	struct reopener *reopener;
+	struct reopen_slice slice[2];
+	struct reopen_slice *gathering, *opening; /* each is one of the two */
+	uint64_t gathered;                        /* entries taken so far */
+	replay_refused_fn refused;
+	void *ctx;
 	struct merkle_hasher hasher;
 	struct tree_state committed;
 	struct merkle_range range; /* committed, and what the open batch adds */
@@ -125,54 +132,82 @@ static enum vt_err remember(struct replay *r, struct bytes entry, const struct m
 
 /* -- judging --------------------------------------------------------------------------------------- */
 
-static enum vt_err judge(struct record **record, struct replay *r, struct bytes entry,
-			 struct problem *why)
+static enum vt_err judge(struct replay *r, const struct record *record, struct bytes entry,
+			 const struct admission_view *view, struct problem *why)
 {
-	struct admission_view view = view_of(r);
 	uint64_t at;
-	enum vt_err err;
+	enum vt_err err = record_known(&at, record, view);
 
-	if ((err = record_reopen(record, &r->hasher, entry, &view, why)) != VT_OK)
-		return err;
-	err = record_known(&at, *record, &view);
 	if (err == VT_OK)
 		return problem_set(why, VT_EMISMATCH, "entry-known",
 				   "entry %llu holds the same record already",
 				   (unsigned long long)at);
-	if (err != VT_ENOTFOUND)
+	if (err != VT_ENOTFOUND || (err = record_judge(record, view, why)) != VT_OK)
 		return err;
-	return record_judge(*record, &view, why);
+	if (!record_is_accreditation(record))
+		return VT_OK;
+	reopener_wait(r->reopener); /* the registry is about to change */
+	return registry_apply(r->registry, view->size, record_leaf(record), entry, why);
 }
 
-enum vt_err replay_add(struct replay *r, struct bytes entry, struct problem *why)
+static enum vt_err replay_one(struct replay *r, struct reopen_slice *s, size_t i)
 {
+	struct bytes entry = reopen_slice_entry(s, i);
+	struct admission_view view = view_of(r);
 	struct record *record = NULL;
+	struct problem why = {0};
 	struct merkle_hash leaf;
 	const struct merkle_hash *keys = &leaf;
-	uint64_t index = r->range.size;
 	size_t n_keys = 1;
-	enum vt_err verdict, err;
+	enum vt_err err;
 
-	why->type = NULL;
-	verdict = judge(&record, r, entry, why);
-	if (verdict != VT_OK && why->type == NULL)
+	if ((err = reopen_slice_take(&record, s, i, &r->hasher, &view, &why)) == VT_OK)
+		err = judge(r, record, entry, &view, &why);
+	if (err != VT_OK && why.type == NULL)
 		goto done; /* no verdict: a fault of this machine */
-	if (verdict == VT_OK)
+	if (err == VT_OK)
 		keys = record_keys(record, &n_keys);
-	else if ((err = merkle_hash_leaf(&leaf, &r->hasher, entry)) != VT_OK) {
-		verdict = err;
+	else if ((err = merkle_hash_leaf(&leaf, &r->hasher, entry)) != VT_OK)
 		goto done;
-	}
-	if (verdict == VT_OK && record_is_accreditation(record) &&
-	    (verdict = registry_apply(r->registry, index, &keys[0], entry, why)) != VT_OK)
-		goto done;
-	if ((err = remember(r, entry, keys, n_keys)) != VT_OK) {
-		why->type = NULL;
-		verdict = err;
-	}
+	if ((err = remember(r, entry, keys, n_keys)) == VT_OK && why.type != NULL)
+		err = r->refused(r->ctx, view.size, &why);
 done:
 	record_free(record);
-	return verdict;
+	return err;
+}
+
+/* Let the threads open what was gathered, and judge what they opened before. */
+static enum vt_err turn(struct replay *r)
+{
+	struct reopen_slice *opened = r->opening;
+	enum vt_err err = VT_OK;
+
+	reopener_wait(r->reopener);
+	r->opening = r->gathering;
+	r->gathering = opened;
+	reopener_start(r->reopener, r->opening);
+	for (size_t i = 0; err == VT_OK && i < opened->n; i++)
+		err = replay_one(r, opened, i);
+	reopen_slice_clear(opened);
+	return err;
+}
+
+enum vt_err replay_add(struct replay *r, struct bytes entry)
+{
+	enum vt_err err = reopen_slice_add(r->gathering, r->gathered, entry);
+
+	if (err == VT_ELIMIT && (err = turn(r)) == VT_OK)
+		err = reopen_slice_add(r->gathering, r->gathered, entry);
+	if (err == VT_OK)
+		r->gathered++;
+	return err;
+}
+
+enum vt_err replay_finish(struct replay *r)
+{
+	enum vt_err err = turn(r);
+
+	return err != VT_OK ? err : turn(r);
 }
 
 /* -- its own store ---------------------------------------------------------------------------------- */
@@ -212,9 +247,11 @@ static void remove_store(struct replay *r)
 	rmdir(r->dir);
 }
 
-enum vt_err replay_new(struct replay **out, const char *origin, struct bytes centre, char why[256])
+enum vt_err replay_new(struct replay **out, const char *origin, struct bytes centre,
+		       unsigned threads, replay_refused_fn refused, void *ctx, char why[256])
 {
 	struct replay *r = calloc(1, sizeof(*r));
+	struct admission_view view;
 	struct index_config config;
 	enum vt_err err = VT_ENOMEM;
 
@@ -225,6 +262,10 @@ enum vt_err replay_new(struct replay **out, const char *origin, struct bytes cen
 	buf_init(&r->centre);
 	buf_init(&r->pending);
 	merkle_range_init(&r->range);
+	r->gathering = &r->slice[0];
+	r->opening = &r->slice[1];
+	r->refused = refused;
+	r->ctx = ctx;
 	if ((r->origin = strdup(origin)) == NULL ||
 	    (err = buf_append(&r->centre, centre)) != VT_OK ||
 	    (err = merkle_hasher_init(&r->hasher)) != VT_OK ||
@@ -232,7 +273,9 @@ enum vt_err replay_new(struct replay **out, const char *origin, struct bytes cen
 	    (err = r->reader->ops->read_state(r->reader, &r->committed)) != VT_OK)
 		goto done;
 	config = (struct index_config){.store = r->store};
-	if ((err = index_open(&r->index, &config, r->reader, 0)) != VT_OK)
+	view = view_of(r);
+	if ((err = index_open(&r->index, &config, r->reader, 0)) != VT_OK ||
+	    (err = reopener_new(&r->reopener, threads, &view)) != VT_OK)
 		goto done;
 	*out = r;
 	r = NULL; /* transferred */
@@ -245,6 +288,9 @@ void replay_free(struct replay *r)
 {
 	if (r == NULL)
 		return;
+	reopener_free(r->reopener);
+	for (size_t i = 0; i < 2; i++)
+		reopen_slice_release(&r->slice[i]);
 	if (r->batch != NULL)
 		r->batch->ops->batch_discard(r->batch);
 	index_free(r->index);

@@ -9,14 +9,20 @@
 
 struct replay;
 
-/* centre: canonical SPKI; empty: entry 0 is believed. why as in store.h. */
-enum vt_err replay_new(struct replay **out, const char *origin, struct bytes centre, char why[256]);
+/* An entry is not what admission would have made. Not VT_OK ends the replay, and is what its functions return. */
+typedef enum vt_err (*replay_refused_fn)(void *ctx, uint64_t index, const struct problem *why);
+
+/* centre: canonical SPKI; empty: entry 0 is believed. threads as in reopener.h. why as in store.h. */
+enum vt_err replay_new(struct replay **out, const char *origin, struct bytes centre,
+		       unsigned threads, replay_refused_fn refused, void *ctx, char why[256]);
 void replay_free(struct replay *r); /* removes the folder */
 /*
- * Is this entry what admission would have made at the next index? VT_OK and it is remembered; VT_EMISMATCH,
- * VT_EMALFORMED, VT_EUNTRUSTED, VT_ECONFLICT with *why. After a refusal the entry is remembered by its leaf hash alone,
- * so that replay can go on.
+ * The next entry, from 0 on. Entries are judged in order, some hundreds after they were given: those of a refusal come
+ * from a later call. A refused entry is remembered by its leaf hash alone, so that replay can go on. Any error but
+ * what `refused` returned is this machine's fault.
  */
-enum vt_err replay_add(struct replay *r, struct bytes entry, struct problem *why);
+enum vt_err replay_add(struct replay *r, struct bytes entry);
+/* That was the last one: judge all that is left. */
+enum vt_err replay_finish(struct replay *r);
 
 #endif

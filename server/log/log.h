@@ -252,6 +252,7 @@ struct fsck_config {
 	store_fault_fn fault; /* each difference, first ones first */
 	void *ctx;
 	size_t faults_max; /* stop after so many; 0: 1 */
+	unsigned threads;  /* that verify records' signatures; 0: one for each core */
 };
 /* Recompute every leaf, key row, tile, run and root from the entries, replay every admission, check every kept
  * checkpoint's signature. VT_OK: nothing differs; VT_EMISMATCH: something does (fault was called). */

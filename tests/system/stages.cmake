@@ -31,6 +31,13 @@ if(VITRINE_STAGES)
       COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
     vitrine_stage(evidence_every_byte COST 1
       COMMAND ${here}/evidence_verifiers $<TARGET_FILE:vitrine_program> 1)
+    # In no sanitizer's build, as no stage is: the same code runs there over small logs, in log_fsck_test.
+    add_executable(fsck_flips ${here}/fsck_flips.c ${here}/../support/stored_flip.c)
+    target_include_directories(fsck_flips PRIVATE ${PROJECT_SOURCE_DIR}/tests/support)
+    target_link_libraries(fsck_flips PRIVATE log_fixture record_world base SQLite::SQLite3
+      Threads::Threads vitrine_warnings)
+    vitrine_stage(fsck_flips COST 3
+      COMMAND $<TARGET_FILE:fsck_flips> $<TARGET_FILE:vitrine_program>)
     foreach(script first_run readme)
       add_test(NAME ${script} COMMAND ${here}/${script})
       list(APPEND release_tests ${script})

@@ -15,7 +15,8 @@ foreach(test sequencer records)
   add_test(NAME log_${test}_sqlite_test COMMAND log_${test}_test sqlite)
   set_tests_properties(log_${test}_sqlite_test PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
-vitrine_test(log_fsck_test LABEL unit SOURCES ${here}/log_fsck_test.c
+vitrine_test(log_fsck_test LABEL unit
+  SOURCES ${here}/log_fsck_test.c ${here}/../support/stored_flip.c
   LINK log_fixture record_world base SQLite::SQLite3)
 vitrine_test(log_readback_test LABEL unit
   SOURCES ${here}/log_readback_test.c ${here}/../support/flipping_store.c

@@ -7,6 +7,7 @@
 #include "log_fixture.h"
 #include "record_world.h"
 #include "scratch.h"
+#include "stored_flip.h"
 
 enum {
 	RAW_ENTRIES = 700,
@@ -16,17 +17,6 @@ enum {
 	TABLES_MAX = 16,
 	COLUMNS_MAX = 16,
 };
-
-static uint64_t random_state = 20261122;
-
-static uint64_t random_below(uint64_t n)
-{
-	uint64_t z = random_state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (z ^ z >> 31) % n;
-}
 
 /* -- logs to be damaged --------------------------------------------------------------------------- */
 
@@ -123,113 +113,24 @@ static enum vt_err fsck(char place[512])
 
 /* -- one bit --------------------------------------------------------------------------------------------- */
 
-static sqlite3 *open_file(void)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA ignore_check_constraints = 1", NULL, NULL, NULL),
-			 SQLITE_OK);
-	return db;
-}
-
-static sqlite3_stmt *prepare(sqlite3 *db, const char *fmt, ...)
-{
-	sqlite3_stmt *stmt;
-	va_list ap;
-	char *sql;
-
-	va_start(ap, fmt);
-	sql = sqlite3_vmprintf(fmt, ap);
-	va_end(ap);
-	assert_non_null(sql);
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	sqlite3_free(sql);
-	return stmt;
-}
-
-/* The i-th text that a query gives; how many there are. */
-static size_t names(sqlite3 *db, const char *sql, char name[][64], size_t max)
-{
-	sqlite3_stmt *stmt = prepare(db, "%s", sql);
-	size_t n = 0;
-
-	while (sqlite3_step(stmt) == SQLITE_ROW && n < max)
-		(void)snprintf(name[n++], 64, "%s", (const char *)sqlite3_column_text(stmt, 0));
-	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-	return n;
-}
-
-static void bind_flipped(sqlite3_stmt *update, sqlite3_stmt *row, char what[64])
-{
-	int len = sqlite3_column_bytes(row, 0);
-	uint8_t *copy;
-
-	if (sqlite3_column_type(row, 0) == SQLITE_INTEGER) {
-		unsigned bit = (unsigned)random_below(64);
-		uint64_t value = (uint64_t)sqlite3_column_int64(row, 0) ^ UINT64_C(1) << bit;
-
-		(void)snprintf(what, 64, "bit %u", bit);
-		assert_int_equal(sqlite3_bind_int64(update, 1, (sqlite3_int64)value), SQLITE_OK);
-		return;
-	}
-	copy = malloc((size_t)len + 1);
-	assert_non_null(copy);
-	memcpy(copy, sqlite3_column_blob(row, 0), (size_t)len);
-	{
-		size_t at = (size_t)random_below((uint64_t)len);
-		unsigned bit = (unsigned)random_below(8);
-
-		copy[at] ^= (uint8_t)(1U << bit);
-		(void)snprintf(what, 64, "byte %zu bit %u", at, bit);
-	}
-	if (sqlite3_column_type(row, 0) == SQLITE_TEXT)
-		assert_int_equal(sqlite3_bind_text(update, 1, (char *)copy, len, free), SQLITE_OK);
-	else
-		assert_int_equal(sqlite3_bind_blob(update, 1, copy, len, free), SQLITE_OK);
-}
-
-/* Flip a bit of one column of one row. false: SQLite would not store that (a key that exists already, say). */
-static bool flip(sqlite3 *db, const char *table, const char *column, char what[256])
-{
-	sqlite3_stmt *row, *update;
-	char bit[64];
-	int err;
-
-	row = prepare(db, "SELECT \"%w\" FROM \"%w\" ORDER BY random() LIMIT 1", column, table);
-	if (sqlite3_step(row) != SQLITE_ROW ||
-	    (sqlite3_column_type(row, 0) != SQLITE_INTEGER && sqlite3_column_bytes(row, 0) == 0)) {
-		(void)sqlite3_finalize(row);
-		return false;
-	}
-	update =
-	    prepare(db, "UPDATE \"%w\" SET \"%w\" = ?1 WHERE \"%w\" IS ?2", table, column, column);
-	assert_int_equal(sqlite3_bind_value(update, 2, sqlite3_column_value(row, 0)), SQLITE_OK);
-	bind_flipped(update, row, bit);
-	(void)sqlite3_finalize(row);
-	err = sqlite3_step(update);
-	(void)snprintf(what, 256, "%s.%s %s", table, column, bit);
-	(void)sqlite3_finalize(update);
-	return err == SQLITE_DONE && sqlite3_changes(db) == 1;
-}
-
 static bool flip_anything(char what[256])
 {
 	char table[TABLES_MAX][64], column[COLUMNS_MAX][64], sql[160];
-	sqlite3 *db = open_file();
+	struct stored_flip f;
+	sqlite3 *db = stored_open(path);
 	size_t tables, columns, t;
 	bool flipped;
 
-	tables =
-	    names(db, "SELECT name FROM sqlite_schema WHERE type = 'table'", table, TABLES_MAX);
+	tables = stored_names(db, "SELECT name FROM sqlite_schema WHERE type = 'table'", table,
+			      TABLES_MAX);
 	assert_true(tables > 4);
-	t = (size_t)random_below(tables);
+	t = (size_t)stored_random(tables);
 	(void)snprintf(sql, sizeof(sql), "SELECT name FROM pragma_table_info('%s')", table[t]);
-	columns = names(db, sql, column, COLUMNS_MAX);
+	columns = stored_names(db, sql, column, COLUMNS_MAX);
 	assert_true(columns > 0);
-	flipped = flip(db, table[t], column[random_below(columns)], what);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	flipped = stored_flip(db, &f, table[t], column[stored_random(columns)]);
+	(void)snprintf(what, 256, "%s", f.text);
+	stored_close(db);
 	return flipped;
 }
 
@@ -252,6 +153,7 @@ static void every_flip_is_found(void (*make)(void))
 	(void)snprintf(path, sizeof(path), "%s", scratch_path("log.sqlite"));
 	(void)snprintf(whole, sizeof(whole), "%s.whole", path);
 	make();
+	stored_seed(20261122);
 	if (fsck(place) != VT_OK)
 		fail_msg("the whole log: %s", place);
 	copy_file(path, whole);
@@ -306,11 +208,11 @@ static void as_many_faults_are_told_as_were_asked_for(void **state)
 	scratch_clear();
 	(void)snprintf(path, sizeof(path), "%s", scratch_path("log.sqlite"));
 	make_raw();
-	db = open_file();
+	db = stored_open(path);
 	assert_int_equal(sqlite3_exec(db, "UPDATE entry SET bytes = x'00' WHERE idx % 100 = 7",
 				      NULL, NULL, NULL),
 			 SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	stored_close(db);
 	check.ctx = &faults;
 	assert_int_equal(store_sqlite_open(&check.store, &config, NULL, why), VT_OK);
 	assert_int_equal(log_fsck(&check, &head), VT_EMISMATCH);
@@ -331,9 +233,9 @@ static void a_log_whose_index_has_lost_a_chunk_freezes(void **state)
 	scratch_clear();
 	(void)snprintf(path, sizeof(path), "%s", scratch_path("log.sqlite"));
 	make_raw();
-	db = open_file();
+	db = stored_open(path);
 	assert_int_equal(sqlite3_exec(db, "DELETE FROM chunk", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	stored_close(db);
 	fixture_store(&f, path, "raw", bytes_of(NULL, 0));
 	fixture_start(&f);
 	a = send_one(&f, bytes_str("new"));
