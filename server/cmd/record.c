@@ -193,28 +193,37 @@ static int sign_all(const char *name, const struct record_signing *how, struct b
 	return code == CMD_HOLDS ? write_record(name, how->out, buf_bytes(envelope)) : code;
 }
 
-int record_sign_and_write(const char *name, const struct record_signing *how,
+/* envelope: what is signed already, or empty, with the statement to sign. */
+static int sign_and_write(const char *name, const struct record_signing *how, struct bytes envelope,
 			  struct bytes statement)
-{
-	struct buf envelope;
-	int code;
-
-	buf_init(&envelope);
-	code = sign_all(name, how, &envelope, statement);
-	buf_release(&envelope);
-	return code;
-}
-
-int record_resign_and_write(const char *name, const struct record_signing *how,
-			    struct bytes envelope)
 {
 	struct buf copy;
 	int code;
 
 	buf_init(&copy);
-	code = buf_append(&copy, envelope) == VT_OK ? sign_all(name, how, &copy, bytes_of(NULL, 0))
+	code = buf_append(&copy, envelope) == VT_OK ? sign_all(name, how, &copy, statement)
 						    : cmd_fail(name, CMD_UNSURE, "out of memory");
 	buf_release(&copy);
+	return code;
+}
+
+int record_run(const struct record_kind *kind, int argc, char **argv)
+{
+	struct operands rest;
+	struct buf statement;
+	bool help = false;
+	int code = CMD_HOLDS;
+
+	if (options_parse(kind->usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	buf_init(&statement);
+	if (!help && (code = kind->compose(&statement, &rest)) == CMD_HOLDS)
+		code =
+		    sign_and_write(kind->name, kind->how, bytes_of(NULL, 0), buf_bytes(&statement));
+	if (kind->subjects != NULL)
+		record_subjects_release(kind->subjects);
+	buf_release(&statement);
+	options_release(kind->usage);
 	return code;
 }
 
@@ -263,7 +272,8 @@ int record_sign(int argc, char **argv)
 	else if ((err = file_read(&envelope, rest.arg[0], RECORD_BODY_MAX)) != VT_OK)
 		code = cmd_fail("record sign", CMD_UNSURE, "%s: %s", rest.arg[0], vt_err_text(err));
 	else
-		code = record_resign_and_write("record sign", &sign_how, buf_bytes(&envelope));
+		code = sign_and_write("record sign", &sign_how, buf_bytes(&envelope),
+				      bytes_of(NULL, 0));
 done:
 	buf_release(&envelope);
 	options_release(&sign_usage);

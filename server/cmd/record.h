@@ -75,12 +75,18 @@ struct record_subjects {
 int record_subjects_read(const char *name, struct record_subjects *s, struct compose_subjects *out);
 void record_subjects_release(struct record_subjects *s);
 
-/* Sign the statement with --key and each --co-sign and write the envelope. Returns the exit code. */
-int record_sign_and_write(const char *name, const struct record_signing *how,
-			  struct bytes statement);
-/* Add the signatures to a finished envelope instead. */
-int record_resign_and_write(const char *name, const struct record_signing *how,
-			    struct bytes envelope);
+/* A kind of record that is made from options: what is its own of that. */
+struct record_kind {
+	const char *name; /* "record verdict" */
+	const struct command_usage *usage;
+	const struct record_signing *how;
+	struct record_subjects *subjects; /* released at the end; or NULL */
+	/* Append the statement. rest: what stands beside the options, where usage has a name for it. Returns the exit
+	 * code, the reason said. */
+	int (*compose)(struct buf *statement, const struct operands *rest);
+};
+/* Read the options, compose, sign with --key and each --co-sign, write the envelope. Returns the exit code. */
+int record_run(const struct record_kind *kind, int argc, char **argv);
 /* "INDEX:LEAFHASH". false: said why. */
 bool record_parse_ref(const char *name, const char *option, const char *text,
 		      struct entry_ref *out);

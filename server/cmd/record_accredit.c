@@ -114,7 +114,7 @@ static int read_keys(struct party_key **key, struct party_key **recovery)
 	return CMD_HOLDS;
 }
 
-static int compose(struct buf *statement)
+static int compose(struct buf *statement, const struct operands *rest)
 {
 	struct party_key *key = NULL, *recovery = NULL;
 	struct entry_ref previous;
@@ -125,6 +125,7 @@ static int compose(struct buf *statement)
 	enum vt_err err;
 	int code = types ? read_status() : cmd_fail("record accredit", CMD_UNSURE, "out of memory");
 
+	(void)rest;
 	if (code == CMD_HOLDS)
 		code = read_keys(&key, &recovery);
 	if (code != CMD_HOLDS)
@@ -157,17 +158,7 @@ done:
 
 int record_accredit(int argc, char **argv)
 {
-	struct operands rest;
-	struct buf statement;
-	bool help = false;
-	int code = CMD_HOLDS;
+	static const struct record_kind kind = {"record accredit", &usage, &how, NULL, compose};
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
-		return CMD_USAGE;
-	buf_init(&statement);
-	if (!help && (code = compose(&statement)) == CMD_HOLDS)
-		code = record_sign_and_write("record accredit", &how, buf_bytes(&statement));
-	buf_release(&statement);
-	options_release(&usage);
-	return code;
+	return record_run(&kind, argc, argv);
 }

@@ -19,13 +19,14 @@ static const struct command_usage usage = {
     options,
     sizeof(options) / sizeof(*options)};
 
-static int compose(struct buf *statement)
+static int compose(struct buf *statement, const struct operands *rest)
 {
 	struct compose_correction c = {.reason = opt_reason};
 	struct entry_ref replacement;
 	struct problem why = {0};
 	enum vt_err err;
 
+	(void)rest;
 	if (!record_parse_ref("record correct", "target", opt_target, &c.target))
 		return CMD_USAGE;
 	if (opt_replacement != NULL) {
@@ -41,17 +42,7 @@ static int compose(struct buf *statement)
 
 int record_correct(int argc, char **argv)
 {
-	struct operands rest;
-	struct buf statement;
-	bool help = false;
-	int code = CMD_HOLDS;
+	static const struct record_kind kind = {"record correct", &usage, &how, NULL, compose};
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
-		return CMD_USAGE;
-	buf_init(&statement);
-	if (!help && (code = compose(&statement)) == CMD_HOLDS)
-		code = record_sign_and_write("record correct", &how, buf_bytes(&statement));
-	buf_release(&statement);
-	options_release(&usage);
-	return code;
+	return record_run(&kind, argc, argv);
 }

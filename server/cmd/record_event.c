@@ -67,7 +67,8 @@ static int read_attachments(struct compose_digest **list, char (**hex)[65])
 	return code;
 }
 
-static int compose(struct buf *statement, struct compose_digest *attachments)
+/* Its attachments have been read. */
+static int compose_now(struct buf *statement)
 {
 	char now[CLOCK_RFC3339_SIZE];
 	struct merkle_hasher h;
@@ -78,8 +79,6 @@ static int compose(struct buf *statement, struct compose_digest *attachments)
 		clock_format_rfc3339(now, clock_unix());
 		event.event_time = now;
 	}
-	event.attachment = attachments;
-	event.n_attachments = opt_attachment.n;
 	if ((err = merkle_hasher_init(&h)) != VT_OK)
 		return cmd_fail("record event", CMD_UNSURE, "%s", vt_err_text(err));
 	err = compose_event(statement, &h, &event, &why);
@@ -87,28 +86,26 @@ static int compose(struct buf *statement, struct compose_digest *attachments)
 	return err == VT_OK ? CMD_HOLDS : record_refused("record event", err, &why);
 }
 
-int record_event(int argc, char **argv)
+static int compose(struct buf *statement, const struct operands *rest)
 {
-	struct operands rest;
-	struct buf statement;
 	struct compose_digest *attachments = NULL;
 	char(*hex)[65] = NULL;
-	bool help = false;
-	int code = CMD_HOLDS;
+	int code = record_subjects_read("record event", &subjects, &event.subjects);
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
-		return CMD_USAGE;
-	buf_init(&statement);
-	if (!help &&
-	    (code = record_subjects_read("record event", &subjects, &event.subjects)) ==
-		CMD_HOLDS &&
-	    (code = read_attachments(&attachments, &hex)) == CMD_HOLDS &&
-	    (code = compose(&statement, attachments)) == CMD_HOLDS)
-		code = record_sign_and_write("record event", &how, buf_bytes(&statement));
+	(void)rest;
+	if (code == CMD_HOLDS && (code = read_attachments(&attachments, &hex)) == CMD_HOLDS) {
+		event.attachment = attachments;
+		event.n_attachments = opt_attachment.n;
+		code = compose_now(statement);
+	}
 	free(attachments);
 	free(hex);
-	record_subjects_release(&subjects);
-	buf_release(&statement);
-	options_release(&usage);
 	return code;
+}
+
+int record_event(int argc, char **argv)
+{
+	static const struct record_kind kind = {"record event", &usage, &how, &subjects, compose};
+
+	return record_run(&kind, argc, argv);
 }

@@ -40,13 +40,14 @@ static const struct command_usage usage = {
     options,
     sizeof(options) / sizeof(*options)};
 
-static int compose(struct buf *statement)
+static int compose(struct buf *statement, const struct operands *rest)
 {
 	struct merkle_hash digest;
 	struct problem why = {0};
 	enum vt_err err;
 	int code = record_subjects_read("record firmware", &subjects, &firmware.subjects);
 
+	(void)rest;
 	if (code == CMD_HOLDS && opt_suit != NULL &&
 	    (code = cmd_hash_file("record firmware", opt_suit, &digest)) == CMD_HOLDS) {
 		const char *slash = strrchr(opt_suit, '/');
@@ -69,18 +70,8 @@ static int compose(struct buf *statement)
 
 int record_firmware(int argc, char **argv)
 {
-	struct operands rest;
-	struct buf statement;
-	bool help = false;
-	int code = CMD_HOLDS;
+	static const struct record_kind kind = {"record firmware", &usage, &how, &subjects,
+						compose};
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
-		return CMD_USAGE;
-	buf_init(&statement);
-	if (!help && (code = compose(&statement)) == CMD_HOLDS)
-		code = record_sign_and_write("record firmware", &how, buf_bytes(&statement));
-	record_subjects_release(&subjects);
-	buf_release(&statement);
-	options_release(&usage);
-	return code;
+	return record_run(&kind, argc, argv);
 }

@@ -23,7 +23,7 @@ static const struct command_usage usage = {
     options,
     sizeof(options) / sizeof(*options)};
 
-static int compose(struct buf *statement, const char *path)
+static int compose(struct buf *statement, const struct operands *rest)
 {
 	struct merkle_hasher h;
 	struct problem why = {0};
@@ -31,9 +31,13 @@ static int compose(struct buf *statement, const char *path)
 	enum vt_err err;
 	int code = CMD_HOLDS;
 
+	if (rest->n != 1)
+		return cmd_fail("record seal", CMD_USAGE, "one record is needed; %zu given",
+				rest->n);
 	buf_init(&envelope);
-	if ((err = file_read(&envelope, path, RECORD_BODY_MAX)) != VT_OK) {
-		code = cmd_fail("record seal", CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+	if ((err = file_read(&envelope, rest->arg[0], RECORD_BODY_MAX)) != VT_OK) {
+		code =
+		    cmd_fail("record seal", CMD_UNSURE, "%s: %s", rest->arg[0], vt_err_text(err));
 	} else if ((err = merkle_hasher_init(&h)) != VT_OK) {
 		code = cmd_fail("record seal", CMD_UNSURE, "%s", vt_err_text(err));
 	} else {
@@ -48,20 +52,7 @@ static int compose(struct buf *statement, const char *path)
 
 int record_seal(int argc, char **argv)
 {
-	struct operands rest;
-	struct buf statement;
-	bool help = false;
-	int code = CMD_HOLDS;
+	static const struct record_kind kind = {"record seal", &usage, &how, NULL, compose};
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
-		return CMD_USAGE;
-	buf_init(&statement);
-	if (!help && rest.n != 1)
-		code =
-		    cmd_fail("record seal", CMD_USAGE, "one record is needed; %zu given", rest.n);
-	else if (!help && (code = compose(&statement, rest.arg[0])) == CMD_HOLDS)
-		code = record_sign_and_write("record seal", &how, buf_bytes(&statement));
-	buf_release(&statement);
-	options_release(&usage);
-	return code;
+	return record_run(&kind, argc, argv);
 }

@@ -167,30 +167,24 @@ static int read_evidence(struct evidence *e, struct compose_verdict *v)
 	return code;
 }
 
-int record_verdict(int argc, char **argv)
+static int compose(struct buf *statement, const struct operands *rest)
 {
 	static struct evidence e;
 	struct compose_verdict v = {0};
 	struct problem why = {0};
-	struct operands rest;
-	struct buf statement;
 	enum vt_err err;
-	bool help = false;
-	int code;
+	int code = read_evidence(&e, &v);
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
-		return CMD_USAGE;
-	buf_init(&statement);
-	code = help ? CMD_HOLDS : read_evidence(&e, &v);
-	if (code == CMD_HOLDS && !help) {
-		if ((err = compose_verdict(&statement, &v, &why)) != VT_OK)
-			code = record_refused("record verdict", err, &why);
-		else
-			code = record_sign_and_write("record verdict", &how, buf_bytes(&statement));
-	}
+	(void)rest;
+	if (code == CMD_HOLDS && (err = compose_verdict(statement, &v, &why)) != VT_OK)
+		code = record_refused("record verdict", err, &why);
 	junit_release(&e.junit);
-	record_subjects_release(&subjects);
-	buf_release(&statement);
-	options_release(&usage);
 	return code;
+}
+
+int record_verdict(int argc, char **argv)
+{
+	static const struct record_kind kind = {"record verdict", &usage, &how, &subjects, compose};
+
+	return record_run(&kind, argc, argv);
 }
