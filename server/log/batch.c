@@ -36,11 +36,11 @@ void batch_free(struct batch *b)
 	free(b);
 }
 
-void batch_take(struct batch *b, struct submission_list *queue)
+void batch_take(struct batch *b, struct submission_list *queue, uint64_t max)
 {
 	size_t bytes = 0;
 
-	while (b->n < b->log->config.batch_max && queue->first != NULL) {
+	while (b->n < b->log->config.batch_max && b->n < max && queue->first != NULL) {
 		bytes += queue->first->bytes;
 		if (b->n > 0 && bytes > b->log->config.batch_bytes_max)
 			break;

@@ -33,8 +33,8 @@ struct batch {
 	bool registry_changed; /* log->next has entries of this batch */
 };
 
-/* Move what waits into the batch, up to its bounds. The caller holds log->lock. */
-void batch_take(struct batch *b, struct submission_list *queue);
+/* Move what waits into the batch, up to its bounds and at most max. The caller holds log->lock. */
+void batch_take(struct batch *b, struct submission_list *queue, uint64_t max);
 /* Known, refused or new? In order, each with those before it in the batch taken as said. */
 enum vt_err batch_judge(struct batch *b);
 /* Integrate and commit; log->state and the committed registry move on. VT_ECONFLICT, VT_EBUSY, VT_ENOMEM: nothing has

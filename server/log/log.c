@@ -15,8 +15,6 @@
 
 enum {
 	COVER_WAIT_MILLIS = 1000,
-	STOP_PATIENCE = 10,       /* seconds that a stop waits for entries to be published */
-	STOP_PATIENCE_QUORUM = 4, /* the same where that takes witnesses */
 };
 
 /* -- ends ---------------------------------------------------------------------------------------- */
@@ -35,37 +33,6 @@ _Noreturn void log_die_storage(const char *what, enum vt_err err)
 	logline(LOGLINE_ERROR, "the store failed, start again to recover",
 		"doing=\"%s\" error=\"%s\"", what, vt_err_text(err));
 	_exit(LOG_EXIT_STORAGE);
-}
-
-bool log_frozen(struct log *log)
-{
-	bool frozen;
-
-	(void)pthread_mutex_lock(&log->lock);
-	frozen = log->status.frozen;
-	(void)pthread_mutex_unlock(&log->lock);
-	return frozen;
-}
-
-void log_freeze(struct log *log, const char *why)
-{
-	char quoted[2 * LOG_WHY_MAX];
-	bool first;
-
-	(void)pthread_mutex_lock(&log->lock);
-	first = !log->status.frozen;
-	if (first) {
-		(void)snprintf(log->status.frozen_why, sizeof(log->status.frozen_why), "%s", why);
-		log->status.frozen = true;
-		(void)pthread_cond_broadcast(&log->work);
-	}
-	(void)pthread_mutex_unlock(&log->lock);
-	if (!first)
-		return;
-	logline(LOGLINE_ERROR, "frozen: nothing more will be signed", "why=%s",
-		logline_quote(quoted, sizeof(quoted), bytes_str(why)));
-	if (log->config.freeze != NULL)
-		log->config.freeze(log->config.ctx, why);
 }
 
 bool log_cover(struct log *log, uint64_t size)
@@ -116,6 +83,16 @@ static void config_defaults(struct log_config *c)
 		c->quorum_patience_millis = 5000;
 	if (c->append_wait_millis == 0)
 		c->append_wait_millis = 20000;
+	if (c->stop_wait_millis == 0)
+		c->stop_wait_millis = c->gather == NULL ? 10000 : 4000;
+}
+
+static enum vt_err copy_path(const char **path, char **copy)
+{
+	if (*path != NULL && (*copy = strdup(*path)) == NULL)
+		return VT_ENOMEM;
+	*path = *copy;
+	return VT_OK;
 }
 
 static enum vt_err check_identity(struct log *log, char why[STORE_WHY_MAX])
@@ -206,28 +183,11 @@ done:
 	return err == VT_OK ? VT_OK : refuse(why, err, "the head cannot be published");
 }
 
-enum vt_err log_open(struct log **out, const struct log_config *config, char why[STORE_WHY_MAX])
+static void init_locks(struct log *log)
 {
-	struct log *log = calloc(1, sizeof(*log));
 	pthread_rwlockattr_t prefer_writer;
 	pthread_condattr_t monotonic;
-	enum vt_err err;
 
-	*out = NULL;
-	why[0] = '\0';
-	if (log == NULL)
-		return refuse(why, VT_ENOMEM, "no memory");
-	log->store = config->store;
-	log->config = *config;
-	config_defaults(&log->config);
-	log->signer = *config->signer;
-	submissions_init(&log->queue);
-	submissions_init(&log->waiting);
-	buf_init(&log->round.note);
-	buf_init(&log->gathered.note);
-	log->policy_met = config->gather == NULL;
-	log->status.policy_met = log->policy_met;
-	log->status.asks_witnesses = config->gather != NULL;
 	/* Signatures are verified under the read lock, one record after the other: a writer must not wait for a gap. */
 	(void)pthread_rwlockattr_init(&prefer_writer);
 	(void)pthread_rwlockattr_setkind_np(&prefer_writer,
@@ -240,8 +200,47 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 	(void)pthread_cond_init(&log->work, &monotonic);
 	(void)pthread_cond_init(&log->progress, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
+}
+
+static void init(struct log *log, const struct log_config *config)
+{
+	log->store = config->store;
+	log->config = *config;
+	config_defaults(&log->config);
+	log->signer = *config->signer;
+	submissions_init(&log->queue);
+	submissions_init(&log->waiting);
+	buf_init(&log->round.note);
+	buf_init(&log->gathered.note);
+	buf_init(&log->frozen_text);
+	log->policy_met = config->gather == NULL;
+	log->status.policy_met = log->policy_met;
+	log->status.asks_witnesses = config->gather != NULL;
+	init_locks(log);
+}
+
+enum vt_err log_open(struct log **out, const struct log_config *config, char why[STORE_WHY_MAX])
+{
+	struct log *log = calloc(1, sizeof(*log));
+	enum vt_err err;
+
+	*out = NULL;
+	why[0] = '\0';
+	if (log == NULL)
+		return refuse(why, VT_ENOMEM, "no memory");
+	init(log, config);
+	if ((err = copy_path(&log->config.mark_path, &log->mark_path)) != VT_OK ||
+	    (err = copy_path(&log->config.frozen_path, &log->frozen_path)) != VT_OK) {
+		(void)refuse(why, err, "no memory");
+		goto done;
+	}
 	if ((err = check_identity(log, why)) != VT_OK || (err = open_parts(log, why)) != VT_OK)
 		goto done;
+	log_freeze_look(log);
+	if ((err = high_water_open(log)) != VT_OK) {
+		(void)refuse(why, err, "the high-water mark cannot be compared with the store");
+		goto done;
+	}
 	if ((err = settle(log, why)) != VT_OK)
 		goto done;
 	*out = log;
@@ -266,10 +265,10 @@ enum vt_err log_start(struct log *log)
 /* Under the lock. */
 static void stop_soon(struct log *log)
 {
-	unsigned seconds = log->config.gather == NULL ? STOP_PATIENCE : STOP_PATIENCE_QUORUM;
+	uint64_t wait = log->config.stop_wait_millis * UINT64_C(1000000);
 
 	if (log->stop_at == 0)
-		log->stop_at = clock_monotonic_nanos() + seconds * UINT64_C(1000000000);
+		log->stop_at = clock_monotonic_nanos() + wait;
 }
 
 void log_stop_soon(struct log *log)
@@ -302,6 +301,7 @@ void log_free(struct log *log)
 {
 	if (log == NULL)
 		return;
+	mark_free(log->mark);
 	batch_free(log->batch);
 	readback_free(log->readback);
 	index_free(log->index);
@@ -311,6 +311,7 @@ void log_free(struct log *log)
 	buf_release(&log->verified_note);
 	buf_release(&log->round.note);
 	buf_release(&log->gathered.note);
+	buf_release(&log->frozen_text);
 	store_reader_free(log->reader);
 	store_reader_free(log->second);
 	merkle_hasher_release(&log->hasher);
@@ -319,6 +320,8 @@ void log_free(struct log *log)
 	(void)pthread_mutex_destroy(&log->lock);
 	(void)pthread_cond_destroy(&log->work);
 	(void)pthread_cond_destroy(&log->progress);
+	free(log->mark_path);
+	free(log->frozen_path);
 	free(log);
 }
 
@@ -334,6 +337,7 @@ enum log_mode log_mode(const struct log *log)
 
 void log_status(struct log *log, struct log_status *out)
 {
+	struct mark_stats mark = {0};
 	struct index_stats stats;
 
 	index_stats(log->index, &stats);
@@ -341,6 +345,12 @@ void log_status(struct log *log, struct log_status *out)
 	*out = log->status;
 	out->size = log->covered;
 	out->handed_size = log->handed;
+	if (log->mark != NULL)
+		mark_stats(log->mark, &mark); /* its lock is taken last */
+	out->holding = log_holding(log) != NULL;
+	if (mark.size > out->mark_size)
+		out->mark_size = mark.size;
+	out->mark_writes = mark.writes;
 	out->queued = log->queue.n;
 	(void)pthread_mutex_unlock(&log->lock);
 	out->index_tail_keys = stats.tail_keys;

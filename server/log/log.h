@@ -69,6 +69,8 @@ struct log_config {
 	unsigned quorum_patience_millis;
 	/* How long an append waits for its publication, then LOG_LATER; 0: 20000. */
 	unsigned append_wait_millis;
+	/* The same while the log is being stopped; 0: 4000 (10000 where no witness is asked). */
+	unsigned stop_wait_millis;
 	/*
 	 * Paths, copied. mark_path: the high-water mark (size and root), a file apart from the database that is raised after each
 	 * commit and before any byte of a head goes out. If the store is behind it or has another root at its size when the
@@ -112,7 +114,7 @@ void log_freeze(struct log *log, const char *why);
  */
 void log_gathered(struct log *log, const struct tree_head *head, struct bytes note, bool quorum,
 		  bool done);
-/* The process is about to stop: whoever waits for a quorum waits a few seconds more at most. Then log_stop(). */
+/* The process is about to stop: whoever waits for a quorum waits for stop_wait_millis more at most. Then log_stop(). */
 void log_stop_soon(struct log *log);
 const struct store_identity *log_identity(const struct log *log);
 enum log_mode log_mode(const struct log *log);

@@ -14,6 +14,7 @@
 
 #include "index.h"
 #include "log.h"
+#include "mark.h"
 #include "node_cache.h"
 
 enum {
@@ -83,7 +84,9 @@ struct submission_list {
 
 struct log {
 	struct store *store;
-	struct log_config config;
+	struct log_config config; /* its paths are copies: */
+	char *mark_path;
+	char *frozen_path;
 	struct note_signer signer;
 	struct vkey vkey;
 	enum log_mode mode;
@@ -106,8 +109,13 @@ struct log {
 	uint64_t covered; /* registry and index cover the committed entries [0, covered) */
 	uint64_t handed;  /* largest head that was given to witnesses or published */
 	struct gathered gathered;
-	uint64_t
-	    stop_at; /* monotonic nanoseconds: nobody waits for a checkpoint any longer then; 0: not stopping */
+	/* Monotonic nanoseconds: nobody waits for a checkpoint any longer then; 0: not stopping. */
+	uint64_t stop_at;
+	struct buf frozen_text; /* of the file that says so, while it could not be written */
+	/* There is no mark: nothing is taken until the witnesses' quorum has vouched for the head. */
+	bool probation;
+	struct mark
+	    *mark; /* NULL: none, or not one that may be raised. Set once, by the sequencer */
 	struct log_status status;
 
 	/* The sequencer's own. */
@@ -132,6 +140,8 @@ struct log {
 	uint64_t published; /* as the sequencer knows it; status has a copy */
 	bool policy_met;    /* by the published checkpoint; true where no witness is asked */
 	struct round round;
+	/* Monotonic nanoseconds: when the missing quorum was last mentioned; 0: it is there. */
+	uint64_t missing_told;
 	uint64_t gather_at; /* monotonic nanoseconds: no round begins before */
 	uint64_t looked_at; /* the same: when what is published was last read */
 	bool index_more;    /* there is folding or merging to do */
@@ -154,6 +164,8 @@ void submission_free(struct submission *s);
 void submissions_init(struct submission_list *list);
 void submissions_push(struct submission_list *list, struct submission *s);
 struct submission *submissions_pop(struct submission_list *list);
+/* Why nothing more may be committed although the log runs; NULL: it may. Under the lock. */
+const char *log_holding(const struct log *log);
 /* Call back and free. The submission is in no list. */
 void submission_answer(struct log *log, struct submission *s, const struct log_answer *answer);
 void submission_later(struct log *log, struct submission *s, const char *reason,
@@ -231,7 +243,29 @@ _Noreturn void log_die_mismatch(const char *why);
 /* The store failed in a way whose outcome is unknown. */
 _Noreturn void log_die_storage(const char *what, enum vt_err err);
 
+/* -- stopping for good (freeze.c) ----------------------------------------------------------------------- */
+
 bool log_frozen(struct log *log);
+/* log_freeze(), with the signed note that contradicts the store. */
+void log_freeze_with(struct log *log, const char *why, struct bytes evidence);
+/* Until the process ends: for what is found again at each start, until it is mended. */
+void log_freeze_for_now(struct log *log, const char *why);
+/* Is the file there that freezes this log? Another process, or an earlier one, may have written it. */
+void log_freeze_look(struct log *log);
+/* Write that file, if it could not be written before. */
+void log_freeze_keep(struct log *log);
+
+/* -- the high-water mark (high_water.c) ------------------------------------------------------------------ */
+
+/* Hold the store against its mark. What contradicts freezes; VT_OK all the same: the log can be read. */
+enum vt_err high_water_open(struct log *log);
+/* Begin to raise the mark. */
+void high_water_raise(struct log *log, const struct tree_head *head);
+/* Wait until it is there: from then on bytes of this head may go out. VT_EBUSY: they may not (the log is frozen). */
+enum vt_err high_water_wait(struct log *log, const struct tree_head *head);
+/* A quorum of witnesses has cosigned this head: make the mark that was missing. */
+enum vt_err high_water_vouched(struct log *log, const struct tree_head *head);
+
 /* Wait, a second at most, until the entries [0, size) are covered. False: they are not. */
 bool log_cover(struct log *log, uint64_t size);
 

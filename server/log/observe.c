@@ -53,7 +53,7 @@ enum vt_err log_observe(struct log_worker *w, struct bytes note, const char *fro
 			       "a checkpoint of size %" PRIu64
 			       " that this log signed, shown by %.100s, %s",
 			       cp.head.size, from, what);
-		log_freeze(w->log, why);
+		log_freeze_with(w->log, why, note);
 	}
 	note_free(parsed);
 	return err;

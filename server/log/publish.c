@@ -59,13 +59,13 @@ static void remember(struct log *log, const struct tree_head *head, struct buf *
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
-static enum vt_err freeze(struct log *log, uint64_t size, const char *what)
+static enum vt_err freeze(struct log *log, uint64_t size, const char *what, struct bytes note)
 {
 	char why[LOG_WHY_MAX];
 
 	(void)snprintf(why, sizeof(why), "the published checkpoint of size %" PRIu64 " %s", size,
 		       what);
-	log_freeze(log, why);
+	log_freeze_with(log, why, note);
 	return VT_EBUSY;
 }
 
@@ -73,7 +73,8 @@ static enum vt_err freeze(struct log *log, uint64_t size, const char *what)
  * "A verified signature of its own that contradicts the freshly read store (another root at a size it has, or a size
  * beyond it) makes a log stop signing." The checkpoint is read first: whatever it covers had been committed by then.
  */
-static enum vt_err compare_with_store(struct log *log, const struct tree_head *head)
+static enum vt_err compare_with_store(struct log *log, const struct tree_head *head,
+				      struct bytes note)
 {
 	struct tree_state state;
 	struct merkle_hash root;
@@ -82,12 +83,12 @@ static enum vt_err compare_with_store(struct log *log, const struct tree_head *h
 	if ((err = store_read_state(log->second, &state)) != VT_OK)
 		return err;
 	if (head->size > state.head.size)
-		return freeze(log, head->size, "is beyond what the store holds");
+		return freeze(log, head->size, "is beyond what the store holds", note);
 	if (log->has_signed_head && tree_head_equal(head, &log->signed_head))
 		return VT_OK;
 	err = readback_root(log, head->size, &root);
 	if (err == VT_ENOTFOUND || (err == VT_OK && !merkle_hash_equal(&root, &head->root)))
-		return freeze(log, head->size, "has another root than the store's tree");
+		return freeze(log, head->size, "has another root than the store's tree", note);
 	return err;
 }
 
@@ -114,10 +115,10 @@ enum vt_err publish_check(struct log *log)
 	if (err == VT_ENOMEM)
 		goto done;
 	if (err != VT_OK || cp.head.size != size) {
-		err = freeze(log, size, "does not verify under the log's key");
+		err = freeze(log, size, "does not verify under the log's key", buf_bytes(&text));
 		goto done;
 	}
-	if ((err = compare_with_store(log, &cp.head)) != VT_OK)
+	if ((err = compare_with_store(log, &cp.head, buf_bytes(&text))) != VT_OK)
 		goto done;
 	if (size > log->published || !log->has_published)
 		raise_published(log, &cp.head, 0);
@@ -155,8 +156,12 @@ done:
 enum vt_err publish_sign(struct log *log, const struct tree_head *head, struct buf *note)
 {
 	uint64_t start = clock_monotonic_nanos();
-	enum vt_err err = sign_text(log, head, note);
+	enum vt_err err;
 
+	log_freeze_look(log);
+	if (log_frozen(log))
+		return VT_EBUSY;
+	err = sign_text(log, head, note);
 	(void)pthread_mutex_lock(&log->lock);
 	log->status.sign_seconds_sum += (double)(clock_monotonic_nanos() - start) / 1e9;
 	(void)pthread_mutex_unlock(&log->lock);
@@ -198,7 +203,8 @@ done:
 
 bool publish_owed(const struct log *log)
 {
-	return !log->has_published || log->published < log->state.head.size || !log->policy_met;
+	return !log->has_published || log->published < log->state.head.size || !log->policy_met ||
+	       log->probation;
 }
 
 enum vt_err publish_head(struct log *log)
@@ -217,7 +223,8 @@ enum vt_err publish_head(struct log *log)
 	/* Another process has signed this head, or a later one. */
 	if (log->has_published && log->published >= head.size)
 		goto done;
-	if ((err = publish_sign(log, &head, &note)) == VT_OK)
+	if ((err = publish_sign(log, &head, &note)) == VT_OK &&
+	    (err = high_water_wait(log, &head)) == VT_OK)
 		err = publish_note(log, &head, buf_bytes(&note), false);
 done:
 	buf_release(&note);

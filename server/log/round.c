@@ -12,8 +12,10 @@
 #include "logline.h"
 
 enum {
-	LOOK_MILLIS =
-	    200 /* between looks at what other processes publish, while a round is under way */
+	/* Between looks at what other processes publish, while a round is under way. */
+	LOOK_MILLIS = 200,
+	/* Between log lines about one and the same missing quorum. */
+	TELL_MILLIS = 60000,
 };
 
 static uint64_t nanos(unsigned millis)
@@ -84,13 +86,35 @@ static enum vt_err use(struct log *log, const struct gathered *g)
 
 	if (g->note.len == 0 || !same_note(r, buf_bytes(&g->note)))
 		return VT_OK;
-	if (!g->quorum && !r->quorum && log->config.without_quorum == LOG_HOLD)
+	if (!g->quorum && !r->quorum && (log->config.without_quorum == LOG_HOLD || log->probation))
 		return VT_OK;
+	if (log->probation && (err = high_water_vouched(log, &r->head)) != VT_OK)
+		return err;
 	if ((err = publish_check(log)) != VT_OK ||
 	    (err = publish_note(log, &r->head, buf_bytes(&g->note), g->quorum)) != VT_OK)
 		return err;
 	r->quorum |= g->quorum;
 	return VT_OK;
+}
+
+/* Say that the quorum is missing, once a minute, and that it is back. */
+static void mention(struct log *log, bool done)
+{
+	uint64_t now = clock_monotonic_nanos();
+
+	if (log->round.quorum && log->missing_told != 0) {
+		logline(LOGLINE_INFO, "the witnesses' quorum is back",
+			"size=%" PRIu64 " published=%" PRIu64, log->round.head.size,
+			log->published);
+		log->missing_told = 0;
+	}
+	if (log->round.quorum || !done ||
+	    (log->missing_told != 0 && now - log->missing_told < nanos(TELL_MILLIS)))
+		return;
+	logline(LOGLINE_WARN, "the witnesses' quorum is missing",
+		"size=%" PRIu64 " published=%" PRIu64 " without_quorum=%s", log->round.head.size,
+		log->published, log->config.without_quorum == LOG_HOLD ? "hold" : "publish");
+	log->missing_told = now;
 }
 
 static enum vt_err take_gathered(struct log *log)
@@ -109,12 +133,9 @@ static enum vt_err take_gathered(struct log *log)
 	err = use(log, &taken);
 	if (taken.done) {
 		log->round.asked = false;
-		if (!log->round.quorum && err == VT_OK && !log_frozen(log))
-			logline(LOGLINE_WARN, "the witnesses' quorum is missing",
-				"size=%" PRIu64 " published=%" PRIu64 " without_quorum=%s",
-				log->round.head.size, log->published,
-				log->config.without_quorum == LOG_HOLD ? "hold" : "publish");
 	}
+	if (err == VT_OK)
+		mention(log, taken.done);
 done:
 	buf_release(&taken.note);
 	return err;
@@ -151,10 +172,12 @@ static enum vt_err begin(struct log *log)
 	/* Another process is ahead: its head is followed before anything is asked for. */
 	if (log->has_published && log->published > log->state.head.size)
 		return VT_OK;
-	r->head = log->state.head;
+	/* On probation nothing is signed that was not signed before. */
+	r->head = log->probation && log->has_published ? log->signed_head : log->state.head;
 	r->quorum = false;
 	buf_reset(&r->note);
-	if ((err = publish_sign(log, &r->head, &r->note)) != VT_OK)
+	if ((err = publish_sign(log, &r->head, &r->note)) != VT_OK ||
+	    (err = high_water_wait(log, &r->head)) != VT_OK)
 		return err;
 	if (log_frozen(log))
 		return VT_EBUSY;
@@ -170,7 +193,8 @@ static enum vt_err publish_late(struct log *log)
 {
 	const struct round *r = &log->round;
 
-	if (log->config.without_quorum != LOG_PUBLISH || r->quorum || r->note.len == 0 ||
+	if (log->config.without_quorum != LOG_PUBLISH || log->probation || r->quorum ||
+	    r->note.len == 0 ||
 	    clock_monotonic_nanos() - r->began < nanos(log->config.quorum_patience_millis))
 		return VT_OK;
 	return publish_head(log);

@@ -123,7 +123,8 @@ enum vt_err sequencer_follow(struct log *log)
 	if (tree_head_equal(&stored.head, &log->state.head))
 		return VT_OK;
 	if (stored.head.size <= log->state.head.size) {
-		log_freeze(log, "the store's head went back behind what this process has seen");
+		log_freeze_with(log, "the store's head went back behind what this process has seen",
+				buf_bytes(&log->verified_note));
 		return VT_EBUSY;
 	}
 	if ((f = malloc(sizeof(*f))) == NULL)
@@ -293,6 +294,8 @@ static void run_batch(struct log *log)
 		batch_answer_later(log->batch, put_off(log, err));
 		return;
 	}
+	/* Written while what was committed is read back. */
+	high_water_raise(log, &log->state.head);
 	old = log->batch->start.head;
 	read_back(log, &old);
 	batch_settle(log->batch);
@@ -334,13 +337,25 @@ static bool anything(const struct log *log, bool frozen)
 	       log->status.frozen != frozen;
 }
 
+/* How many entries may be committed before something is published. */
+static uint64_t room(const struct log *log)
+{
+	uint64_t size = log->state.head.size, most = log->config.unpublished_max;
+	uint64_t unpublished = size > log->published ? size - log->published : 0;
+
+	return unpublished < most && !log->probation ? most - unpublished : 0;
+}
+
 /* Wait for work, a while at most; take it. False: the log is stopping and nothing is left in the queue. */
 static bool take(struct log *log, bool *stopping)
 {
 	bool frozen = log_frozen(log);
 	uint64_t wake = wake_at(log, frozen);
 	struct timespec at = timespec_of(wake);
+	struct submission_list refused;
+	const char *why = NULL;
 
+	submissions_init(&refused);
 	(void)pthread_mutex_lock(&log->lock);
 	while (!anything(log, frozen) && wake > clock_monotonic_nanos()) {
 		if (pthread_cond_timedwait(&log->work, &log->lock, &at) != 0)
@@ -348,8 +363,15 @@ static bool take(struct log *log, bool *stopping)
 	}
 	log->follow = false;
 	*stopping = log->stopping;
-	batch_take(log->batch, &log->queue);
+	batch_take(log->batch, &log->queue, log->status.frozen ? UINT64_MAX : room(log));
+	if (log->batch->n == 0 && (why = log_holding(log)) != NULL) {
+		refused = log->queue;
+		submissions_init(&log->queue);
+		if (refused.n == 0)
+			submissions_init(&refused); /* its end pointed into log->queue */
+	}
 	(void)pthread_mutex_unlock(&log->lock);
+	answer_all_later(log, &refused, why, RETRY_AFTER_QUORUM);
 	return log->batch->n > 0 || !*stopping;
 }
 
@@ -395,10 +417,14 @@ void *sequencer_main(void *arg)
 	struct log *log = arg;
 	bool stopping;
 
+	/* What an earlier process left unpublished goes first. */
+	if (!log_frozen(log) && owed(log))
+		publish(log);
 	while (take(log, &stopping)) {
 		enum vt_err err;
 
 		if (log_frozen(log)) {
+			log_freeze_keep(log);
 			batch_answer_later(log->batch, log->status.frozen_why);
 			answer_all_later(log, &log->waiting, log->status.frozen_why,
 					 RETRY_AFTER_FROZEN);
@@ -410,6 +436,8 @@ void *sequencer_main(void *arg)
 			if (err == VT_EIO)
 				log_die_storage("reading the head", err);
 			continue;
+		} else {
+			log_freeze_look(log);
 		}
 		if (owed(log))
 			publish(log);

@@ -286,6 +286,20 @@ static enum checked check(struct log_worker *w, struct submission *s, struct byt
 
 /* -- the queue ------------------------------------------------------------------------------------ */
 
+const char *log_holding(const struct log *log)
+{
+	if (log->probation)
+		return "the high-water mark is missing: the log waits for its witnesses to vouch "
+		       "for "
+		       "its head";
+	if (log->covered < log->status.published_size ||
+	    log->covered - log->status.published_size < log->config.unpublished_max)
+		return NULL;
+	return log->config.gather != NULL
+		   ? "the witnesses' quorum is missing, and as many entries as may be wait for it"
+		   : "as many entries as may be wait to be published";
+}
+
 /* Why nothing is taken now; NULL: it is. Under the lock. */
 static const char *closed(const struct log *log, size_t bytes)
 {
@@ -310,6 +324,8 @@ static void answer_later(struct log *log, const char *reason, log_answer_fn answ
 	count(log, LOG_LATER);
 	if (log->status.frozen)
 		a.retry_after = RETRY_AFTER_FROZEN;
+	else if (log_holding(log) != NULL)
+		a.retry_after = RETRY_AFTER_QUORUM;
 	(void)pthread_mutex_unlock(&log->lock);
 	answer(ctx, &a);
 }
@@ -339,7 +355,9 @@ static bool enqueue(struct log *log, struct submission *s, const char **reason)
 	(void)submission_keys(s, &n);
 	s->bytes = entry.len + n * sizeof(struct merkle_hash);
 	(void)pthread_mutex_lock(&log->lock);
-	*reason = closed(log, s->bytes);
+	/* Only what would be added: what is known and published has been answered. */
+	if ((*reason = closed(log, s->bytes)) == NULL)
+		*reason = log_holding(log);
 	taken = *reason == NULL;
 	if (taken) {
 		log->outstanding++;

@@ -1,0 +1,218 @@
+/*
+ * Stopping for good (rule 8). A freeze outlasts the process: why, and the evidence, are written to a file, and while that file
+ * is there no process signs for this store. Only a person removes it.
+ */
+#include "log_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "durable.h"
+#include "logline.h"
+
+#define FROZEN_TITLE "vitrine frozen v1\n"
+
+enum { FROZEN_SIZE_MAX = NOTE_SIZE_MAX + 4096 };
+
+bool log_frozen(struct log *log)
+{
+	bool frozen;
+
+	(void)pthread_mutex_lock(&log->lock);
+	frozen = log->status.frozen;
+	(void)pthread_mutex_unlock(&log->lock);
+	return frozen;
+}
+
+/* -- the file ---------------------------------------------------------------------------------------- */
+
+static enum vt_err format(struct buf *out, const struct log *log, const char *why, uint64_t time,
+			  struct bytes evidence)
+{
+	char at[CLOCK_RFC3339_SIZE];
+	enum vt_err err;
+
+	clock_format_rfc3339(at, time);
+	err = buf_appendf(out,
+			  FROZEN_TITLE "origin: %s\ntime: %s\nwhy: %s\n\n"
+				       "Nothing is signed while this file is there. Before you "
+				       "remove it, read \"Frozen\" in docs/operations.md.\n",
+			  log->store->identity.origin, at, why);
+	if (err == VT_OK && evidence.len > 0 &&
+	    (err = buf_append_str(
+		 out, "\nThe signed checkpoint that contradicts the store:\n\n")) == VT_OK)
+		err = buf_append(out, evidence);
+	return err;
+}
+
+/* Write what is still owed, if something is. The first reason is kept: an existing file is left alone. */
+static void keep(struct log *log)
+{
+	struct buf owed;
+	enum vt_err err;
+
+	(void)pthread_mutex_lock(&log->lock);
+	owed = log->frozen_text;
+	buf_init(&log->frozen_text);
+	(void)pthread_mutex_unlock(&log->lock);
+	if (owed.len == 0)
+		return;
+	err = durable_create(log->config.frozen_path, buf_bytes(&owed), 0600);
+	if (err == VT_OK || err == VT_ECONFLICT) {
+		buf_release(&owed);
+		return;
+	}
+	logline(LOGLINE_ERROR, "frozen, but that could not be written down: do not start it again",
+		"file=%s error=\"%s\"", log->config.frozen_path, strerror(errno));
+	(void)pthread_mutex_lock(&log->lock);
+	log->frozen_text = owed;
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+void log_freeze_keep(struct log *log)
+{
+	if (log->config.frozen_path != NULL)
+		keep(log);
+}
+
+/* -- freezing ------------------------------------------------------------------------------------------ */
+
+/* In this process. False: it was frozen before. text (may be NULL) is taken over. */
+static bool freeze_here(struct log *log, const char *why, uint64_t time, struct buf *text)
+{
+	char quoted[2 * LOG_FROZEN_WHY_MAX];
+	bool first;
+
+	(void)pthread_mutex_lock(&log->lock);
+	first = !log->status.frozen;
+	if (first) {
+		(void)snprintf(log->status.frozen_why, sizeof(log->status.frozen_why), "%s", why);
+		log->status.frozen_time = time;
+		log->status.frozen = true;
+		if (text != NULL) {
+			log->frozen_text = *text;
+			buf_init(text);
+		}
+		(void)pthread_cond_broadcast(&log->work);
+	}
+	(void)pthread_mutex_unlock(&log->lock);
+	if (!first)
+		return false;
+	logline(LOGLINE_ERROR, "frozen: nothing more will be signed", "why=%s",
+		logline_quote(quoted, sizeof(quoted), bytes_str(why)));
+	return true;
+}
+
+static void tell(struct log *log, const char *why)
+{
+	if (log->config.freeze != NULL)
+		log->config.freeze(log->config.ctx, why);
+}
+
+/* One line, whoever's words are in it. */
+static void one_line(char out[LOG_FROZEN_WHY_MAX], const char *why)
+{
+	size_t i = 0;
+
+	for (; why[i] != '\0' && i + 1 < LOG_FROZEN_WHY_MAX; i++)
+		out[i] = (unsigned char)why[i] < 0x20 || why[i] == 0x7f ? ' ' : why[i];
+	out[i] = '\0';
+}
+
+void log_freeze_with(struct log *log, const char *why, struct bytes evidence)
+{
+	uint64_t now = clock_unix();
+	char line[LOG_FROZEN_WHY_MAX];
+	struct buf text;
+
+	one_line(line, why);
+	buf_init(&text);
+	if (log->config.frozen_path != NULL && format(&text, log, line, now, evidence) != VT_OK) {
+		/* No memory: the line alone says enough, and a file of any content freezes. */
+		buf_reset(&text);
+		if (buf_append_str(&text, FROZEN_TITLE) != VT_OK)
+			logline(LOGLINE_ERROR, "no memory to write down why the log is frozen",
+				"file=%s", log->config.frozen_path);
+	}
+	if (freeze_here(log, line, now, &text)) {
+		log_freeze_keep(log);
+		tell(log, line);
+	}
+	buf_release(&text);
+}
+
+void log_freeze(struct log *log, const char *why)
+{
+	log_freeze_with(log, why, bytes_of(NULL, 0));
+}
+
+void log_freeze_for_now(struct log *log, const char *why)
+{
+	if (freeze_here(log, why, clock_unix(), NULL))
+		tell(log, why);
+}
+
+/* -- a file that is there --------------------------------------------------------------------------------- */
+
+/* The value of a line "name: value"; empty if there is none. */
+static struct bytes line_of(struct bytes text, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.data, '\n', text.len);
+		size_t len = end == NULL ? text.len : (size_t)(end - text.data);
+
+		if (len > n && memcmp(text.data, name, n) == 0)
+			return bytes_of(text.data + n, len - n);
+		if (len == 0 || end == NULL) /* the evidence is not looked into */
+			break;
+		text = bytes_of(text.data + len + 1, text.len - len - 1);
+	}
+	return bytes_of(NULL, 0);
+}
+
+static void freeze_as_written(struct log *log, struct bytes text)
+{
+	struct bytes why = line_of(text, "why: "), time = line_of(text, "time: ");
+	char line[LOG_FROZEN_WHY_MAX];
+	int64_t at;
+
+	if (why.len == 0)
+		(void)snprintf(line, sizeof(line), "the file %.200s is there",
+			       log->config.frozen_path);
+	else
+		(void)snprintf(line, sizeof(line), "%.*s",
+			       (int)(why.len < sizeof(line) ? why.len : sizeof(line) - 1),
+			       (const char *)why.data);
+	one_line(line, line);
+	if (clock_parse_rfc3339(&at, time) != VT_OK || at < 0)
+		at = (int64_t)clock_unix();
+	if (freeze_here(log, line, (uint64_t)at, NULL))
+		tell(log, line);
+}
+
+void log_freeze_look(struct log *log)
+{
+	const char *path = log->config.frozen_path;
+	char why[LOG_FROZEN_WHY_MAX];
+	struct buf text;
+	enum vt_err err;
+
+	if (path == NULL || (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)))
+		return;
+	buf_init(&text);
+	err = file_read(&text, path, FROZEN_SIZE_MAX);
+	if (err == VT_OK) {
+		freeze_as_written(log, buf_bytes(&text));
+	} else if (err != VT_ENOTFOUND) {
+		(void)snprintf(why, sizeof(why), "the file %.200s is there and cannot be read: %s",
+			       path, vt_err_text(err));
+		log_freeze_for_now(log, why);
+	}
+	buf_release(&text);
+}

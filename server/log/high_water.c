@@ -1,0 +1,208 @@
+/* The store against its high-water mark: at the start, and before anything goes out. */
+#include "log_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "logline.h"
+
+#define WHERE_TO_READ "; see \"The store and its mark\" in docs/operations.md"
+
+/* What is wrong with the mark or the store is found again at each start, so nothing is written down. */
+static void stop_for(struct log *log, const char *why)
+{
+	char text[LOG_FROZEN_WHY_MAX];
+
+	(void)snprintf(text, sizeof(text), "%.330s" WHERE_TO_READ, why);
+	log_freeze_for_now(log, text);
+}
+
+static void stop_unreadable(struct log *log, enum vt_err err, int system_error)
+{
+	char why[LOG_FROZEN_WHY_MAX];
+
+	(void)snprintf(
+	    why, sizeof(why),
+	    "the high-water mark %.100s %s (%s), so whether this store is the newest cannot "
+	    "be told: nothing is signed",
+	    log->config.mark_path, err == VT_EMISMATCH ? "is another log's" : "cannot be used",
+	    err == VT_EMALFORMED ? "it is damaged"
+	    : err == VT_EIO      ? strerror(system_error)
+				 : vt_err_text(err));
+	stop_for(log, why);
+}
+
+/* Is the marked tree in the store? VT_EMISMATCH: no, and the log is frozen. */
+static enum vt_err compare(struct log *log, const struct tree_head *mark)
+{
+	char why[LOG_FROZEN_WHY_MAX];
+	struct merkle_hash root;
+	enum vt_err err;
+
+	if (mark->size > log->state.head.size) {
+		(void)snprintf(
+		    why, sizeof(why),
+		    "the store has %" PRIu64 " entries, but this log has had %" PRIu64
+		    " (high-water mark %.100s): an older copy of the store was put back. "
+		    "Nothing is signed. Stop, put the newest store back, start again",
+		    log->state.head.size, mark->size, log->config.mark_path);
+		stop_for(log, why);
+		return VT_EMISMATCH;
+	}
+	err = readback_root(log, mark->size, &root);
+	if (err == VT_OK && merkle_hash_equal(&root, &mark->root))
+		return VT_OK;
+	if (err != VT_OK && err != VT_ENOTFOUND)
+		return err;
+	(void)snprintf(why, sizeof(why),
+		       "the store's tree of %" PRIu64
+		       " entries has another root than the high-water mark %.100s: this store has "
+		       "another history. Nothing is signed. Stop, put the right store back, start "
+		       "again",
+		       mark->size, log->config.mark_path);
+	stop_for(log, why);
+	return VT_EMISMATCH;
+}
+
+/* A mark that is there: compare, and open it to be raised. */
+static enum vt_err adopt(struct log *log)
+{
+	const char *origin = log->store->identity.origin;
+	struct mark *opened;
+	struct tree_head mark;
+	enum vt_err err;
+
+	errno = 0;
+	err = mark_read(&mark, log->config.mark_path, origin);
+	if (err == VT_ENOTFOUND || err == VT_ENOMEM)
+		return err;
+	if (err != VT_OK) {
+		stop_unreadable(log, err, errno);
+		return VT_OK;
+	}
+	if ((err = compare(log, &mark)) != VT_OK)
+		return err == VT_EMISMATCH ? VT_OK : err;
+	errno = 0;
+	err = mark_open(&opened, log->config.mark_path, origin);
+	if (err == VT_EIO) {
+		stop_unreadable(log, err, errno);
+		return VT_OK;
+	}
+	if (err != VT_OK)
+		return err;
+	(void)pthread_mutex_lock(&log->lock);
+	/* Whatever was shown to anyone before this start is under the mark. */
+	if (log->handed < mark.size)
+		log->handed = mark.size;
+	log->mark = opened;
+	log->status.has_mark = true;
+	log->status.mark_size = mark.size;
+	(void)pthread_mutex_unlock(&log->lock);
+	return VT_OK;
+}
+
+static enum vt_err make(struct log *log, const struct tree_head *head)
+{
+	enum vt_err err;
+
+	errno = 0;
+	err = mark_create(log->config.mark_path, log->store->identity.origin, head);
+	if (err == VT_EIO) {
+		stop_unreadable(log, err, errno);
+		return VT_OK;
+	}
+	/* VT_ECONFLICT: another process was quicker. Its mark is as good. */
+	return err == VT_OK || err == VT_ECONFLICT ? adopt(log) : err;
+}
+
+static enum vt_err missing(struct log *log)
+{
+	char why[LOG_FROZEN_WHY_MAX];
+
+	if (log_frozen(log))
+		return VT_OK;
+	if (log->state.head.size == 0)
+		return make(log, &log->state.head);
+	if (log->config.new_mark) {
+		logline(LOGLINE_WARN, "a new high-water mark is made, as asked for",
+			"size=%" PRIu64, log->state.head.size);
+		return make(log, &log->state.head);
+	}
+	if (log->config.gather != NULL) {
+		logline(LOGLINE_WARN,
+			"the high-water mark is missing: nothing is taken in until the witnesses' "
+			"quorum has cosigned the head",
+			"size=%" PRIu64, log->state.head.size);
+		log->probation = true;
+		return VT_OK;
+	}
+	(void)snprintf(
+	    why, sizeof(why),
+	    "the high-water mark %.100s is missing beside a store of %" PRIu64
+	    " entries, so whether it is the newest cannot be told: nothing is signed. If it "
+	    "is, start once with --new-mark",
+	    log->config.mark_path, log->state.head.size);
+	stop_for(log, why);
+	return VT_OK;
+}
+
+enum vt_err high_water_open(struct log *log)
+{
+	enum vt_err err;
+
+	if (log->config.mark_path == NULL)
+		return VT_OK;
+	err = adopt(log);
+	return err == VT_ENOTFOUND ? missing(log) : err;
+}
+
+enum vt_err high_water_vouched(struct log *log, const struct tree_head *head)
+{
+	enum vt_err err;
+
+	if ((err = make(log, head)) != VT_OK)
+		return err;
+	if (log->mark == NULL)
+		return VT_EBUSY;
+	logline(LOGLINE_INFO, "the witnesses' quorum has vouched for the head: a new mark is made",
+		"size=%" PRIu64, head->size);
+	(void)pthread_mutex_lock(&log->lock);
+	log->probation = false;
+	(void)pthread_mutex_unlock(&log->lock);
+	return VT_OK;
+}
+
+void high_water_raise(struct log *log, const struct tree_head *head)
+{
+	if (log->mark != NULL)
+		mark_raise(log->mark, head);
+}
+
+enum vt_err high_water_wait(struct log *log, const struct tree_head *head)
+{
+	uint64_t start = clock_monotonic_nanos();
+	char why[LOG_FROZEN_WHY_MAX];
+	enum vt_err err;
+
+	if (log->mark == NULL)
+		return VT_OK;
+	mark_raise(log->mark, head);
+	err = mark_wait(log->mark, head->size);
+	(void)pthread_mutex_lock(&log->lock);
+	log->status.mark_wait_seconds_sum += (double)(clock_monotonic_nanos() - start) / 1e9;
+	(void)pthread_mutex_unlock(&log->lock);
+	if (err == VT_EMISMATCH) {
+		(void)snprintf(why, sizeof(why),
+			       "the high-water mark %.100s has another root at size %" PRIu64
+			       " than this store",
+			       log->config.mark_path, head->size);
+		log_freeze(log, why);
+		return VT_EBUSY;
+	}
+	if (err != VT_OK)
+		log_die_storage("raising the high-water mark", err);
+	return VT_OK;
+}

@@ -1,0 +1,357 @@
+#include "mark.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "durable.h"
+#include "vitrine/checkpoint.h"
+
+#define MARK_TITLE "vitrine high-water mark v1\n"
+
+struct mark {
+	const char *path;
+	const char *origin;
+	int fd;
+	struct merkle_hasher hasher; /* the thread's */
+	pthread_t thread;
+	bool has_thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct tree_head wanted;
+	struct tree_head durable; /* this or a later one is on disk */
+	bool any;                 /* `durable` is set */
+	bool begun;               /* `wanted` is set */
+	bool asked;               /* `wanted` is still to be written */
+	bool stopping;
+	enum vt_err err;
+	uint64_t writes;
+};
+
+/* -- slots ---------------------------------------------------------------------------------------- */
+
+static enum vt_err append_digest(struct buf *out, struct merkle_hasher *h, struct bytes text)
+{
+	struct merkle_hash digest;
+	enum vt_err err = merkle_sha256(&digest, h, &text, 1);
+
+	for (size_t i = 0; err == VT_OK && i < sizeof(digest.b); i++)
+		err = buf_appendf(out, "%02x", digest.b[i]);
+	return err == VT_OK ? buf_append_byte(out, '\n') : err;
+}
+
+static enum vt_err slot_format(struct buf *out, struct merkle_hasher *h, const char *origin,
+			       const struct tree_head *head)
+{
+	size_t start = out->len;
+	enum vt_err err;
+
+	if ((err = buf_append_str(out, MARK_TITLE)) != VT_OK ||
+	    (err = checkpoint_format(out, origin, head)) != VT_OK ||
+	    (err = append_digest(out, h, bytes_of(out->data + start, out->len - start))) != VT_OK)
+		return err;
+	while (err == VT_OK && out->len - start < MARK_SLOT - 1)
+		err = buf_append_byte(out, ' ');
+	return err == VT_OK ? buf_append_byte(out, '\n') : err;
+}
+
+/* A slot is whole if it is, byte for byte, what would be written for what it says. VT_EMALFORMED: it is not. */
+static enum vt_err slot_parse(struct tree_head *out, struct merkle_hasher *h, struct bytes slot,
+			      const char *origin)
+{
+	const size_t title = sizeof(MARK_TITLE) - 1;
+	const uint8_t *end = slot.data + title;
+	struct checkpoint cp;
+	struct buf again;
+	enum vt_err err = VT_EMALFORMED;
+
+	buf_init(&again);
+	if (memcmp(slot.data, MARK_TITLE, title) != 0)
+		goto done;
+	/* Three lines are the checkpoint's text. */
+	for (unsigned lines = 0; lines < 3 && end != NULL; lines++)
+		if ((end = memchr(end, '\n', MARK_SLOT - (size_t)(end - slot.data))) != NULL)
+			end++;
+	if (end == NULL ||
+	    checkpoint_parse(&cp, bytes_of(slot.data + title, (size_t)(end - slot.data) - title)) !=
+		VT_OK)
+		goto done;
+	*out = cp.head;
+	if (!bytes_is(cp.origin, origin)) {
+		err = VT_EMISMATCH;
+		goto done;
+	}
+	if ((err = slot_format(&again, h, origin, out)) != VT_OK)
+		goto done;
+	err = bytes_equal(buf_bytes(&again), slot) ? VT_OK : VT_EMALFORMED;
+done:
+	buf_release(&again);
+	return err;
+}
+
+/* The larger of the whole slots, and which one it is. */
+static enum vt_err slots_parse(struct tree_head *out, unsigned *which, struct merkle_hasher *h,
+			       struct bytes file, const char *origin)
+{
+	enum vt_err worst = VT_EMALFORMED;
+	bool found = false;
+
+	if (file.len != MARK_SIZE)
+		return VT_EMALFORMED;
+	for (unsigned i = 0; i < 2; i++) {
+		struct bytes slot = bytes_of(file.data + (size_t)i * MARK_SLOT, MARK_SLOT);
+		struct tree_head head;
+		enum vt_err err = slot_parse(&head, h, slot, origin);
+
+		if (err != VT_OK) {
+			worst = err == VT_EMALFORMED ? worst : err;
+			continue;
+		}
+		if (!found || head.size > out->size) {
+			*out = head;
+			*which = i;
+		}
+		found = true;
+	}
+	return found ? VT_OK : worst;
+}
+
+enum vt_err mark_read(struct tree_head *out, const char *path, const char *origin)
+{
+	struct merkle_hasher h;
+	struct buf file;
+	unsigned which;
+	enum vt_err err;
+
+	buf_init(&file);
+	if ((err = merkle_hasher_init(&h)) != VT_OK)
+		return err;
+	err = file_read(&file, path, MARK_SIZE);
+	if (err == VT_ELIMIT)
+		err = VT_EMALFORMED;
+	if (err == VT_OK)
+		err = slots_parse(out, &which, &h, buf_bytes(&file), origin);
+	buf_release(&file);
+	merkle_hasher_release(&h);
+	return err;
+}
+
+enum vt_err mark_create(const char *path, const char *origin, const struct tree_head *head)
+{
+	struct merkle_hasher h;
+	struct buf file;
+	enum vt_err err;
+
+	buf_init(&file);
+	if ((err = merkle_hasher_init(&h)) != VT_OK)
+		return err;
+	if ((err = slot_format(&file, &h, origin, head)) == VT_OK &&
+	    (err = slot_format(&file, &h, origin, head)) == VT_OK)
+		err = durable_create(path, buf_bytes(&file), 0600);
+	buf_release(&file);
+	merkle_hasher_release(&h);
+	return err;
+}
+
+/* -- raising --------------------------------------------------------------------------------------- */
+
+static enum vt_err read_file(const struct mark *m, uint8_t file[MARK_SIZE])
+{
+	for (size_t done = 0; done < MARK_SIZE;) {
+		ssize_t n = pread(m->fd, file + done, MARK_SIZE - done, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return VT_EIO;
+		done += (size_t)n;
+	}
+	return VT_OK;
+}
+
+static enum vt_err write_slot(const struct mark *m, unsigned which, struct bytes slot)
+{
+	for (size_t done = 0; done < slot.len;) {
+		ssize_t n = pwrite(m->fd, slot.data + done, slot.len - done,
+				   (off_t)((size_t)which * MARK_SLOT + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return VT_EIO;
+		done += (size_t)n;
+	}
+	return fdatasync(m->fd) == 0 ? VT_OK : VT_EIO;
+}
+
+/* Is the file that we have open still the one that the next start will read? */
+static bool in_place(const struct mark *m)
+{
+	struct stat ours, there;
+
+	return fstat(m->fd, &ours) == 0 && stat(m->path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+/* Under the file's lock. *wrote: there was something to do. */
+static enum vt_err raise_locked(struct mark *m, const struct tree_head *head, bool *wrote)
+{
+	uint8_t file[MARK_SIZE];
+	struct tree_head there;
+	struct buf slot;
+	unsigned which = 0;
+	enum vt_err err;
+
+	buf_init(&slot);
+	if (!in_place(m) || (err = read_file(m, file)) != VT_OK) {
+		err = VT_EIO;
+		goto done;
+	}
+	err = slots_parse(&there, &which, &m->hasher, bytes_of(file, sizeof(file)), m->origin);
+	if (err != VT_OK) {
+		err = err == VT_ENOMEM ? err : VT_EIO;
+		goto done;
+	}
+	if (there.size > head->size) /* another process is ahead */
+		goto done;
+	if (there.size == head->size) {
+		err = tree_head_equal(&there, head) ? VT_OK : VT_EMISMATCH;
+		goto done;
+	}
+	*wrote = true;
+	if ((err = slot_format(&slot, &m->hasher, m->origin, head)) == VT_OK)
+		err = write_slot(m, 1 - which, buf_bytes(&slot));
+done:
+	buf_release(&slot);
+	return err;
+}
+
+static enum vt_err raise_now(struct mark *m, const struct tree_head *head, bool *wrote)
+{
+	enum vt_err err;
+	int locked;
+
+	do
+		locked = flock(m->fd, LOCK_EX);
+	while (locked != 0 && errno == EINTR);
+	if (locked != 0)
+		return VT_EIO;
+	err = raise_locked(m, head, wrote);
+	(void)flock(m->fd, LOCK_UN);
+	return err;
+}
+
+static void *mark_main(void *arg)
+{
+	struct mark *m = arg;
+
+	(void)pthread_mutex_lock(&m->lock);
+	for (;;) {
+		struct tree_head head;
+		bool wrote = false;
+		enum vt_err err;
+
+		while (!m->asked && !m->stopping)
+			(void)pthread_cond_wait(&m->changed, &m->lock);
+		if (!m->asked || m->err != VT_OK)
+			break;
+		m->asked = false;
+		head = m->wanted;
+		(void)pthread_mutex_unlock(&m->lock);
+		err = raise_now(m, &head, &wrote);
+		(void)pthread_mutex_lock(&m->lock);
+		if (err == VT_OK) {
+			m->durable = head;
+			m->any = true;
+		}
+		m->err = err;
+		m->writes += wrote;
+		(void)pthread_cond_broadcast(&m->changed);
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+enum vt_err mark_open(struct mark **out, const char *path, const char *origin)
+{
+	struct mark *m = calloc(1, sizeof(*m));
+	enum vt_err err = VT_EIO;
+
+	*out = NULL;
+	if (m == NULL)
+		return VT_ENOMEM;
+	m->fd = -1;
+	m->path = path;
+	m->origin = origin;
+	(void)pthread_mutex_init(&m->lock, NULL);
+	(void)pthread_cond_init(&m->changed, NULL);
+	if ((m->fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
+		goto done;
+	if ((err = merkle_hasher_init(&m->hasher)) != VT_OK)
+		goto done;
+	err = VT_ENOMEM;
+	if (pthread_create(&m->thread, NULL, mark_main, m) != 0)
+		goto done;
+	m->has_thread = true;
+	*out = m;
+	return VT_OK;
+done:
+	mark_free(m);
+	return err;
+}
+
+void mark_free(struct mark *m)
+{
+	if (m == NULL)
+		return;
+	(void)pthread_mutex_lock(&m->lock);
+	m->stopping = true;
+	(void)pthread_cond_broadcast(&m->changed);
+	(void)pthread_mutex_unlock(&m->lock);
+	if (m->has_thread)
+		(void)pthread_join(m->thread, NULL);
+	if (m->fd >= 0)
+		(void)close(m->fd);
+	merkle_hasher_release(&m->hasher);
+	(void)pthread_mutex_destroy(&m->lock);
+	(void)pthread_cond_destroy(&m->changed);
+	free(m);
+}
+
+void mark_raise(struct mark *m, const struct tree_head *head)
+{
+	(void)pthread_mutex_lock(&m->lock);
+	if (!m->begun || head->size > m->wanted.size) {
+		m->wanted = *head;
+		m->begun = true;
+		m->asked = true;
+		(void)pthread_cond_broadcast(&m->changed);
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
+enum vt_err mark_wait(struct mark *m, uint64_t size)
+{
+	enum vt_err err;
+
+	(void)pthread_mutex_lock(&m->lock);
+	while (m->err == VT_OK && (!m->any || m->durable.size < size))
+		(void)pthread_cond_wait(&m->changed, &m->lock);
+	err = m->any && m->durable.size >= size ? VT_OK : m->err;
+	(void)pthread_mutex_unlock(&m->lock);
+	return err;
+}
+
+void mark_stats(struct mark *m, struct mark_stats *out)
+{
+	(void)pthread_mutex_lock(&m->lock);
+	out->size = m->durable.size;
+	out->writes = m->writes;
+	(void)pthread_mutex_unlock(&m->lock);
+}
