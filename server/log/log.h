@@ -108,8 +108,8 @@ void log_free(struct log *log); /* NULL is legal; stopped, and no worker left */
 void log_freeze(struct log *log, const char *why);
 /*
  * From the gatherer, any thread: note is signed_note followed by cosignature lines, all verified by the caller; quorum: do
- * they satisfy the policy? Called when the quorum is reached, again with more lines (late ones), and once with done, after
- * which no call for this head follows; note may be empty when there is nothing new. The log compares note with what it
+ * they satisfy the policy? Called when the quorum is reached, again with more lines, and with done, after which the next
+ * round may begin; until it does, lines that come late are handed in with done too. note may be empty when there is nothing new. The log compares note with what it
  * signed, byte for byte, before it publishes. Not after log_free(): stop the gatherer between log_stop() and log_free().
  */
 void log_gathered(struct log *log, const struct tree_head *head, struct bytes note, bool quorum,

@@ -68,7 +68,7 @@ struct round {
 
 /* What the gatherer brought, until the sequencer takes it. Under log->lock. */
 struct gathered {
-	bool open; /* a round is under way, for head; all else is dropped */
+	bool open; /* a round has begun, the last one for head; all else is dropped */
 	struct tree_head head;
 	bool fresh; /* something came */
 	bool quorum;

@@ -41,10 +41,7 @@ void log_gathered(struct log *log, const struct tree_head *head, struct bytes no
 			buf_reset(&g->note);
 	}
 	g->fresh = true;
-	if (done) {
-		g->done = true;
-		g->open = false;
-	}
+	g->done |= done;
 	(void)pthread_cond_broadcast(&log->work);
 unlock:
 	(void)pthread_mutex_unlock(&log->lock);

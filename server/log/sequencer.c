@@ -333,8 +333,19 @@ static uint64_t wake_at(const struct log *log, bool frozen)
 /* Under the lock. */
 static bool anything(const struct log *log, bool frozen)
 {
-	return log->queue.n > 0 || log->stopping || log->follow || log->gathered.fresh ||
-	       log->status.frozen != frozen;
+	return log->queue.n > 0 || log->stopping || log->follow ||
+	       (log->gathered.fresh && !frozen) || log->status.frozen != frozen;
+}
+
+/* Has the gatherer brought something? Late cosignatures come when nothing is owed any more. */
+static bool brought(struct log *log)
+{
+	bool fresh;
+
+	(void)pthread_mutex_lock(&log->lock);
+	fresh = log->gathered.fresh;
+	(void)pthread_mutex_unlock(&log->lock);
+	return fresh;
 }
 
 /* How many entries may be committed before something is published. */
@@ -439,7 +450,7 @@ void *sequencer_main(void *arg)
 		} else {
 			log_freeze_look(log);
 		}
-		if (owed(log))
+		if (owed(log) || brought(log))
 			publish(log);
 		work_on_index(log);
 	}
