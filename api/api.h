@@ -10,12 +10,14 @@
 
 struct api;
 struct cosigner; /* witness/cosigner.h */
+struct gather;   /* witness/gather.h */
 struct gossip;   /* monitor/gossip.h */
 struct monitor;  /* monitor/monitor.h */
 
 struct api_config {
 	/* All borrowed; NULL: not served. At least one is there. */
 	struct log *log;
+	struct gather *gather; /* the log's, where it asks witnesses: for /readyz and /metrics */
 	struct cosigner *cosigner;
 	struct gossip *gossip;
 	struct monitor *monitor;

@@ -8,6 +8,7 @@
 struct api {
 	/* NULL where this process is no such thing: a handler is only called in a role of its route. */
 	struct log *log;
+	struct gather *gather; /* the log asks no witness: NULL */
 	struct cosigner *cosigner;
 	struct gossip *gossip;
 	struct monitor *monitor;

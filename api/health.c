@@ -1,4 +1,7 @@
 /* GET /healthz: the process answers. GET /readyz: it takes and publishes entries. */
+#include <stdio.h>
+
+#include "gather.h"
 #include "handler.h"
 
 void handle_healthz(struct http_exchange *x, void *thread, void *app)
@@ -11,16 +14,59 @@ void handle_healthz(struct http_exchange *x, void *thread, void *app)
 	api_send_bytes(x, &r, bytes_str("ok\n"));
 }
 
+/* "a: unreachable, b: failing", as long as it fits. For people: the names are what the policy calls them. */
+static void name_troubled(char *out, size_t cap, struct gather *g, size_t n)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n && len < cap; i++) {
+		struct gather_witness w;
+		char name[64];
+		int more;
+
+		gather_witness_status(g, i, &w);
+		if (w.trouble == GATHER_FINE)
+			continue;
+		problem_quote(name, sizeof(name), bytes_str(w.name));
+		more = snprintf(out + len, cap - len, "%s%s is %s", len > 0 ? ", " : "", name,
+				gather_trouble_name(w.trouble));
+		len += more > 0 ? (size_t)more : 0;
+	}
+}
+
+/* Is the quorum missing, by the last that was heard of the witnesses? Who is to blame goes into why. */
+static bool quorum_missing(const struct api *api, char *why, size_t cap)
+{
+	struct gather_status s;
+
+	if (api->gather == NULL)
+		return false;
+	gather_status(api->gather, &s);
+	if (s.quorum_missing)
+		name_troubled(why, cap, api->gather, s.witnesses);
+	return s.quorum_missing;
+}
+
 void handle_readyz(struct http_exchange *x, void *thread, void *app)
 {
 	struct api *api = app;
 	struct log_status status;
 	struct http_response r;
 	uint64_t size;
+	char why[256] = "";
+	bool missing;
 
 	log_status(api->log, &status);
 	if (status.frozen) {
 		api_problem(x, "not-ready", "signing has stopped: %s", status.frozen_why);
+		return;
+	}
+	missing = quorum_missing(api, why, sizeof(why));
+	if (missing && status.published_size < status.size) {
+		api_problem(x, "not-ready",
+			    "the witnesses' quorum is missing, and %llu entries wait for it: %s",
+			    (unsigned long long)(status.size - status.published_size), why);
 		return;
 	}
 	if (log_checkpoint(thread, &size, NULL) != VT_OK) {
@@ -28,5 +74,10 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 		return;
 	}
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_NONE);
+	if (missing && (buf_appendf(&r.body, "ready, but the witnesses' quorum is missing: %s\n",
+				    why)) == VT_OK) {
+		http_respond(x, &r);
+		return;
+	}
 	api_send_bytes(x, &r, bytes_str("ready\n"));
 }

@@ -99,6 +99,8 @@ static enum vt_err append_all(struct buf *out, struct api *api)
 		log_status(api->log, &status);
 		err = append_log(out, &status);
 	}
+	if (err == VT_OK && api->gather != NULL)
+		err = metrics_gather(out, api);
 	if (err == VT_OK && api->cosigner != NULL)
 		err = metrics_witness(out, api);
 	http_server_stats(api->server, &http);

@@ -219,6 +219,7 @@ enum vt_err api_start(struct api **out, const struct api_config *config, char wh
 	if (api == NULL)
 		return VT_ENOMEM;
 	api->log = config->log;
+	api->gather = config->gather;
 	api->cosigner = config->cosigner;
 	api->gossip = config->gossip;
 	api->monitor = config->monitor;

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "logline.h"
 #include "options.h"
+#include "serve_witnesses.h"
 #include "signer.h"
 #include "store.h"
 
@@ -20,6 +21,9 @@ enum {
 static const char *opt_data, *opt_origin, *opt_key, *opt_centre, *opt_passphrase_file;
 static const char *opt_listen = "127.0.0.1:8080", *opt_admission = "records";
 static const char *opt_log_format = "text", *opt_log_level = "info";
+static const char *opt_policy, *opt_without_quorum = "hold";
+static uint64_t opt_witness_interval = 1000, opt_witness_seconds = 10, opt_unpublished = 65536;
+static uint64_t opt_append_seconds = 20;
 static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
 static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
@@ -43,6 +47,29 @@ static const struct option options[] = {
      "log is made.",
      0, 0, false, false},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
+     false, false},
+    {"policy", OPTION_TEXT, &opt_policy, "FILE",
+     "A C2SP tlog-policy that lists this log: its witnesses that have a URL are asked to cosign, "
+     "and "
+     "a checkpoint is published once its quorum has.",
+     0, 0, false, false},
+    {"without-quorum", OPTION_TEXT, &opt_without_quorum, "hold|publish",
+     "While the quorum is missing: hold appends (they wait, then are answered 503; reads go on), "
+     "or publish without it, and say so.",
+     0, 0, false, false},
+    {"witness-interval", OPTION_COUNT, &opt_witness_interval, "MILLIS",
+     "At least so long between two heads that witnesses are asked about. An append waits for the "
+     "next one.",
+     1, 3600000, false, false},
+    {"witness-seconds", OPTION_COUNT, &opt_witness_seconds, "N",
+     "Time for one request to a witness. One that takes longer delays nothing but a quorum that "
+     "needs it.",
+     1, 600, false, false},
+    {"unpublished", OPTION_COUNT, &opt_unpublished, "N",
+     "Entries that may be committed and wait for the quorum; beyond it appends are answered 503.",
+     1, 1 << 24, false, false},
+    {"append-seconds", OPTION_COUNT, &opt_append_seconds, "N",
+     "How long an append waits for the quorum; then it is answered 503, outcome unknown.", 1, 110,
      false, false},
     {"workers", OPTION_COUNT, &opt_workers, "N",
      "Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, false},
@@ -89,6 +116,7 @@ struct service {
 	struct party_key *centre;
 	struct buf vkey;
 	struct store *store;
+	struct serve_witnesses witnesses;
 	struct log *log;
 	struct api *api;
 };
@@ -140,20 +168,59 @@ static int open_store(struct service *s, bool raw)
 	return CMD_HOLDS;
 }
 
+static int open_witnesses(struct service *s)
+{
+	const struct serve_witnesses_options o = {opt_policy, opt_witness_interval,
+						  opt_witness_seconds};
+
+	if (strcmp(opt_without_quorum, "hold") != 0 && strcmp(opt_without_quorum, "publish") != 0)
+		return cmd_fail("serve", CMD_USAGE, "--without-quorum: hold or publish, not %s",
+				opt_without_quorum);
+	return serve_witnesses_open(&s->witnesses, &o, &s->signer.key);
+}
+
+static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head)
+{
+	struct service *s = ctx;
+
+	gather_begin(s->witnesses.gather, signed_note, head);
+}
+
+static bool on_policy_met(void *ctx, struct bytes note)
+{
+	struct service *s = ctx;
+
+	return serve_witnesses_policy_met(&s->witnesses, note);
+}
+
 static int open_log(struct service *s)
 {
+	bool asks = s->witnesses.gather != NULL;
 	struct log_config config = {
 	    .store = s->store,
 	    .signer = &s->signer,
 	    .queue_max = (size_t)opt_queue,
 	    .index_tail_max = (size_t)opt_index_keys,
+	    .gather = asks ? on_gather : NULL,
+	    .policy_met = asks ? on_policy_met : NULL,
+	    .ctx = s,
+	    .without_quorum = strcmp(opt_without_quorum, "hold") == 0 ? LOG_HOLD : LOG_PUBLISH,
+	    .unpublished_max = opt_unpublished,
+	    .gather_pause_millis = (unsigned)opt_witness_interval,
+	    .append_wait_millis = (unsigned)opt_append_seconds * 1000,
 	};
 	char why[STORE_WHY_MAX] = "";
 	enum vt_err err;
+	int code;
 
-	if ((err = log_open(&s->log, &config, why)) != VT_OK || (err = log_start(s->log)) != VT_OK)
+	if ((err = log_open(&s->log, &config, why)) != VT_OK)
 		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data,
 				why[0] ? why : vt_err_text(err));
+	/* First what the witnesses show, then the first head that they are asked about. */
+	if ((code = serve_witnesses_start(&s->witnesses, s->log)) != CMD_HOLDS)
+		return code;
+	if ((err = log_start(s->log)) != VT_OK)
+		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data, vt_err_text(err));
 	return CMD_HOLDS;
 }
 
@@ -161,6 +228,7 @@ static int open_api(struct service *s)
 {
 	struct api_config config = {
 	    .log = s->log,
+	    .gather = s->witnesses.gather,
 	    .version = VITRINE_VERSION,
 	    .http =
 		{
@@ -183,14 +251,18 @@ static int open_api(struct service *s)
 	return CMD_HOLDS;
 }
 
-/* Answers first, then the log: an append under way needs the sequencer to be answered. */
+/* Answers first, then the log: an append under way needs the sequencer to be answered; then the gatherer, whose quorum the
+ * last appends wait for. */
 static void close_service(struct service *s)
 {
+	if (s->log != NULL)
+		log_stop_soon(s->log);
 	if (s->api != NULL)
 		api_stop(s->api, STOP_GRACE_SECONDS);
 	if (s->log != NULL)
 		log_stop(s->log);
 	api_free(s->api);
+	serve_witnesses_close(&s->witnesses);
 	log_free(s->log);
 	if (s->store != NULL)
 		s->store->ops->free(s->store);
@@ -205,8 +277,9 @@ static int serve(bool raw, const sigset_t *stops)
 	int code, got = 0;
 
 	buf_init(&s.vkey);
-	if ((code = read_keys(&s, raw)) == CMD_HOLDS && (code = open_store(&s, raw)) == CMD_HOLDS &&
-	    (code = open_log(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS) {
+	if ((code = read_keys(&s, raw)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
+	    (code = open_store(&s, raw)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
+	    (code = open_api(&s)) == CMD_HOLDS) {
 		printf("listening on %s\n", api_url(s.api));
 		fflush(stdout);
 		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
