@@ -356,7 +356,7 @@ static void each_limit_is_reached_and_not_passed(void **state)
 	} test[] = {
 	    {32, 32, 32, VT_OK, ""},
 	    {POLICY_LOGS_MAX, POLICY_WITNESSES_MAX, POLICY_GROUPS_MAX, VT_OK, ""},
-	    {POLICY_LOGS_MAX + 1, 1, 1, VT_ELIMIT, "more than 256 logs"},
+	    {POLICY_LOGS_MAX + 1, 1, 1, VT_ELIMIT, "more than 4096 logs"},
 	    {0, POLICY_WITNESSES_MAX + 1, 1, VT_ELIMIT, "more than 256 witnesses"},
 	    {0, 1, POLICY_GROUPS_MAX + 1, VT_ELIMIT, "more than 256 groups"},
 	};

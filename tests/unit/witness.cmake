@@ -1,0 +1,8 @@
+set(test_signer_source ${PROJECT_SOURCE_DIR}/tests/support/test_signer.c)
+add_library(witness_log STATIC ${PROJECT_SOURCE_DIR}/tests/support/witness_log.c
+  ${PROJECT_SOURCE_DIR}/tests/support/scratch.c ${test_signer_source})
+target_include_directories(witness_log PUBLIC ${PROJECT_SOURCE_DIR}/tests/support)
+target_link_libraries(witness_log PUBLIC vitrine OpenSSL::Crypto PRIVATE vitrine_warnings)
+
+vitrine_test(witness_cosigner_test LABEL unit
+  SOURCES ${here}/witness_cosigner_test.c ${alloc_fail_source} LINK witness base witness_log ${alloc_fail})
