@@ -64,8 +64,8 @@ static void problem_response(struct http_response *r, const struct problem_type 
 			     const char *detail, unsigned retry_after)
 {
 	api_response_init(r, type->status, "application/problem+json", API_CACHE_NONE);
-	if (type->status == 429 || type->status == 503)
-		http_response_header(r, "Retry-After", "%u", retry_after ? retry_after : 1);
+	if (retry_after > 0 && (type->status == 429 || type->status == 503))
+		http_response_header(r, "Retry-After", "%u", retry_after);
 	/* Without memory for the body the status and the headers still say what matters. */
 	if (problem_body(&r->body, type, detail) != VT_OK)
 		buf_reset(&r->body);
@@ -80,7 +80,7 @@ void api_problem(struct http_exchange *x, const char *slug, const char *fmt, ...
 	va_start(args, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
-	problem_response(&r, type_by_slug(slug), detail, 0);
+	problem_response(&r, type_by_slug(slug), detail, 1);
 	http_respond(x, &r);
 }
 
@@ -88,7 +88,7 @@ void api_problem_typed(struct http_exchange *x, const struct problem *p, unsigne
 {
 	struct http_response r;
 
-	problem_response(&r, p->type, p->detail, retry_after);
+	problem_response(&r, p->type, p->detail, retry_after > 0 ? retry_after : 1);
 	http_respond(x, &r);
 }
 
@@ -120,5 +120,6 @@ void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)
 void api_http_error(struct http_response *out, unsigned status, const char *detail, void *app)
 {
 	(void)app;
+	/* The http layer adds Retry-After itself. */
 	problem_response(out, type_by_status(status), detail, 0);
 }

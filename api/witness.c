@@ -75,6 +75,25 @@ void handle_add_checkpoint(struct http_exchange *x, void *thread, void *app)
 	cosigner_answer_release(&a);
 }
 
+/* An ETag of the body's own digest. */
+static enum vt_err tag_body(struct http_response *r)
+{
+	struct bytes body = buf_bytes(&r->body);
+	struct merkle_hasher h;
+	struct merkle_hash digest;
+	char hex[17];
+	enum vt_err err;
+
+	if ((err = merkle_hasher_init(&h)) != VT_OK)
+		return err;
+	if ((err = merkle_sha256(&digest, &h, &body, 1)) == VT_OK) {
+		hex_encode(hex, bytes_of(digest.b, 8));
+		http_response_etag(r, "%s", hex);
+	}
+	merkle_hasher_release(&h);
+	return err;
+}
+
 void handle_witness_checkpoint(struct http_exchange *x, void *thread, void *app)
 {
 	static const char *const none[] = {NULL};
@@ -94,7 +113,7 @@ void handle_witness_checkpoint(struct http_exchange *x, void *thread, void *app)
 	}
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_CHECK);
 	err = cosigner_checkpoint(api->cosigner, &hash, &r.body);
-	if (err == VT_OK) {
+	if (err == VT_OK && (err = tag_body(&r)) == VT_OK) {
 		http_respond(x, &r);
 		return;
 	}

@@ -104,14 +104,74 @@ struct request {
 	struct buf kept; /* the text with the log's signature lines that verified */
 };
 
-static enum vt_err open_request(struct request *q, struct bytes body, struct cosigner_answer *out)
+/* Does a signature line begin with the name and the ID of one of these keys? */
+static bool line_names_key(struct bytes line, const struct origin *o)
+{
+	static const char dash[] = "\xe2\x80\x94 ";
+	const size_t start = sizeof(dash) - 1;
+	uint8_t id[6]; /* of eight characters; the ID is the first four bytes */
+
+	for (size_t i = 0; i < o->n_keys; i++) {
+		const struct vkey *key = &o->key[i];
+		size_t len = strlen(key->name);
+
+		if (line.len >= start + len + 1 + 8 && memcmp(line.data, dash, start) == 0 &&
+		    memcmp(line.data + start, key->name, len) == 0 &&
+		    line.data[start + len] == ' ' &&
+		    base64_decode_exact(id, sizeof(id), bytes_of(line.data + start + len + 1, 8),
+					BASE64_STANDARD) == VT_OK &&
+		    ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 |
+		     id[3]) == key->id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A note that does not parse is malformed, 400. But if what is broken is a line that names a trusted
+ * key, then "a signature line's key name and ID match a trusted key but the signature itself fails to
+ * verify (such a note is malformed per signed-note)": 403.
+ */
+static bool broken_line_is_trusted(struct cosigner *c, struct bytes note)
+{
+	const uint8_t *at, *line;
+	struct merkle_hash hash;
+	struct checkpoint cp;
+	struct origin *o;
+	bool found = false;
+	size_t split = note.len;
+
+	while (split >= 2 && memcmp(note.data + split - 2, "\n\n", 2) != 0)
+		split--;
+	if (split < 2 || checkpoint_parse(&cp, bytes_of(note.data, split - 1)) != VT_OK ||
+	    cosigner_hash(&hash, cp.origin) != VT_OK)
+		return false;
+	pthread_rwlock_rdlock(&c->lock);
+	o = cosigner_find(c, &hash);
+	for (line = note.data + split; o != NULL && !found; line = at + 1) {
+		size_t left = note.len - (size_t)(line - note.data);
+
+		if (left == 0 || (at = memchr(line, '\n', left)) == NULL)
+			break;
+		found = line_names_key(bytes_of(line, (size_t)(at - line)), o);
+	}
+	pthread_rwlock_unlock(&c->lock);
+	return found;
+}
+
+static enum vt_err open_request(struct cosigner *c, struct request *q, struct bytes body,
+				struct cosigner_answer *out)
 {
 	const char *why = "";
 	enum vt_err err;
 
 	if ((err = add_checkpoint_parse(&q->add, body, &why)) != VT_OK)
 		say(out, why);
-	else if ((err = note_parse(&q->note, q->add.note)) != VT_OK)
+	else if ((err = note_parse(&q->note, q->add.note)) == VT_EMALFORMED &&
+		 broken_line_is_trusted(c, q->add.note)) {
+		say(out, "a signature line names a trusted key and holds no signature");
+		return VT_EUNTRUSTED;
+	} else if (err != VT_OK)
 		say(out, err == VT_ELIMIT ? "more than 128 signature lines"
 					  : "what follows the empty line is not a signed note");
 	else if ((err = checkpoint_parse(&q->cp, q->note->text)) != VT_OK)
@@ -353,7 +413,7 @@ enum vt_err cosigner_add_checkpoint(struct cosigner *c, struct bytes body,
 	enum vt_err err;
 
 	buf_init(&q.kept);
-	if ((err = open_request(&q, body, out)) == VT_OK &&
+	if ((err = open_request(c, &q, body, out)) == VT_OK &&
 	    (err = admit_request(c, &q, out)) == VT_OK)
 		err = cosign(c, &q, out);
 	if (err != VT_OK)
