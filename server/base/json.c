@@ -85,6 +85,7 @@ refuse(struct json_error *why, enum vt_err err, size_t offset, const char *fmt, 
 struct scan {
 	struct bytes text;
 	size_t at;
+	size_t depth; /* at most */
 	struct json_error *why;
 };
 
@@ -259,9 +260,9 @@ static enum vt_err scan(struct scan *s)
 				depth++;
 			else if ((c == ']' || c == '}') && depth > 0)
 				depth--;
-			if (depth > JSON_DEPTH_MAX)
+			if (depth > s->depth)
 				return refuse(s->why, VT_ELIMIT, s->at,
-					      "nested deeper than %d levels", JSON_DEPTH_MAX);
+					      "nested deeper than %zu levels", s->depth);
 			s->at++;
 		}
 		if (err != VT_OK)
@@ -301,14 +302,22 @@ static enum vt_err refuse_as_jansson(struct json_error *why, json_error_t *their
 
 enum vt_err json_parse(struct json **out, struct bytes text, struct json_error *why)
 {
+	return json_parse_to(out, text, JSON_DEPTH_MAX, why);
+}
+
+enum vt_err json_parse_to(struct json **out, struct bytes text, size_t depth,
+			  struct json_error *why)
+{
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum vt_err err;
 	json_error_t theirs;
-	struct scan s = {.text = text, .why = why};
+	struct scan s = {.text = text, .depth = depth, .why = why};
 
 	*out = NULL;
 	if (why != NULL)
 		*why = (struct json_error){0};
+	if (depth > JSON_ANSWER_DEPTH_MAX)
+		return refuse(why, VT_EINVAL, 0, "a depth of %zu is never taken", depth);
 	pthread_once(&once, install_allocator);
 	if (text.len > INT_MAX) /* jansson counts positions in int */
 		return refuse(why, VT_ELIMIT, 0, "longer than %d bytes", INT_MAX);

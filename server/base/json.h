@@ -12,6 +12,8 @@
 
 enum {
 	JSON_DEPTH_MAX = 32,
+	JSON_ANSWER_DEPTH_MAX =
+	    JSON_DEPTH_MAX + 16, /* of an API's answer, which wraps such values */
 };
 
 enum json_kind {
@@ -44,6 +46,9 @@ struct json_error {
  * (depth; 2 GiB), VT_ENOMEM. *out is NULL on failure. The caller bounds the text's length.
  */
 enum vt_err json_parse(struct json **out, struct bytes text, struct json_error *why);
+/* The same with another bound on the depth, at most JSON_ANSWER_DEPTH_MAX (VT_EINVAL). */
+enum vt_err json_parse_to(struct json **out, struct bytes text, size_t depth,
+			  struct json_error *why);
 void json_free(struct json *j);
 
 enum json_kind json_kind(const struct json *j);  /* JSON_NULL for NULL */

@@ -302,7 +302,7 @@ enum vt_err client_get_json(struct json **out, struct client *c, const char *pat
 	buf_init(&text);
 	if ((err = client_get(&text, c, path, "application/json", max, why)) != VT_OK)
 		goto done;
-	if ((err = json_parse(out, buf_bytes(&text), &reason)) != VT_OK)
+	if ((err = json_parse_to(out, buf_bytes(&text), JSON_ANSWER_DEPTH_MAX, &reason)) != VT_OK)
 		client_refuse(why, err, "%s%s: not JSON at byte %zu: %s", c->url, path,
 			      reason.offset, reason.text);
 done:

@@ -129,6 +129,16 @@ enum vt_err client_get(struct buf *out, struct client *c, const char *path, cons
 enum vt_err client_get_json(struct json **out, struct client *c, const char *path, size_t max,
 			    struct client_error *why);
 
+/*
+ * What made the entry at `index` admissible, back to entry 0, as the extra line of its tlog-proof would have it if there were
+ * room (record/extra.h): entries and inclusion proofs, each verified under the head. *out is new. Which entries those are
+ * the log says; whether they suffice, extra_verify() with the head does. VT_ENOTFOUND: the log has no API. VT_EMALFORMED:
+ * one of the entries is no record; what is wrong with the API's answers is VT_EIO.
+ */
+struct extra;
+enum vt_err client_support(struct extra **out, struct client *c, uint64_t index, struct bytes entry,
+			   struct client_error *why);
+
 /* What a submission came to, all of it verified. */
 struct client_receipt {
 	uint64_t index;

@@ -31,8 +31,7 @@ static const struct command_usage usage = {
     "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
     "accreditations, corrections. Exit code 0: something is known, all of it holds, no standing "
     "verdict is FAILED, and if there were verdicts, one still stands. Exit code 1: otherwise. Exit "
-    "code 3: it could not tell, for instance because a record is too large for its proof to carry "
-    "who was accredited. It cannot know that the log has shown everything.",
+    "code 3: it could not tell. It cannot know that the log has shown everything.",
     "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n",
     "FIRMWARE",
     options,
@@ -87,25 +86,55 @@ static int adopt_checkpoint(struct search *s, struct finding *f)
 	return CMD_HOLDS;
 }
 
+/* What the log answers may contradict what it signed; then that is the finding. Anything else is no answer. */
+static int note_failure(struct finding *f, uint64_t index, enum vt_err err,
+			const struct client_error *why)
+{
+	if (err != VT_EMISMATCH && err != VT_EMALFORMED)
+		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
+				why->text);
+	f->err = err;
+	snprintf(f->checked.why, sizeof(f->checked.why), "%s", why->text);
+	return CMD_HOLDS;
+}
+
+/* Who signed it, and who accredited them: entries of their own, under the head that the proof's checkpoint was held against. */
+static int check_support(struct search *s, struct finding *f, struct bytes centre)
+{
+	struct client_error why = {""};
+	struct extra *x = NULL;
+	uint64_t index = f->checked.proof.index;
+	enum vt_err err = client_support(&x, s->client, index, buf_bytes(&f->checked.entry), &why);
+
+	if (err == VT_OK)
+		f->err =
+		    proof_check_support(&f->checked, &s->hasher, x, client_head(s->client), centre);
+	extra_free(x);
+	/* Without these the entry is still in the log, and weigh() says what was not checked. */
+	if (err == VT_OK || err == VT_ENOTFOUND || err == VT_ELIMIT)
+		return CMD_HOLDS;
+	return note_failure(f, index, err, &why);
+}
+
 /* The proof is too large to carry its entry, which is in the log's bundles. */
 static int check_with_bundle(struct search *s, struct finding *f, struct bytes centre)
 {
 	struct client_error why = {""};
 	struct buf entry;
 	uint64_t index = f->checked.proof.index;
+	enum vt_err err;
 	int code = CMD_HOLDS;
 
 	buf_init(&entry);
-	f->err = client_entry(&entry, s->client, index, &why);
-	if (f->err == VT_OK) {
-		f->checked.why[0] = '\0';
-		f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&entry));
-	} else if (f->err == VT_EMISMATCH || f->err == VT_EMALFORMED) {
-		snprintf(f->checked.why, sizeof(f->checked.why), "%s", why.text);
-	} else {
-		code = cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
-				why.text);
+	if ((err = client_entry(&entry, s->client, index, &why)) != VT_OK) {
+		code = note_failure(f, index, err, &why);
+		goto done;
 	}
+	f->checked.why[0] = '\0';
+	f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&entry));
+	if (f->err == VT_OK && !f->checked.raw)
+		code = check_support(s, f, centre);
+done:
 	buf_release(&entry);
 	return code;
 }

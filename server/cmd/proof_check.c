@@ -137,22 +137,39 @@ done:
 	return err;
 }
 
-static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, const struct extra *x,
-				const struct policy *policy, struct bytes centre)
+/* x holds under head: the entry's signatures, and what made it admissible. */
+static enum vt_err check_admission(struct checked *c, struct merkle_hasher *h,
+				   const struct extra *x, const struct tree_head *head,
+				   struct bytes centre)
 {
 	struct problem why = {0};
 	char origin[VKEY_NAME_MAX + 1];
 	enum vt_err err;
 
-	if ((err = check_inclusion(c, h, extra_entry(x), policy)) != VT_OK)
-		return err;
 	snprintf(origin, sizeof(origin), "%.*s", (int)c->cp.origin.len,
 		 (const char *)c->cp.origin.data);
-	err = extra_verify(&c->verdict, h, x, c->proof.index, &c->cp.head, origin, centre, &why);
+	err = extra_verify(&c->verdict, h, x, c->proof.index, head, origin, centre, &why);
 	if (err != VT_OK)
 		return fails(c, err, "it is in the log, but was not admissible: %s", why.detail);
 	c->proven_admission = true;
 	return read_record(c);
+}
+
+static enum vt_err check_record(struct checked *c, struct merkle_hasher *h, const struct extra *x,
+				const struct policy *policy, struct bytes centre)
+{
+	enum vt_err err = check_inclusion(c, h, extra_entry(x), policy);
+
+	return err != VT_OK ? err : check_admission(c, h, x, &c->cp.head, centre);
+}
+
+enum vt_err proof_check_support(struct checked *c, struct merkle_hasher *h, const struct extra *x,
+				const struct tree_head *head, struct bytes centre)
+{
+	statement_release(&c->statement); /* as it was read without knowing who signed */
+	c->n_signers = 0;
+	c->raw = false;
+	return check_admission(c, h, x, head, centre);
 }
 
 /* The proof does not carry the entry. Nothing is known then of the registry, so no signature is verified. */

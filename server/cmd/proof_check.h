@@ -44,6 +44,14 @@ void checked_release(struct checked *c);
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
 			struct bytes centre, struct bytes beside);
 
+/*
+ * After proof_check() with the entry beside: x was gathered for that entry (client_support()), under a head that is the
+ * checkpoint's or later, of the same history. Verifies the signatures and accreditations; proven_admission is true if it
+ * returns VT_OK.
+ */
+enum vt_err proof_check_support(struct checked *c, struct merkle_hasher *h, const struct extra *x,
+				const struct tree_head *head, struct bytes centre);
+
 /* Did this party sign it? */
 bool checked_signed_by(const struct checked *c, const char *party);
 /* "test verdict PASSED", "firmware release pkg:...", or the predicateType: printable, whatever the entry holds. */

@@ -72,13 +72,10 @@ static enum vt_err add_named(struct closure *c, const struct logged_entry *e, co
 	return closure_add(c, ref.index);
 }
 
-static enum vt_err add_dependencies(struct closure *c, struct merkle_hasher *h,
-				    const struct logged_entry *e, const struct admission_view *view)
+static enum vt_err add_all_named(struct closure *c, const struct logged_entry *e)
 {
 	enum vt_err err;
 
-	if ((err = add_signers(c, h, e, view)) != VT_OK)
-		return err;
 	if (bytes_is(e->statement.predicate_type, PREDICATE_ACCREDITATION))
 		return add_named(c, e, "previous");
 	if (!bytes_is(e->statement.predicate_type, PREDICATE_CORRECTION))
@@ -86,6 +83,30 @@ static enum vt_err add_dependencies(struct closure *c, struct merkle_hasher *h,
 	if ((err = add_named(c, e, "target")) != VT_OK)
 		return err;
 	return add_named(c, e, "replacement");
+}
+
+enum vt_err extra_named(uint64_t out[EXTRA_NAMED_MAX], size_t *n, uint64_t index,
+			struct bytes entry)
+{
+	struct closure c = {.n = 0};
+	struct logged_entry e;
+	enum vt_err err;
+
+	if ((err = logged_entry_parse(&e, index, entry)) != VT_OK)
+		return err == VT_EMISMATCH ? VT_EMALFORMED : err;
+	err = add_all_named(&c, &e);
+	logged_entry_release(&e);
+	*n = c.n;
+	memcpy(out, c.index, c.n * sizeof(out[0]));
+	return err == VT_EMISMATCH ? VT_EMALFORMED : err;
+}
+
+static enum vt_err add_dependencies(struct closure *c, struct merkle_hasher *h,
+				    const struct logged_entry *e, const struct admission_view *view)
+{
+	enum vt_err err = add_signers(c, h, e, view);
+
+	return err != VT_OK ? err : add_all_named(c, e);
 }
 
 static int compare_indexes(const void *a, const void *b)
@@ -201,6 +222,44 @@ void extra_free(struct extra *x)
 struct bytes extra_entry(const struct extra *x)
 {
 	return buf_bytes(&x->entry);
+}
+
+enum vt_err extra_new(struct extra **out, struct bytes entry)
+{
+	struct extra *x = calloc(1, sizeof(*x));
+
+	*out = NULL;
+	if (x == NULL)
+		return VT_ENOMEM;
+	if (buf_append(&x->entry, entry) != VT_OK) {
+		extra_free(x);
+		return VT_ENOMEM;
+	}
+	*out = x;
+	return VT_OK;
+}
+
+enum vt_err extra_add(struct extra *x, uint64_t index, struct bytes entry,
+		      const struct merkle_proof *proof)
+{
+	struct support *grown, s = {.index = index, .proof = *proof};
+	size_t at = 0;
+
+	while (at < x->n && x->support[at].index < index)
+		at++;
+	if (at < x->n && x->support[at].index == index)
+		return VT_ECONFLICT;
+	if (x->n == EXTRA_GATHERED_MAX)
+		return VT_ELIMIT;
+	if ((grown = realloc(x->support, (x->n + 1) * sizeof(*grown))) == NULL)
+		return VT_ENOMEM;
+	x->support = grown;
+	if (buf_append(&s.entry, entry) != VT_OK)
+		return VT_ENOMEM;
+	memmove(&x->support[at + 1], &x->support[at], (x->n - at) * sizeof(*grown));
+	x->support[at] = s;
+	x->n++;
+	return VT_OK;
 }
 
 /* An entry has no white space and its members stand in one order, so writing it out again gives its

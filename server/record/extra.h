@@ -21,7 +21,9 @@ enum {
 	/* Beyond this it is left out. 48 KiB, less what the word "extra", its space and a newline
 	 * need: readers elsewhere stop at lines of 64 KiB, and base64 makes 3 bytes 4. */
 	EXTRA_SIZE_MAX = 48 * 1024 - 16,
-	EXTRA_SUPPORT_MAX = 64, /* entries */
+	EXTRA_SUPPORT_MAX = 64,   /* entries */
+	EXTRA_GATHERED_MAX = 512, /* the same where they are not in one line */
+	EXTRA_NAMED_MAX = 2,
 };
 
 /* Where extra_build() reads. */
@@ -45,6 +47,18 @@ struct extra; /* parsed, nothing verified */
 enum vt_err extra_parse(struct extra **out, struct bytes text, struct problem *why);
 void extra_free(struct extra *x);
 struct bytes extra_entry(const struct extra *x); /* lives as long as x */
+
+/*
+ * For an entry whose extra is too large for a line: the same, put together by whoever can fetch the parts. extra_add() takes
+ * them in any order, each index once (VT_ECONFLICT); VT_ELIMIT beyond EXTRA_GATHERED_MAX. All is copied.
+ */
+enum vt_err extra_new(struct extra **out, struct bytes entry);
+enum vt_err extra_add(struct extra *x, uint64_t index, struct bytes entry,
+		      const struct merkle_proof *proof);
+/* The entries that the one at `index` names in its own text, and so refers to: `previous`, or target and replacement.
+ * VT_EMALFORMED: it is none, or names what does not come before it. */
+enum vt_err extra_named(uint64_t out[EXTRA_NAMED_MAX], size_t *n, uint64_t index,
+			struct bytes entry);
 
 /* What an extra proved. release frees what it points to. */
 struct extra_verdict {

@@ -171,7 +171,7 @@ static void texts_are_taken_and_refused_as_ijson_says(void **state)
 	}
 }
 
-static enum vt_err parse_nested(size_t depth, const char *open, const char *close)
+static enum vt_err parse_nested_to(size_t most, size_t depth, const char *open, const char *close)
 {
 	struct json *j;
 	struct buf text;
@@ -183,10 +183,28 @@ static enum vt_err parse_nested(size_t depth, const char *open, const char *clos
 	assert_int_equal(buf_append_str(&text, "1"), VT_OK);
 	for (size_t i = 0; i < depth; i++)
 		assert_int_equal(buf_append_str(&text, close), VT_OK);
-	err = json_parse(&j, buf_bytes(&text), NULL);
+	err = most == 0 ? json_parse(&j, buf_bytes(&text), NULL)
+			: json_parse_to(&j, buf_bytes(&text), most, NULL);
 	json_free(j);
 	buf_release(&text);
 	return err;
+}
+
+static enum vt_err parse_nested(size_t depth, const char *open, const char *close)
+{
+	return parse_nested_to(0, depth, open, close);
+}
+
+static void another_depth_may_be_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_nested_to(2, 2, "[", "]"), VT_OK);
+	assert_int_equal(parse_nested_to(2, 3, "[", "]"), VT_ELIMIT);
+	assert_int_equal(parse_nested_to(JSON_ANSWER_DEPTH_MAX, JSON_ANSWER_DEPTH_MAX, "[", "]"),
+			 VT_OK);
+	assert_int_equal(
+	    parse_nested_to(JSON_ANSWER_DEPTH_MAX, JSON_ANSWER_DEPTH_MAX + 1, "[", "]"), VT_ELIMIT);
+	assert_int_equal(parse_nested_to(JSON_ANSWER_DEPTH_MAX + 1, 1, "[", "]"), VT_EINVAL);
 }
 
 static void depth_is_bounded_before_the_parser_recurses(void **state)
@@ -455,6 +473,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(texts_are_taken_and_refused_as_ijson_says),
 	    cmocka_unit_test(depth_is_bounded_before_the_parser_recurses),
+	    cmocka_unit_test(another_depth_may_be_asked_for),
 	    cmocka_unit_test(siblings_do_not_add_to_the_depth),
 	    cmocka_unit_test(getters_answer_for_their_own_kind_only),
 	    cmocka_unit_test(members_come_in_the_order_they_were_written),

@@ -497,6 +497,88 @@ static void what_is_too_large_is_left_out(void **state)
 	free(name);
 }
 
+/* -- put together from parts ------------------------------------------------------------------------ */
+
+static enum vt_err add_entry(struct world *w, struct extra *x, uint64_t index)
+{
+	struct merkle_proof proof;
+
+	assert_int_equal(prove(w, &proof, index), VT_OK);
+	return extra_add(x, index, buf_bytes(&w->entry[index].bytes), &proof);
+}
+
+static void what_was_gathered_proves_as_much(void **state)
+{
+	struct world *w = *state;
+	struct extra_verdict v = {0};
+	struct problem why = {0};
+	struct tree_head head;
+	struct merkle_proof proof;
+	struct extra *x;
+	struct buf body;
+	uint64_t index = verdict(w, w->lab, "urn:run:1", NULL, true, &body);
+
+	buf_release(&body);
+	head = head_of(w);
+	assert_int_equal(extra_new(&x, buf_bytes(&w->entry[index].bytes)), VT_OK);
+	assert_int_equal(add_entry(w, x, 1), VT_OK);
+	/* Without the centre's own entry it proves nothing. */
+	assert_true(extra_verify(&v, &w->h, x, index, &head, WORLD_ORIGIN, world_spki(w->centre),
+				 &why) != VT_OK);
+	assert_int_equal(add_entry(w, x, 0), VT_OK);
+	assert_int_equal(add_entry(w, x, 1), VT_ECONFLICT);
+	assert_int_equal(
+	    extra_verify(&v, &w->h, x, index, &head, WORLD_ORIGIN, world_spki(w->centre), &why),
+	    VT_OK);
+	assert_true(merkle_hash_equal(record_leaf(v.record), &w->entry[index].leaf));
+	extra_verdict_release(&v);
+	assert_true(extra_verify(&v, &w->h, x, index, &head, WORLD_ORIGIN, world_spki(w->stranger),
+				 &why) != VT_OK);
+	assert_int_equal(prove(w, &proof, 2), VT_OK);
+	for (unsigned i = 2; i < EXTRA_GATHERED_MAX; i++)
+		assert_int_equal(extra_add(x, i, bytes_str("{}"), &proof), VT_OK);
+	assert_int_equal(extra_add(x, EXTRA_GATHERED_MAX, bytes_str("{}"), &proof), VT_ELIMIT);
+	extra_free(x);
+}
+
+static void an_entry_names_what_it_refers_to(void **state)
+{
+	struct world *w = *state;
+	struct compose_correction c = {.reason = "wrong sample"};
+	struct entry_ref replacement;
+	struct buf body, statement;
+	uint64_t named[EXTRA_NAMED_MAX], first, second, at;
+	size_t n = 7;
+
+	assert_int_equal(extra_named(named, &n, 1, buf_bytes(&w->entry[1].bytes)), VT_OK);
+	assert_int_equal(n, 0);
+	at = grant(w, w->lab, ACCREDITATION_GRANTED, 1);
+	assert_int_equal(extra_named(named, &n, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(named[0], 1);
+	first = verdict(w, w->lab, "urn:run:1", NULL, true, &body);
+	buf_release(&body);
+	second = verdict(w, w->lab, "urn:run:2", NULL, true, &body);
+	buf_release(&body);
+	c.target = world_ref(w, first);
+	replacement = world_ref(w, second);
+	c.replacement = &replacement;
+	buf_init(&statement);
+	assert_int_equal(compose_correction(&statement, &c, NULL), VT_OK);
+	world_sign_one(&body, buf_bytes(&statement), w->lab);
+	at = world_append(w, buf_bytes(&body));
+	assert_int_equal(extra_named(named, &n, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(named[0], first);
+	assert_int_equal(named[1], second);
+	/* Nothing can rest on what came later. */
+	assert_int_equal(extra_named(named, &n, second, buf_bytes(&w->entry[at].bytes)),
+			 VT_EMALFORMED);
+	assert_int_equal(extra_named(named, &n, 3, bytes_str("{}")), VT_EMALFORMED);
+	buf_release(&statement);
+	buf_release(&body);
+}
+
 /* "Other readers stop at 64 KiB lines": a buffer of 65,536 bytes must hold the line and what ends it. */
 static void the_largest_extra_fits_a_line(void **state)
 {
@@ -522,6 +604,8 @@ int main(void)
 	    TEST(a_changed_entry_is_refused),
 	    cmocka_unit_test(malformed_extras_are_refused),
 	    TEST(what_is_too_large_is_left_out),
+	    TEST(what_was_gathered_proves_as_much),
+	    TEST(an_entry_names_what_it_refers_to),
 	    cmocka_unit_test(the_largest_extra_fits_a_line),
 	};
 
