@@ -1,4 +1,4 @@
-/* GET /api/v1/tree-heads[?at=&after=&limit=]: published checkpoints over time. */
+/* GET /api/v1/tree-heads[?at=|size=|after=&limit=]: published checkpoints over time. */
 #include "handler.h"
 
 #include "clock.h"
@@ -29,14 +29,14 @@ static enum vt_err root_of(struct merkle_hash *root, struct bytes note)
 	return err;
 }
 
-static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
+enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp)
 {
-	struct listing *l = ctx;
 	struct json *j = json_new_object();
 	struct merkle_hash root;
 	char when[CLOCK_RFC3339_SIZE];
 	enum vt_err err;
 
+	*out = NULL;
 	clock_format_rfc3339(when, cp->time);
 	if ((err = root_of(&root, cp->note)) != VT_OK ||
 	    (err = json_set(j, "seq", json_size(cp->seq))) != VT_OK ||
@@ -47,6 +47,18 @@ static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
 		json_free(j);
 		return err;
 	}
+	*out = j;
+	return VT_OK;
+}
+
+static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
+{
+	struct listing *l = ctx;
+	struct json *j;
+	enum vt_err err = json_tree_head(&j, cp);
+
+	if (err != VT_OK)
+		return err;
 	l->n++;
 	l->last = cp->seq;
 	return json_push(l->array, j);
@@ -77,29 +89,31 @@ static bool query_time(struct http_exchange *x, uint64_t *at, bool *given)
 
 void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 {
-	static const char *const names[] = {"at", "after", "limit", NULL};
+	static const char *const names[] = {"at", "size", "after", "limit", NULL};
 	struct http_response r;
 	struct listing l = {NULL, 0, 0};
-	uint64_t at = 0, after = 0, limit = LIMIT_DEFAULT;
-	bool have_at, have_after;
+	uint64_t at = 0, size = 0, after = 0, limit = LIMIT_DEFAULT;
+	bool have_at, have_size, have_after;
 	struct json *j = NULL;
 	enum vt_err err;
 
 	(void)app;
 	if (!api_only(x, names) || !query_time(x, &at, &have_at) ||
+	    !api_query_number(x, "size", 0, INT64_MAX, &size, &have_size) ||
 	    !api_query_number(x, "after", 0, INT64_MAX, &after, &have_after) ||
 	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
 		return;
-	if (have_at && have_after) {
-		api_problem(x, "query-invalid", "at and after exclude each other");
+	if (have_at + have_size + have_after > 1) {
+		api_problem(x, "query-invalid", "at, size and after exclude each other");
 		return;
 	}
 	l.array = json_new_array();
 	err = l.array == NULL ? VT_ENOMEM
 	      : have_at       ? log_tree_head_at(thread, at, list_one, &l)
+	      : have_size     ? log_tree_head_covering(thread, size, list_one, &l)
 			      : log_tree_heads(thread, after, limit, list_one, &l);
 	if (err == VT_ENOTFOUND)
-		err = VT_OK; /* nothing was published by then: an empty list */
+		err = VT_OK; /* nothing was published by then, or of that size: an empty list */
 	if (err != VT_OK) {
 		json_free(l.array);
 		api_problem_err(x, err, "reading the tree heads");
@@ -111,7 +125,7 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 		j = NULL;
 	}
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
-	if (!have_at && l.n == limit)
+	if (!have_at && !have_size && l.n == limit)
 		http_response_header(&r, "Link",
 				     "</api/v1/tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
 				     (unsigned long long)l.last, (unsigned long long)limit);

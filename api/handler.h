@@ -66,6 +66,8 @@ void api_http_error(struct http_response *out, unsigned status, const char *deta
 struct json *json_hash(const struct merkle_hash *hash); /* lower-case hex */
 struct json *json_base64(struct bytes raw);
 struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond 2^53 - 1 */
+/* A published checkpoint, as /api/v1/tree-heads and /api/v1/events show it. */
+enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp);
 struct json *json_proof(const struct merkle_proof *proof);
 
 /* -- the handlers, one a file ------------------------------------------------------------------------- */

@@ -239,6 +239,10 @@ enum vt_err log_tree_heads(struct log_worker *w, uint64_t after, size_t limit,
 enum vt_err log_tree_head_at(struct log_worker *w, uint64_t at, store_checkpoint_fn visit,
 			     void *ctx);
 
+/* The oldest one kept that covers this size. VT_ENOTFOUND. */
+enum vt_err log_tree_head_covering(struct log_worker *w, uint64_t size, store_checkpoint_fn visit,
+				   void *ctx);
+
 /* Read the registry under its lock. It covers entries below *published only where history says so:
  * callers show what has index < *published. */
 typedef enum vt_err (*log_registry_fn)(void *ctx, const struct registry *registry,

@@ -500,3 +500,9 @@ enum vt_err log_tree_head_at(struct log_worker *w, uint64_t at, store_checkpoint
 {
 	return store_read_checkpoint_at(w->reader, at, visit, ctx);
 }
+
+enum vt_err log_tree_head_covering(struct log_worker *w, uint64_t size, store_checkpoint_fn visit,
+				   void *ctx)
+{
+	return store_read_checkpoint_covering(w->reader, size, visit, ctx);
+}

@@ -426,6 +426,19 @@ static enum vt_err memory_read_checkpoint_at(struct store_reader *r, uint64_t at
 	return visit_checkpoint((struct memory_reader *)r, best, visit, ctx);
 }
 
+/* Sizes never fall with seq. */
+static enum vt_err memory_read_checkpoint_covering(struct store_reader *r, uint64_t size,
+						   store_checkpoint_fn visit, void *ctx)
+{
+	struct memory_store *s = locked(r);
+
+	for (size_t i = 0; i < s->n_cps; i++)
+		if (s->cp[i].size >= size)
+			return visit_checkpoint((struct memory_reader *)r, &s->cp[i], visit, ctx);
+	unlock(s);
+	return VT_ENOTFOUND;
+}
+
 static void drop_checkpoint_of(struct memory_store *s, uint64_t time)
 {
 	for (size_t i = 0; i < s->n_cps; i++)
@@ -638,6 +651,7 @@ static const struct store_ops memory_ops = {
     .read_entries = memory_read_entries,
     .read_checkpoints = memory_read_checkpoints,
     .read_checkpoint_at = memory_read_checkpoint_at,
+    .read_checkpoint_covering = memory_read_checkpoint_covering,
     .read_runs = memory_read_runs,
     .read_chunk = memory_read_chunk,
     .check = memory_check,

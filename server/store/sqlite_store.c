@@ -620,6 +620,68 @@ static enum vt_err newest_checkpoint(struct sql *sql, struct store_checkpoint *o
 	return query_end(&q);
 }
 
+/* The size of the first one kept with this seq or a later one. */
+static enum vt_err size_from(struct sql *sql, uint64_t seq, uint64_t *size)
+{
+	struct query q = query_start(sql, SQL_READ_CHECKPOINT_SIZE);
+
+	query_bind_u64(&q, 1, seq);
+	if (query_row(&q))
+		*size = query_u64(&q, 1);
+	else if (q.err == VT_OK)
+		q.err = VT_ENOTFOUND;
+	return query_end(&q);
+}
+
+/*
+ * Sizes never fall with seq, so the place is found by halving: some twenty rows are looked at, and no index by size has to be
+ * kept. What is published meanwhile comes behind them all, and at most takes the place of the newest.
+ */
+static enum vt_err find_covering(struct sql *sql, uint64_t size, uint64_t *seq)
+{
+	struct store_checkpoint newest;
+	uint64_t low = 1, high;
+	enum vt_err err;
+
+	if ((err = newest_checkpoint(sql, &newest)) != VT_OK)
+		return err;
+	if (newest.size < size)
+		return VT_ENOTFOUND;
+	high = newest.seq;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2, found = UINT64_MAX;
+
+		err = size_from(sql, middle, &found);
+		if (err != VT_OK && err != VT_ENOTFOUND)
+			return err;
+		if (found >= size)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	*seq = low;
+	return VT_OK;
+}
+
+static enum vt_err sqlite_read_checkpoint_covering(struct store_reader *r, uint64_t size,
+						   store_checkpoint_fn visit, void *ctx)
+{
+	struct query q;
+	uint64_t seq;
+	enum vt_err err = find_covering(sql_of(r), size, &seq);
+
+	if (err != VT_OK)
+		return still(r, err);
+	q = query_start(sql_of(r), SQL_READ_CHECKPOINTS);
+	query_bind_u64(&q, 1, seq - 1);
+	query_bind_u64(&q, 2, 1);
+	if (query_row(&q))
+		visit_checkpoint(&q, visit, ctx);
+	else if (q.err == VT_OK)
+		q.err = VT_ENOTFOUND;
+	return still(r, query_end(&q));
+}
+
 static enum vt_err keep_checkpoint(struct sql *sql, struct store_checkpoint *cp)
 {
 	struct store_checkpoint newest = {0};
@@ -885,6 +947,7 @@ static const struct store_ops sqlite_ops = {
     .read_entries = sqlite_read_entries,
     .read_checkpoints = sqlite_read_checkpoints,
     .read_checkpoint_at = sqlite_read_checkpoint_at,
+    .read_checkpoint_covering = sqlite_read_checkpoint_covering,
     .read_runs = sqlite_read_runs,
     .read_chunk = sqlite_read_chunk,
     .check = sqlite_store_check,

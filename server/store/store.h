@@ -126,6 +126,9 @@ struct store_ops {
 	/* The newest one kept with time <= at. VT_ENOTFOUND. */
 	enum vt_err (*read_checkpoint_at)(struct store_reader *r, uint64_t at,
 					  store_checkpoint_fn visit, void *ctx);
+	/* The oldest one kept whose size is `size` or larger. VT_ENOTFOUND. */
+	enum vt_err (*read_checkpoint_covering)(struct store_reader *r, uint64_t size,
+						store_checkpoint_fn visit, void *ctx);
 	enum vt_err (*read_runs)(struct store_reader *r, struct store_runs *out);
 	/* Slots [chunk * STORE_CHUNK_SLOTS, ...) of a run; *n is how many there are (the last chunk
 	 * is shorter). VT_ENOTFOUND: no such chunk, or the run has been replaced: read the runs
@@ -281,6 +284,12 @@ static inline enum vt_err store_read_checkpoint_at(struct store_reader *r, uint6
 						   store_checkpoint_fn visit, void *ctx)
 {
 	return r->ops->read_checkpoint_at(r, at, visit, ctx);
+}
+
+static inline enum vt_err store_read_checkpoint_covering(struct store_reader *r, uint64_t size,
+							 store_checkpoint_fn visit, void *ctx)
+{
+	return r->ops->read_checkpoint_covering(r, size, visit, ctx);
 }
 
 static inline enum vt_err store_read_runs(struct store_reader *r, struct store_runs *out)

@@ -709,6 +709,43 @@ static void checkpoint_at_a_time_is_the_newest_until_then(void **state)
 	assert_kept_at(w, UINT64_MAX, "2:2@110=two ");
 }
 
+static void assert_covering(struct world *w, uint64_t size, const char *expected)
+{
+	struct buf list;
+
+	buf_init(&list);
+	assert_int_equal(store_read_checkpoint_covering(w->reader, size, list_checkpoint, &list),
+			 expected != NULL ? VT_OK : VT_ENOTFOUND);
+	if (expected != NULL)
+		assert_true(bytes_is(buf_bytes(&list), expected));
+	buf_release(&list);
+}
+
+static void checkpoint_covering_a_size_is_the_oldest_that_does(void **state)
+{
+	struct world *w = *state;
+
+	assert_covering(w, 0, NULL);
+	grow(w, 20);
+	assert_int_equal(publish(w, 0, "none", 99), VT_OK);
+	assert_int_equal(publish(w, 3, "three", 100), VT_OK);
+	assert_int_equal(publish(w, 5, "five", 110), VT_OK);
+	assert_int_equal(publish(w, 5, "five again", 111), VT_OK);
+	assert_int_equal(publish(w, 6, "six", 112), VT_OK);
+	assert_int_equal(publish(w, 9, "nine", 112), VT_OK); /* seq 5 is no more */
+	assert_int_equal(publish(w, 12, "twelve", 90), VT_OK);
+	assert_covering(w, 0, "1:0@99=none ");
+	assert_covering(w, 1, "2:3@100=three ");
+	assert_covering(w, 3, "2:3@100=three ");
+	assert_covering(w, 4, "3:5@110=five ");
+	assert_covering(w, 5, "3:5@110=five ");
+	assert_covering(w, 6, "6:9@112=nine ");
+	assert_covering(w, 9, "6:9@112=nine ");
+	assert_covering(w, 10, "7:12@90=twelve ");
+	assert_covering(w, 13, NULL);
+	assert_covering(w, UINT64_MAX, NULL);
+}
+
 static void clock_set_back_loses_no_published_size(void **state)
 {
 	struct world *w = *state;
@@ -1226,6 +1263,7 @@ int main(void)
 	    IN_A_NEW_STORE(same_second_keeps_one_checkpoint),
 	    IN_A_NEW_STORE(checkpoints_are_listed_after_a_seq),
 	    IN_A_NEW_STORE(checkpoint_at_a_time_is_the_newest_until_then),
+	    IN_A_NEW_STORE(checkpoint_covering_a_size_is_the_oldest_that_does),
 	    IN_A_NEW_STORE(clock_set_back_loses_no_published_size),
 	    IN_A_NEW_STORE(new_store_has_no_runs),
 	    IN_A_NEW_STORE(runs_are_kept_as_they_were_given),

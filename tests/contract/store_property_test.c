@@ -200,7 +200,7 @@ static enum vt_err ask(struct store_reader *r, const uint64_t dice[4], struct bu
 	enum vt_err err;
 	size_t n;
 
-	switch (dice[0] % 6) {
+	switch (dice[0] % 7) {
 	case 0:
 		return store_read_entries(r, dice[1] % 3000, dice[2] % 700, list_entry, out);
 	case 1:
@@ -213,6 +213,8 @@ static enum vt_err ask(struct store_reader *r, const uint64_t dice[4], struct bu
 	case 3:
 		return store_read_checkpoints(r, dice[1] % 200, (size_t)(dice[2] % 50),
 					      list_checkpoint, out);
+	case 5:
+		return store_read_checkpoint_covering(r, dice[1] % 3000, list_checkpoint, out);
 	case 4:
 		return store_read_checkpoint_at(r, 990 + dice[1] % 1500, list_checkpoint, out);
 	default:
@@ -236,7 +238,7 @@ static void look(struct twins *t)
 	}
 	assert_same(err, "read");
 	if (!bytes_equal(buf_bytes(&answer[MEMORY]), buf_bytes(&answer[SQLITE])))
-		fail_msg("the answers to question %u differ", (unsigned)(dice[0] % 6));
+		fail_msg("the answers to question %u differ", (unsigned)(dice[0] % 7));
 	for (int i = 0; i < STORES; i++)
 		buf_release(&answer[i]);
 }

@@ -21,6 +21,9 @@ SELECT seq, time, size, note, digest FROM checkpoint WHERE seq > ?1 ORDER BY seq
 -- name: read_checkpoint_at
 SELECT seq, time, size, note, digest FROM checkpoint WHERE time <= ?1 ORDER BY time DESC LIMIT 1;
 
+-- name: read_checkpoint_size
+SELECT seq, size FROM checkpoint WHERE seq >= ?1 ORDER BY seq LIMIT 1;
+
 -- name: read_runs
 SELECT version, next_id, list, digest FROM runs WHERE id = 0;
 
