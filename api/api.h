@@ -25,11 +25,14 @@ struct api_config {
 	/* Bounds of the HTTP side; zero members take the defaults of http_server.h. The callbacks and `app`
 	 * are the API's own and are filled in by it. */
 	struct http_config http;
+	double heartbeat_seconds; /* of /api/v1/events; 0: 15 */
 };
 
 /* Serve. why as in http_server_start(). */
 enum vt_err api_start(struct api **out, const struct api_config *config, char why[160]);
 const char *api_url(const struct api *api);
+/* The log has published: whoever listens to /api/v1/events is told. Any thread, quick; until api_free(). */
+void api_published(struct api *api);
 /* Refuse new connections, answer what is under way (appends included, so the log must still run), close. */
 void api_stop(struct api *api, unsigned grace_seconds);
 void api_free(struct api *api);

@@ -13,6 +13,7 @@ struct api {
 	struct gossip *gossip;
 	struct monitor *monitor;
 	int roles;
+	struct hub *hub; /* who listens to the log; NULL where there is none */
 	struct http_server *server;
 	const char *version;
 	uint64_t started; /* POSIX seconds */
@@ -84,6 +85,8 @@ void handle_entry_tlog_proof(struct http_exchange *x, void *thread, void *app);
 void handle_leaf(struct http_exchange *x, void *thread, void *app);
 void handle_consistency(struct http_exchange *x, void *thread, void *app);
 void handle_tree_heads(struct http_exchange *x, void *thread, void *app);
+void handle_events(struct http_exchange *x, void *thread, void *app);
+void handle_feed(struct http_exchange *x, void *thread, void *app);
 void handle_parties(struct http_exchange *x, void *thread, void *app);
 void handle_party(struct http_exchange *x, void *thread, void *app);
 void handle_healthz(struct http_exchange *x, void *thread, void *app);

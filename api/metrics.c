@@ -58,6 +58,12 @@ static enum vt_err append_http(struct buf *out, const struct http_server_stats *
 	     (double)s->timed_out},
 	    {"http_rate_limited_total", "counter", "Requests refused by the rate limit.",
 	     (double)s->refused_rate},
+	    {"http_streams", "gauge", "Event streams open.", (double)s->streams_open},
+	    {"http_streams_dropped_total", "counter",
+	     "Event streams ended because their client took too little.",
+	     (double)s->streams_dropped},
+	    {"http_streams_refused_total", "counter",
+	     "Event streams refused because there were too many.", (double)s->streams_refused},
 	};
 	enum vt_err err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 

@@ -6,6 +6,7 @@
 
 #include "add_checkpoint.h"
 #include "clock.h"
+#include "event_hub.h"
 
 /* Handlers that touch the store run on the pool; the few that answer from memory run on the loop. */
 const struct api_route api_routes[] = {
@@ -23,6 +24,8 @@ const struct api_route api_routes[] = {
     {HTTP_GET, "/api/v1/leaves/{hash}", handle_leaf, false, false, 0, API_LOG},
     {HTTP_GET, "/api/v1/consistency", handle_consistency, false, false, 0, API_LOG},
     {HTTP_GET, "/api/v1/tree-heads", handle_tree_heads, false, false, 0, API_LOG},
+    {HTTP_GET, "/api/v1/events", handle_events, false, false, 0, API_LOG},
+    {HTTP_GET, "/feed.atom", handle_feed, false, false, 0, API_LOG},
     {HTTP_GET, "/api/v1/parties", handle_parties, false, false, 0, API_RECORDS},
     {HTTP_GET, "/api/v1/parties/{id}", handle_party, false, false, 0, API_RECORDS},
     {HTTP_GET, "/healthz", handle_healthz, true, false, 0, API_ANY},
@@ -125,7 +128,8 @@ static void answer_allow(struct http_exchange *x, const struct api *api, unsigne
 		api_response_init(&r, status, NULL, API_CACHE_NONE);
 		http_response_header(&r, "Access-Control-Allow-Methods", "%.*s", (int)text.len,
 				     (const char *)text.data);
-		http_response_header(&r, "Access-Control-Allow-Headers", "Content-Type, Accept");
+		http_response_header(&r, "Access-Control-Allow-Headers",
+				     "Content-Type, Accept, Last-Event-ID");
 		http_response_header(&r, "Access-Control-Max-Age", "86400");
 	} else {
 		char detail[160];
@@ -173,6 +177,7 @@ static void find_route(struct http_route_match *out, const struct http_exchange 
 		    .on_loop = route->on_loop,
 		    .body_max = route->body_max,
 		    .rate_limited = route->rate_limited,
+		    .stream = route->handler == handle_events,
 		};
 		return;
 	}
@@ -233,12 +238,26 @@ enum vt_err api_start(struct api **out, const struct api_config *config, char wh
 		http.thread_free = worker_free;
 	}
 	http.app = api;
-	if ((err = http_server_start(&api->server, &http, why)) != VT_OK) {
-		free(api);
-		return err;
+	/* Before the server: a handler may subscribe at once. */
+	if (api->log != NULL &&
+	    (err = hub_start(&api->hub, api->log, config->heartbeat_seconds)) != VT_OK) {
+		(void)snprintf(why, 160, "the event stream could not be begun: %s",
+			       vt_err_text(err));
+		goto done;
 	}
+	if ((err = http_server_start(&api->server, &http, why)) != VT_OK)
+		goto done;
 	*out = api;
-	return VT_OK;
+	api = NULL; /* transferred */
+done:
+	api_free(api);
+	return err;
+}
+
+void api_published(struct api *api)
+{
+	if (api->hub != NULL)
+		hub_published(api->hub);
 }
 
 const char *api_url(const struct api *api)
@@ -249,12 +268,16 @@ const char *api_url(const struct api *api)
 void api_stop(struct api *api, unsigned grace_seconds)
 {
 	http_server_stop(api->server, grace_seconds);
+	if (api->hub != NULL)
+		hub_stop(api->hub);
 }
 
 void api_free(struct api *api)
 {
 	if (api == NULL)
 		return;
+	/* The server first: it closes the streams, and its pool may still subscribe. */
 	http_server_free(api->server);
+	hub_free(api->hub);
 	free(api);
 }

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static uint64_t opt_witness_interval = 1000, opt_witness_seconds = 10, opt_unpub
 static uint64_t opt_append_seconds = 20;
 static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
 static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
+static uint64_t opt_read_rate = 20000, opt_subscribers = 2048, opt_subscribers_per_address = 64;
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
 
 static const struct option options[] = {
@@ -87,6 +89,14 @@ static const struct option options[] = {
      "Appends per second and address, twice as many in a burst; beyond it they are answered 429. "
      "0: unlimited.",
      0, 1000000, false, false},
+    {"read-rate", OPTION_COUNT, &opt_read_rate, "N",
+     "The same for all other requests: a tile is one. 0: unlimited.", 0, 1000000, false, false},
+    {"subscribers", OPTION_COUNT, &opt_subscribers, "N",
+     "Streams of /api/v1/events at once; beyond it they are answered 503. Each is a connection, "
+     "too.",
+     1, 1 << 20, false, false},
+    {"subscribers-per-address", OPTION_COUNT, &opt_subscribers_per_address, "N",
+     "Of those, to one address; beyond it they are answered 429.", 1, 1 << 20, false, false},
     {"header-seconds", OPTION_COUNT, &opt_header_seconds, "N", "Time for a request's headers.", 1,
      3600, false, false},
     {"body-seconds", OPTION_COUNT, &opt_body_seconds, "N", "Time for a request's body.", 1, 3600,
@@ -118,7 +128,7 @@ struct service {
 	struct store *store;
 	struct serve_witnesses witnesses;
 	struct log *log;
-	struct api *api;
+	_Atomic(struct api *) api; /* the sequencer looks at it, and it is there later than that */
 };
 
 static int read_keys(struct service *s, bool raw)
@@ -193,6 +203,16 @@ static bool on_policy_met(void *ctx, struct bytes note)
 	return serve_witnesses_policy_met(&s->witnesses, note);
 }
 
+static void on_published(void *ctx, const struct tree_head *head)
+{
+	struct service *s = ctx;
+	struct api *api = s->api;
+
+	(void)head;
+	if (api != NULL)
+		api_published(api);
+}
+
 static int open_log(struct service *s)
 {
 	bool asks = s->witnesses.gather != NULL;
@@ -203,6 +223,7 @@ static int open_log(struct service *s)
 	    .index_tail_max = (size_t)opt_index_keys,
 	    .gather = asks ? on_gather : NULL,
 	    .policy_met = asks ? on_policy_met : NULL,
+	    .published = on_published,
 	    .ctx = s,
 	    .without_quorum = strcmp(opt_without_quorum, "hold") == 0 ? LOG_HOLD : LOG_PUBLISH,
 	    .unpublished_max = opt_unpublished,
@@ -240,12 +261,18 @@ static int open_api(struct service *s)
 		    .body_seconds = (unsigned)opt_body_seconds,
 		    .idle_seconds = (unsigned)opt_idle_seconds,
 		    .rate_per_second = (double)opt_rate,
+		    .reads_per_second = (double)opt_read_rate,
+		    .streams_max = (unsigned)opt_subscribers,
+		    .streams_per_address_max = (unsigned)opt_subscribers_per_address,
 		},
 	};
 	char why[160] = "";
+	struct api *api;
 	enum vt_err err;
 
-	if ((err = api_start(&s->api, &config, why)) != VT_OK)
+	err = api_start(&api, &config, why);
+	s->api = api;
+	if (err != VT_OK)
 		return cmd_fail("serve", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
 				"--listen %s: %s", opt_listen, why[0] ? why : vt_err_text(err));
 	return CMD_HOLDS;

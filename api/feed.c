@@ -1,0 +1,490 @@
+/*
+ * GET /feed.atom?subject=&type=&party=&result=&before=&limit=: the entries as an Atom feed (RFC 4287), newest first.
+ *
+ * No entry has a time that anybody signed, so "updated" is when the log first showed it: the time of the first kept checkpoint
+ * that covers it. That never changes, and so nothing in a page changes but by further entries and corrections.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "conditions.h"
+
+enum {
+	LIMIT_DEFAULT = 50,
+	LIMIT_MAX = 200,
+	SEARCH_LIMIT = 1000,
+	SEARCHES_MAX = 8, /* of one window: each steps over some thousand entries at most */
+	WINDOWS_MAX = 64, /* of one page */
+	WINDOW_FIRST =
+	    256, /* entries: the least that a window is made, which one search goes through */
+	SUBJECTS_SHOWN = 8,
+};
+
+struct feed {
+	struct log_worker *w;
+	enum log_mode mode;
+	const char *origin;
+	const struct conditions *conditions;
+	uint64_t before; /* entries below it */
+	bool paged;      /* `before` was asked for */
+	size_t limit;
+	size_t n;
+	uint64_t index[LIMIT_MAX]; /* newest first */
+	bool more;
+	uint64_t next; /* `before` of the next page */
+};
+
+/* -- text ------------------------------------------------------------------------------------------- */
+
+/* One code point of valid UTF-8; *at moves on. */
+static uint32_t next_char(struct bytes text, size_t *at)
+{
+	uint8_t first = text.data[(*at)++];
+	unsigned more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+	uint32_t c = more == 0 ? first : first & (0x3fu >> more);
+
+	for (; more > 0; more--)
+		c = c << 6 | (text.data[(*at)++] & 0x3fu);
+	return c;
+}
+
+/* "Char ::= #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]" (XML 1.0, section 2.2): there is no way to write
+ * any other. A C1 control is allowed and helps nobody. */
+static bool xml_char(uint32_t c)
+{
+	return c == '\t' || c == '\n' || (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c < 0xfffe) ||
+	       c > 0xffff;
+}
+
+/* Append UTF-8 as text or as an attribute's value. */
+static enum vt_err append_xml(struct buf *out, struct bytes text)
+{
+	enum vt_err err = VT_OK;
+
+	if (!utf8_valid(text))
+		return VT_EMALFORMED;
+	for (size_t at = 0; at < text.len && err == VT_OK;) {
+		size_t from = at;
+		uint32_t c = next_char(text, &at);
+
+		if (c == '<')
+			err = buf_append_str(out, "&lt;");
+		else if (c == '>')
+			err = buf_append_str(out, "&gt;");
+		else if (c == '&')
+			err = buf_append_str(out, "&amp;");
+		else if (c == '"')
+			err = buf_append_str(out, "&quot;");
+		else if (!xml_char(c))
+			err = buf_append_str(out, "\xef\xbf\xbd"); /* U+FFFD */
+		else
+			err = buf_append(out, bytes_of(text.data + from, at - from));
+	}
+	return err;
+}
+
+/* <name>text</name> */
+static enum vt_err append_element(struct buf *out, const char *name, struct bytes text)
+{
+	enum vt_err err = buf_appendf(out, "<%s>", name);
+
+	if (err == VT_OK)
+		err = append_xml(out, text);
+	return err != VT_OK ? err : buf_appendf(out, "</%s>\n", name);
+}
+
+/* The origin as it may stand in a URN (RFC 8141: pchar and "/"). */
+static enum vt_err append_origin(struct buf *out, const char *origin)
+{
+	enum vt_err err = VT_OK;
+
+	for (const char *p = origin; *p != '\0' && err == VT_OK; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9') || strchr("-._~/", *p) != NULL;
+
+		err = plain ? buf_append_byte(out, (uint8_t)*p)
+			    : buf_appendf(out, "%%%02X", (unsigned char)*p);
+	}
+	return err;
+}
+
+/* -- which entries ------------------------------------------------------------------------------------ */
+
+/*
+ * Every match in [from, to). The search goes upwards, so newest first means to search windows from the end on.
+ * VT_ELIMIT: there are too many, or it takes too long: try a smaller window.
+ */
+static enum vt_err search_window(struct feed *f, uint64_t from, uint64_t to,
+				 uint64_t match[SEARCH_LIMIT], size_t *n)
+{
+	struct log_search what = conditions_search(f->conditions, from, SEARCH_LIMIT);
+	struct log_search_result *r = malloc(sizeof(*r));
+	enum vt_err err = r != NULL ? VT_OK : VT_ENOMEM;
+
+	*n = 0;
+	for (unsigned i = 0; err == VT_OK && what.after < to; i++) {
+		if (i == SEARCHES_MAX)
+			err = VT_ELIMIT;
+		else
+			err = log_search(f->w, &what, r);
+		for (size_t k = 0; err == VT_OK && k < r->n && r->index[k] < to; k++) {
+			if (*n == SEARCH_LIMIT)
+				err = VT_ELIMIT;
+			else
+				match[(*n)++] = r->index[k];
+		}
+		if (err == VT_OK && !r->more)
+			break;
+		if (err == VT_OK)
+			what.after = r->next;
+	}
+	free(r);
+	return err;
+}
+
+static enum vt_err find_entries(struct feed *f)
+{
+	uint64_t *match = malloc(SEARCH_LIMIT * sizeof(*match));
+	uint64_t end = f->before, width = WINDOW_FIRST;
+	enum vt_err err = match != NULL ? VT_OK : VT_ENOMEM;
+
+	for (unsigned i = 0; err == VT_OK && f->n < f->limit && end > 0 && i < WINDOWS_MAX; i++) {
+		uint64_t from = end > width ? end - width : 0;
+		size_t n;
+
+		err = search_window(f, from, end, match, &n);
+		if (err == VT_ELIMIT && width > WINDOW_FIRST) {
+			width /= 4;
+			err = VT_OK;
+			continue;
+		}
+		if (err != VT_OK)
+			break;
+		end = from;
+		while (n > 0 && f->n < f->limit)
+			f->index[f->n++] = match[--n];
+		if (n > 0) /* the page is full in the middle of the window */
+			end = f->index[f->n - 1];
+		else if (width < UINT64_MAX / 4)
+			width *= 4;
+	}
+	free(match);
+	f->next = end;
+	f->more = end > 0;
+	return err;
+}
+
+/* -- the feed ----------------------------------------------------------------------------------------- */
+
+static enum vt_err take_time(void *ctx, const struct store_checkpoint *cp)
+{
+	*(uint64_t *)ctx = cp->time;
+	return VT_OK;
+}
+
+/* "/feed.atom?before=7&subject=..." */
+static enum vt_err append_address(struct buf *out, const struct feed *f, bool paged,
+				  uint64_t before)
+{
+	enum vt_err err;
+	struct buf query;
+
+	buf_init(&query);
+	if (paged)
+		err = buf_appendf(&query, "&before=%llu", (unsigned long long)before);
+	else
+		err = VT_OK;
+	if (err == VT_OK && f->limit != LIMIT_DEFAULT)
+		err = buf_appendf(&query, "&limit=%zu", f->limit);
+	if (err == VT_OK && (err = conditions_append(&query, f->conditions)) == VT_OK &&
+	    query.len > 0)
+		query.data[0] = '?';
+	if (err == VT_OK && (err = buf_append_str(out, "/feed.atom")) == VT_OK)
+		err = buf_append(out, buf_bytes(&query));
+	buf_release(&query);
+	return err;
+}
+
+static enum vt_err append_link(struct buf *out, const char *rel, const char *type,
+			       struct bytes href)
+{
+	enum vt_err err = buf_appendf(out, "<link rel=\"%s\" type=\"%s\" href=\"", rel, type);
+
+	if (err == VT_OK)
+		err = append_xml(out, href);
+	return err != VT_OK ? err : buf_append_str(out, "\"/>\n");
+}
+
+static enum vt_err append_feed_link(struct buf *out, const struct feed *f, const char *rel,
+				    bool paged, uint64_t before)
+{
+	struct buf href;
+	enum vt_err err;
+
+	buf_init(&href);
+	if ((err = append_address(&href, f, paged, before)) == VT_OK)
+		err = append_link(out, rel, "application/atom+xml", buf_bytes(&href));
+	buf_release(&href);
+	return err;
+}
+
+static enum vt_err append_time(struct buf *out, struct feed *f, uint64_t size)
+{
+	char when[CLOCK_RFC3339_SIZE];
+	uint64_t time = 0;
+	enum vt_err err = log_tree_head_covering(f->w, size, take_time, &time);
+
+	/* Nothing was published yet: a feed must say something. */
+	if (err != VT_OK && err != VT_ENOTFOUND)
+		return err;
+	clock_format_rfc3339(when, time);
+	return append_element(out, "updated", bytes_str(when));
+}
+
+/* What a subject is called, or else what it is. */
+static enum vt_err append_subject(struct buf *text, const struct json *subject)
+{
+	struct json_cursor at = {0};
+	const struct json *digest;
+	struct bytes name;
+
+	if (json_text(json_member(subject, "name"), &name) && name.len > 0)
+		return buf_append(text, name);
+	if (json_next_member(json_member(subject, "digest"), &at, &name, &digest)) {
+		struct bytes hex;
+
+		if (json_text(digest, &hex))
+			return buf_appendf(text, "%.*s:%.*s", (int)name.len,
+					   (const char *)name.data, (int)hex.len,
+					   (const char *)hex.data);
+	}
+	return buf_append_str(text, "?");
+}
+
+static enum vt_err append_subjects(struct buf *text, const struct json *subjects)
+{
+	size_t n = json_count(subjects);
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < n && i < SUBJECTS_SHOWN && err == VT_OK; i++) {
+		if (i > 0)
+			err = buf_append_str(text, ", ");
+		if (err == VT_OK)
+			err = append_subject(text, json_at(subjects, i));
+	}
+	if (err == VT_OK && n > SUBJECTS_SHOWN)
+		err = buf_appendf(text, " and %zu more", n - SUBJECTS_SHOWN);
+	return err;
+}
+
+/* "FAILED: router.bin", "release: router.bin", "entry 7": what a list of titles is good for. */
+static enum vt_err append_title(struct buf *out, const struct json *entry, uint64_t index)
+{
+	struct bytes what;
+	struct buf text;
+	enum vt_err err;
+
+	buf_init(&text);
+	if (json_member(entry, "subject") == NULL) {
+		err = buf_appendf(&text, "entry %llu", (unsigned long long)index);
+	} else {
+		if (!json_text(json_member(entry, "result"), &what) &&
+		    !json_text(json_member(entry, "predicateType"), &what))
+			what = bytes_str("entry");
+		if ((err = buf_append(&text, what)) == VT_OK &&
+		    (err = buf_append_str(&text, ": ")) == VT_OK)
+			err = append_subjects(&text, json_member(entry, "subject"));
+	}
+	if (err == VT_OK)
+		err = append_element(out, "title", buf_bytes(&text));
+	buf_release(&text);
+	return err;
+}
+
+static enum vt_err append_authors(struct buf *out, const struct json *signers)
+{
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < json_count(signers) && err == VT_OK; i++) {
+		struct bytes party;
+
+		if (!json_text(json_member(json_at(signers, i), "party"), &party))
+			continue;
+		if ((err = buf_append_str(out, "<author>")) == VT_OK &&
+		    (err = append_element(out, "name", party)) == VT_OK)
+			err = buf_append_str(out, "</author>\n");
+	}
+	return err;
+}
+
+static enum vt_err append_summary(struct buf *out, const struct json *entry)
+{
+	size_t corrections = json_count(json_member(entry, "correctedBy"));
+	struct bytes leaf;
+	struct buf text;
+	enum vt_err err;
+
+	if (!json_text(json_member(entry, "leafHash"), &leaf))
+		return VT_EINTERNAL;
+	buf_init(&text);
+	if ((err = buf_append_str(&text, "leaf hash ")) == VT_OK)
+		err = buf_append(&text, leaf);
+	if (err == VT_OK && corrections > 0)
+		err = buf_append_str(&text, "; corrected by a later entry");
+	if (err == VT_OK)
+		err = append_element(out, "summary", buf_bytes(&text));
+	buf_release(&text);
+	return err;
+}
+
+static enum vt_err append_entry(struct buf *out, struct feed *f, uint64_t index)
+{
+	struct json *entry = NULL;
+	struct bytes type;
+	char href[64];
+	enum vt_err err;
+
+	(void)snprintf(href, sizeof(href), "/api/v1/entries/%llu", (unsigned long long)index);
+	if ((err = entry_summary(&entry, f->w, f->mode, index)) != VT_OK ||
+	    (err = buf_append_str(out, "<entry>\n<id>urn:vitrine:entry:")) != VT_OK ||
+	    (err = append_origin(out, f->origin)) != VT_OK ||
+	    (err = buf_appendf(out, ":%llu</id>\n", (unsigned long long)index)) != VT_OK ||
+	    (err = append_title(out, entry, index)) != VT_OK ||
+	    (err = append_time(out, f, index + 1)) != VT_OK ||
+	    (err = append_authors(out, json_member(entry, "signers"))) != VT_OK ||
+	    (err = append_link(out, "alternate", "application/json", bytes_str(href))) != VT_OK)
+		goto done;
+	if (json_text(json_member(entry, "predicateType"), &type) &&
+	    ((err = buf_append_str(out, "<category term=\"")) != VT_OK ||
+	     (err = append_xml(out, type)) != VT_OK ||
+	     (err = buf_append_str(out, "\"/>\n")) != VT_OK))
+		goto done;
+	if ((err = append_summary(out, entry)) == VT_OK)
+		err = buf_append_str(out, "</entry>\n");
+done:
+	json_free(entry);
+	return err;
+}
+
+/* "urn:vitrine:feed:origin", with the conditions as a query: another feed for other conditions. */
+static enum vt_err append_feed_id(struct buf *out, const struct feed *f)
+{
+	struct buf id;
+	size_t query;
+	enum vt_err err;
+
+	buf_init(&id);
+	if ((err = buf_append_str(&id, "urn:vitrine:feed:")) == VT_OK &&
+	    (err = append_origin(&id, f->origin)) == VT_OK) {
+		query = id.len;
+		/* RFC 8141: "?=" begins a URN's q-component. */
+		if (conditions_any(f->conditions) && (err = buf_append_str(&id, "?=")) == VT_OK &&
+		    (err = conditions_append(&id, f->conditions)) == VT_OK) {
+			memmove(id.data + query + 2, id.data + query + 3, id.len - query - 3);
+			id.len--;
+		}
+	}
+	if (err == VT_OK)
+		err = append_element(out, "id", buf_bytes(&id));
+	buf_release(&id);
+	return err;
+}
+
+static enum vt_err write_feed(struct buf *out, struct feed *f)
+{
+	enum vt_err err;
+
+	if ((err = buf_append_str(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
+				       "<feed xmlns=\"http://www.w3.org/2005/Atom\">\n")) !=
+		VT_OK ||
+	    (err = append_feed_id(out, f)) != VT_OK ||
+	    (err = append_element(out, "title", bytes_str(f->origin))) != VT_OK ||
+	    (err = append_time(out, f, f->n > 0 ? f->index[0] + 1 : 0)) != VT_OK ||
+	    (err = buf_append_str(out, "<author>")) != VT_OK ||
+	    (err = append_element(out, "name", bytes_str(f->origin))) != VT_OK ||
+	    (err = buf_append_str(out, "</author>\n")) != VT_OK ||
+	    (err = append_feed_link(out, f, "self", f->paged, f->before)) != VT_OK)
+		return err;
+	/* RFC 5005 section 3: pages are linked by next, and first. */
+	if (f->more && (err = append_feed_link(out, f, "next", true, f->next)) != VT_OK)
+		return err;
+	if (f->paged && (err = append_feed_link(out, f, "first", false, 0)) != VT_OK)
+		return err;
+	for (size_t i = 0; i < f->n; i++)
+		if ((err = append_entry(out, f, f->index[i])) != VT_OK)
+			return err;
+	return buf_append_str(out, "</feed>\n");
+}
+
+static void add_next(struct http_response *r, const struct feed *f)
+{
+	struct buf address;
+
+	buf_init(&address);
+	if (append_address(&address, f, true, f->next) == VT_OK)
+		http_response_header(r, "Link", "<%.*s>; rel=\"next\"", (int)address.len,
+				     (const char *)address.data);
+	buf_release(&address);
+}
+
+static void answer(struct http_exchange *x, struct feed *f)
+{
+	char hex[2 * MERKLE_HASH_SIZE + 1];
+	struct merkle_hash digest;
+	struct http_response r;
+	enum vt_err err;
+
+	api_response_init(&r, 200, "application/atom+xml", API_CACHE_CHECK);
+	/* The tag is of the bytes: what the conditions keep out changes nothing. */
+	if ((err = write_feed(&r.body, f)) != VT_OK ||
+	    (err = merkle_hash_leaf(&digest, log_worker_hasher(f->w), buf_bytes(&r.body))) !=
+		VT_OK) {
+		http_response_release(&r);
+		api_problem_err(x, err, "writing the feed");
+		return;
+	}
+	hex_encode(hex, bytes_of(digest.b, 16));
+	http_response_etag(&r, "feed-%s", hex);
+	if (f->more)
+		add_next(&r, f);
+	r.may_gzip = true;
+	http_respond(x, &r);
+}
+
+void handle_feed(struct http_exchange *x, void *thread, void *app)
+{
+	static const char *const names[] = {CONDITION_NAMES, "before", "limit", NULL};
+	static const char *const raw_names[] = {"before", "limit", NULL};
+	struct api *api = app;
+	struct conditions c;
+	uint64_t size = 0, limit = LIMIT_DEFAULT;
+	struct feed f = {
+	    .w = thread,
+	    .mode = log_mode(api->log),
+	    .origin = log_identity(api->log)->origin,
+	    .conditions = &c,
+	    .before = INT64_MAX,
+	};
+	enum vt_err err;
+
+	conditions_init(&c);
+	if (!api_only(x, f.mode == LOG_RAW ? raw_names : names) || !conditions_query(x, &c) ||
+	    !api_query_number(x, "before", 0, INT64_MAX, &f.before, &f.paged) ||
+	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
+		goto done;
+	f.limit = (size_t)limit;
+	if ((err = log_checkpoint(f.w, &size, NULL)) != VT_OK && err != VT_ENOTFOUND) {
+		api_problem_err(x, err, "reading the checkpoint");
+		goto done;
+	}
+	if (f.before > size)
+		f.before = size;
+	if ((err = find_entries(&f)) != VT_OK)
+		conditions_problem(x, err);
+	else
+		answer(x, &f);
+done:
+	conditions_release(&c);
+}
