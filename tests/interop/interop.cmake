@@ -14,6 +14,8 @@ if(VITRINE_STAGES)
     vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>
       $<TARGET_FILE:force_entries>)
     vitrine_stage(interop_mutated COST 1 CORES 1 COMMAND ${here}/mutated $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_witnesses COST 2 CORES 1
+      COMMAND ${here}/witnesses $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()
