@@ -96,6 +96,11 @@ void handle_add_checkpoint(struct http_exchange *x, void *thread, void *app);
 void handle_witness_checkpoint(struct http_exchange *x, void *thread, void *app);
 void handle_witness_index(struct http_exchange *x, void *thread, void *app);
 void handle_witness_readyz(struct http_exchange *x, void *thread, void *app);
+void handle_gossip_heads(struct http_exchange *x, void *thread, void *app);
+void handle_gossip_heads_post(struct http_exchange *x, void *thread, void *app);
+void handle_evidence_list(struct http_exchange *x, void *thread, void *app);
+void handle_evidence(struct http_exchange *x, void *thread, void *app);
+void handle_evidence_post(struct http_exchange *x, void *thread, void *app);
 void handle_openapi(struct http_exchange *x, void *thread, void *app);
 
 #endif

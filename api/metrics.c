@@ -105,6 +105,8 @@ static enum vt_err append_all(struct buf *out, struct api *api)
 		log_status(api->log, &status);
 		err = append_log(out, &status);
 	}
+	if (err == VT_OK && api->gossip != NULL)
+		err = metrics_gossip(out, api);
 	if (err == VT_OK && api->gather != NULL)
 		err = metrics_gather(out, api);
 	if (err == VT_OK && api->cosigner != NULL)

@@ -16,11 +16,13 @@ const struct problem_type api_problems[] = {
     {"too-large", 413, "The request body is too large"},
     {"uri-too-long", 414, "The address is too long"},
     {"checkpoint-inconsistent", 422, "The checkpoint does not extend the one cosigned last"},
+    {"evidence-refused", 422, "This proves nothing about a log that is followed here"},
     {"too-many-requests", 429, "Too many requests from this address"},
     {"headers-too-large", 431, "The request headers are too large"},
     {"internal", 500, "Something is wrong inside the log"},
     {"busy", 503, "The outcome is unknown: send the same bytes again"},
     {"not-ready", 503, "The log is not ready"},
+    {"gossip-full", 503, "There is no room for this now: show it again later"},
     {NULL, 0, NULL},
 };
 

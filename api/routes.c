@@ -7,6 +7,7 @@
 #include "add_checkpoint.h"
 #include "clock.h"
 #include "event_hub.h"
+#include "gossip.h"
 
 /* Handlers that touch the store run on the pool; the few that answer from memory run on the loop. */
 const struct api_route api_routes[] = {
@@ -33,6 +34,13 @@ const struct api_route api_routes[] = {
      API_WITNESS},
     {HTTP_GET, "/{origin_hash}/checkpoint", handle_witness_checkpoint, false, false, 0,
      API_WITNESS},
+    {HTTP_GET, "/gossip/v1/tree-heads", handle_gossip_heads, false, false, 0, API_GOSSIP},
+    {HTTP_POST, "/gossip/v1/tree-heads", handle_gossip_heads_post, false, true, GOSSIP_BODY_MAX,
+     API_GOSSIP},
+    {HTTP_GET, "/gossip/v1/evidence", handle_evidence_list, false, false, 0, API_GOSSIP},
+    {HTTP_POST, "/gossip/v1/evidence", handle_evidence_post, false, true, EVIDENCE_SIZE_MAX,
+     API_GOSSIP},
+    {HTTP_GET, "/gossip/v1/evidence/{id}", handle_evidence, false, false, 0, API_GOSSIP},
     {HTTP_GET, "/readyz", handle_readyz, false, false, 0, API_LOG},
     {HTTP_GET, "/readyz", handle_witness_readyz, false, false, 0, API_WITNESS},
     {HTTP_GET, "/metrics", handle_metrics, false, false, 0, API_ANY},

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "logline.h"
 #include "options.h"
+#include "serve_gossip.h"
 #include "serve_witnesses.h"
 #include "signer.h"
 #include "store.h"
@@ -25,6 +26,8 @@ static const char *opt_log_format = "text", *opt_log_level = "info";
 static const char *opt_policy, *opt_without_quorum = "hold";
 static uint64_t opt_witness_interval = 1000, opt_witness_seconds = 10, opt_unpublished = 65536;
 static uint64_t opt_append_seconds = 20;
+static struct option_list opt_peers;
+static uint64_t opt_peer_seconds = 60;
 static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
 static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
 static uint64_t opt_read_rate = 20000, opt_subscribers = 2048, opt_subscribers_per_address = 64;
@@ -59,6 +62,13 @@ static const struct option options[] = {
      "While the quorum is missing: hold appends (they wait, then are answered 503; reads go on), "
      "or publish without it, and say so.",
      0, 0, false, false},
+    {"peer", OPTION_LIST, &opt_peers, "URL",
+     "A monitor or log to exchange signed tree heads and evidence with (docs/gossip.md); may be "
+     "given "
+     "several times. Others may come here in any case; nobody else is asked.",
+     0, 0, false, false},
+    {"peer-seconds", OPTION_COUNT, &opt_peer_seconds, "N", "Time between two rounds with a peer.",
+     1, 86400, false, false},
     {"witness-interval", OPTION_COUNT, &opt_witness_interval, "MILLIS",
      "At least so long between two heads that witnesses are asked about. An append waits for the "
      "next one.",
@@ -129,6 +139,7 @@ struct service {
 	struct serve_witnesses witnesses;
 	struct log *log;
 	_Atomic(struct api *) api; /* the sequencer looks at it, and it is there later than that */
+	struct serve_gossip gossip;
 };
 
 static int read_keys(struct service *s, bool raw)
@@ -250,6 +261,7 @@ static int open_api(struct service *s)
 	struct api_config config = {
 	    .log = s->log,
 	    .gather = s->witnesses.gather,
+	    .gossip = s->gossip.gossip,
 	    .version = VITRINE_VERSION,
 	    .http =
 		{
@@ -286,9 +298,11 @@ static void close_service(struct service *s)
 		log_stop_soon(s->log);
 	if (s->api != NULL)
 		api_stop(s->api, STOP_GRACE_SECONDS);
+	serve_gossip_stop(&s->gossip);
 	if (s->log != NULL)
 		log_stop(s->log);
 	api_free(s->api);
+	serve_gossip_close(&s->gossip);
 	serve_witnesses_close(&s->witnesses);
 	log_free(s->log);
 	if (s->store != NULL)
@@ -306,6 +320,8 @@ static int serve(bool raw, const sigset_t *stops)
 	buf_init(&s.vkey);
 	if ((code = read_keys(&s, raw)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
 	    (code = open_store(&s, raw)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
+	    (code = serve_gossip_start(&s.gossip, s.log, &s.signer.key, opt_data, &opt_peers,
+				       opt_peer_seconds)) == CMD_HOLDS &&
 	    (code = open_api(&s)) == CMD_HOLDS) {
 		printf("listening on %s\n", api_url(s.api));
 		fflush(stdout);
@@ -323,6 +339,7 @@ int cmd_serve(int argc, char **argv)
 	struct operands rest;
 	sigset_t stops;
 	bool help = false, raw;
+	int code;
 
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
@@ -339,5 +356,7 @@ int cmd_serve(int argc, char **argv)
 	sigaddset(&stops, SIGTERM);
 	sigaddset(&stops, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stops, NULL);
-	return serve(raw, &stops);
+	code = serve(raw, &stops);
+	options_release(&usage);
+	return code;
 }
