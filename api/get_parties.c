@@ -1,11 +1,17 @@
-/* GET /api/v1/parties and /api/v1/parties/{id}: accreditations, each with the entry that made it so. */
+/* GET /api/v1/parties[?after=&limit=] and /api/v1/parties/{id}: accreditations, each with the entry that made it so. */
 #include <string.h>
 
 #include "describe.h"
 #include "handler.h"
 
+enum {
+	LIMIT_DEFAULT = 100,
+	LIMIT_MAX = 1000,
+};
+
 struct parties {
-	const char *only; /* a party's id; NULL: all */
+	const char *only; /* a party's id; NULL: a page of all */
+	uint64_t after, limit, next;
 	struct json *found;
 	uint64_t published;
 };
@@ -16,15 +22,15 @@ static enum vt_err read_parties(void *ctx, const struct registry *registry, uint
 
 	p->published = published;
 	return p->only ? describe_party(&p->found, registry, published, p->only)
-		       : describe_parties(&p->found, registry, published);
+		       : describe_parties(&p->found, registry, published, p->after,
+					  (size_t)p->limit, &p->next);
 }
 
-static void answer_parties(struct http_exchange *x, struct log_worker *w, const char *only)
+static void answer_parties(struct http_exchange *x, struct log_worker *w, struct parties *p)
 {
-	struct parties p = {only, NULL, 0};
 	struct http_response r;
 	struct json *j = NULL;
-	enum vt_err err = log_with_registry(w, read_parties, &p);
+	enum vt_err err = log_with_registry(w, read_parties, p);
 
 	if (err == VT_ENOTFOUND) {
 		api_problem(x, "not-found", "no party of this name was ever accredited");
@@ -33,23 +39,30 @@ static void answer_parties(struct http_exchange *x, struct log_worker *w, const 
 		api_problem_err(x, err, "reading the registry");
 		return;
 	}
-	j = only ? p.found : json_new_object();
-	if ((only == NULL && json_set(j, "parties", p.found) != VT_OK) ||
-	    json_set(j, "treeSize", json_size(p.published)) != VT_OK) {
+	j = p->only ? p->found : json_new_object();
+	if ((p->only == NULL && json_set(j, "parties", p->found) != VT_OK) ||
+	    json_set(j, "treeSize", json_size(p->published)) != VT_OK ||
+	    (p->next != 0 && json_set(j, "next", json_size(p->next)) != VT_OK)) {
 		json_free(j);
 		j = NULL;
 	}
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
+	if (p->next != 0)
+		http_response_header(&r, "Link",
+				     "</api/v1/parties?after=%llu&limit=%llu>; rel=\"next\"",
+				     (unsigned long long)p->next, (unsigned long long)p->limit);
 	api_send_json(x, &r, j);
 }
 
 void handle_parties(struct http_exchange *x, void *thread, void *app)
 {
-	static const char *const none[] = {NULL};
+	static const char *const names[] = {"after", "limit", NULL};
+	struct parties p = {.limit = LIMIT_DEFAULT};
 
 	(void)app;
-	if (api_only(x, none))
-		answer_parties(x, thread, NULL);
+	if (api_only(x, names) && api_query_number(x, "after", 0, INT64_MAX, &p.after, NULL) &&
+	    api_query_number(x, "limit", 1, LIMIT_MAX, &p.limit, NULL))
+		answer_parties(x, thread, &p);
 }
 
 void handle_party(struct http_exchange *x, void *thread, void *app)
@@ -68,6 +81,6 @@ void handle_party(struct http_exchange *x, void *thread, void *app)
 	else if (buf_append_byte(&id, 0) != VT_OK)
 		api_problem_err(x, VT_ENOMEM, "reading the path");
 	else
-		answer_parties(x, thread, (const char *)id.data);
+		answer_parties(x, thread, &(struct parties){.only = (const char *)id.data});
 	buf_release(&id);
 }

@@ -278,12 +278,13 @@ enum vt_err describe_party(struct json **out, const struct registry *registry, u
 	struct json *item;
 	enum vt_err err = j == NULL || keys == NULL ? VT_ENOMEM : VT_OK;
 
-	for (size_t i = 0; i < registry_count(registry) && err == VT_OK; i++) {
-		const struct registered_key *key = registry_at(registry, i);
-		const struct accreditation *now = registry_accreditation(key, index);
+	for (size_t i = 0; err == VT_OK; i++) {
+		const struct registered_key *key = registry_of_party(registry, party, i);
+		const struct accreditation *now =
+		    key == NULL ? NULL : registry_accreditation(key, index);
 
-		if (now == NULL || strcmp(key->party, party) != 0)
-			continue;
+		if (now == NULL) /* and so are those that were registered later */
+			break;
 		if ((err = describe_key(&item, key, now, index)) == VT_OK)
 			err = json_push(keys, item);
 	}
@@ -297,30 +298,36 @@ enum vt_err describe_party(struct json **out, const struct registry *registry, u
 	return finish(out, j, err);
 }
 
-/* Is key i the first of its party? */
-static bool first_of_party(const struct registry *registry, size_t i)
+static bool first_of_party(const struct registry *registry, const struct registered_key *key)
 {
-	const char *party = registry_at(registry, i)->party;
-
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(registry_at(registry, k)->party, party) == 0)
-			return false;
-	return true;
+	return registry_of_party(registry, key->party, 0) == key;
 }
 
-enum vt_err describe_parties(struct json **out, const struct registry *registry, uint64_t index)
+enum vt_err describe_parties(struct json **out, const struct registry *registry, uint64_t index,
+			     uint64_t from, size_t limit, uint64_t *next)
 {
 	struct json *list = json_new_array();
 	struct json *item;
+	size_t keys = 0;
 	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
 
-	for (size_t i = 0; i < registry_count(registry) && err == VT_OK; i++) {
+	*next = 0;
+	for (size_t i = registry_since(registry, from);
+	     i < registry_count(registry) && err == VT_OK; i++) {
 		const struct registered_key *key = registry_at(registry, i);
 
-		if (registry_accreditation(key, index) == NULL || !first_of_party(registry, i))
+		if (key->history[0].index >= index)
+			break;
+		if (!first_of_party(registry, key))
 			continue;
-		if ((err = describe_party(&item, registry, index, key->party)) == VT_OK)
-			err = json_push(list, item);
+		if (json_count(list) == limit || keys >= DESCRIBE_KEYS_MAX) {
+			*next = key->history[0].index;
+			break;
+		}
+		if ((err = describe_party(&item, registry, index, key->party)) != VT_OK)
+			break;
+		keys += json_count(json_member(item, "keys"));
+		err = json_push(list, item);
 	}
 	return finish(out, list, err);
 }

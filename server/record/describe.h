@@ -9,7 +9,10 @@
 
 struct json;
 
-enum { DESCRIBE_CORRECTIONS_MAX = 16 };
+enum {
+	DESCRIBE_CORRECTIONS_MAX = 16,
+	DESCRIBE_KEYS_MAX = 1000, /* of a page of parties, but for the last party's */
+};
 
 /*
  * Describe the entry at `index`. view->size may be any size beyond it (its registry, find and read
@@ -33,18 +36,20 @@ enum vt_err describe_entry(struct json **out, struct merkle_hasher *h, uint64_t 
 			   struct bytes entry, const struct admission_view *view);
 
 /*
- * One party, for GET /api/v1/parties and /parties/{id}: *out is new, NULL-party lists them all.
+ * One party, for GET /api/v1/parties and /parties/{id}: *out is new.
  *
  *	{ "party": "lab-1", "keys": [ { "keyid": "<hex>", "role": "lab", "scheme": "ed25519",
  *"spki": "<base64 DER>", "status": "granted", "accreditation": 3,      (the entry that made it so)
  *	      "history": [ { "index": 3, "leafHash": "<hex>", "status": "granted", "predicateTypes":
  *[..], "keyidAliases": [..], "validUntil": "..." } ] } ] }
  *
- * describe_party: VT_ENOTFOUND. describe_parties: an array of such objects, ordered by first
- *registration. State is that for the entry at `index`: pass the tree size.
+ * describe_party: VT_ENOTFOUND. describe_parties: an array of at most `limit` such objects, ordered by first
+ * registration, from the party on that was first registered by entry `from` or later; *next is where to go on, 0: that
+ * was all. State is that for the entry at `index`: pass the tree size.
  */
 enum vt_err describe_party(struct json **out, const struct registry *registry, uint64_t index,
 			   const char *party);
-enum vt_err describe_parties(struct json **out, const struct registry *registry, uint64_t index);
+enum vt_err describe_parties(struct json **out, const struct registry *registry, uint64_t index,
+			     uint64_t from, size_t limit, uint64_t *next);
 
 #endif

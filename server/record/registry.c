@@ -14,7 +14,7 @@ struct key_slot {
 	struct party_key *key;
 };
 
-/* Invariants: by_first and by_id hold the same n slots; every slot's history is ordered by index;
+/* Invariants: by_first, by_id and by_party (keys of one party in order of their registration) hold the same n slots; every slot's history is ordered by index;
  * `version` entries were applied, the last one at `last`. */
 struct registry {
 	uint64_t version;
@@ -23,6 +23,7 @@ struct registry {
 	size_t cap;
 	struct key_slot **by_first;
 	struct key_slot **by_id;
+	struct key_slot **by_party;
 };
 
 const char *accreditation_status_name(enum accreditation_status status)
@@ -80,6 +81,7 @@ void registry_free(struct registry *r)
 		slot_free(r->by_first[i]);
 	free(r->by_first);
 	free(r->by_id);
+	free(r->by_party);
 	free(r);
 }
 
@@ -101,6 +103,47 @@ size_t registry_count(const struct registry *r)
 const struct registered_key *registry_at(const struct registry *r, size_t i)
 {
 	return i < r->n ? &r->by_first[i]->pub : NULL;
+}
+
+size_t registry_since(const struct registry *r, uint64_t index)
+{
+	size_t low = 0, high = r->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (r->by_first[mid]->pub.history[0].index < index)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Where in by_party this party's keys begin, or, `after`, end. */
+static size_t party_place(const struct registry *r, const char *party, bool after)
+{
+	size_t low = 0, high = r->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(r->by_party[mid]->pub.party, party);
+
+		if (order < 0 || (after && order == 0))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct registered_key *registry_of_party(const struct registry *r, const char *party,
+					       size_t i)
+{
+	size_t at = party_place(r, party, false);
+	const struct registered_key *key = i < r->n - at ? &r->by_party[at + i]->pub : NULL;
+
+	return key != NULL && strcmp(key->party, party) == 0 ? key : NULL;
 }
 
 static int compare_ids(const struct merkle_hash *a, const struct merkle_hash *b)
@@ -381,6 +424,9 @@ static enum vt_err reserve_slots(struct registry *r, size_t more)
 	if ((grown = realloc(r->by_id, cap * sizeof(struct key_slot *))) == NULL)
 		return VT_ENOMEM;
 	r->by_id = grown;
+	if ((grown = realloc(r->by_party, cap * sizeof(struct key_slot *))) == NULL)
+		return VT_ENOMEM;
+	r->by_party = grown;
 	r->cap = cap;
 	return VT_OK;
 }
@@ -420,6 +466,9 @@ static void insert_slot(struct registry *r, struct key_slot *slot)
 
 	memmove(r->by_id + at + 1, r->by_id + at, (r->n - at) * sizeof(struct key_slot *));
 	r->by_id[at] = slot;
+	at = party_place(r, slot->pub.party, true);
+	memmove(r->by_party + at + 1, r->by_party + at, (r->n - at) * sizeof(struct key_slot *));
+	r->by_party[at] = slot;
 	r->by_first[r->n++] = slot;
 }
 

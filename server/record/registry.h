@@ -59,6 +59,11 @@ uint64_t registry_version(const struct registry *r);
 uint64_t registry_end(const struct registry *r);
 size_t registry_count(const struct registry *r); /* keys ever registered */
 const struct registered_key *registry_at(const struct registry *r, size_t i); /* by first index */
+/* The i-th key of a party, by first index, or NULL. */
+const struct registered_key *registry_of_party(const struct registry *r, const char *party,
+					       size_t i);
+/* Place in registry_at() of the first key that was registered at or after entry `index`. */
+size_t registry_since(const struct registry *r, uint64_t index);
 const struct registered_key *registry_find(const struct registry *r,
 					   const struct merkle_hash *keyid);
 /* The accreditation in force for entry `index`, or NULL: the key was not registered before it. */

@@ -1005,9 +1005,11 @@ static void parties_are_described(void **state)
 	struct world *w = *state;
 	const struct json *key, *history;
 	struct json *j;
+	uint64_t next;
 
 	suspend(w, w->lab, "lab-1", ACCREDITATION_SUSPENDED, 1); /* 3 */
-	assert_int_equal(describe_parties(&j, w->registry, w->n), VT_OK);
+	assert_int_equal(describe_parties(&j, w->registry, w->n, 0, 1000, &next), VT_OK);
+	assert_int_equal(next, 0);
 	assert_int_equal(json_count(j), 3);
 	text_is(json_at(j, 0), "party", "centre");
 	assert_int_equal(json_count(json_member(json_at(j, 0), "keys")), 2);
@@ -1028,9 +1030,68 @@ static void parties_are_described(void **state)
 	json_free(j);
 	assert_int_equal(describe_party(&j, w->registry, 1, "lab-1"), VT_ENOTFOUND);
 	assert_null(j);
-	assert_int_equal(describe_parties(&j, w->registry, 1), VT_OK);
+	assert_int_equal(describe_parties(&j, w->registry, 1, 0, 1000, &next), VT_OK);
 	assert_int_equal(json_count(j), 1);
+	assert_int_equal(next, 0);
 	json_free(j);
+}
+
+/* Forty parties, of which every fourth gets a second key later on. */
+static void parties_come_in_pages(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct world *w = *state;
+	uint64_t next = 0, from;
+	size_t parties = 0, keys = 0;
+	struct json *j;
+
+	for (unsigned i = 0; i < 50; i++) {
+		char party[32];
+		struct world_grant g = {
+		    .party = party, .role = "lab", .previous = -1, .types = types, .n_types = 1};
+		struct signer *key;
+		struct buf body;
+
+		/* In an order that is not that of the names. */
+		snprintf(party, sizeof(party), "p-%u", (i < 40 ? i : (i - 40) * 4) * 7 % 40);
+		assert_int_equal(signer_generate(&key, "ed25519", NULL), VT_OK);
+		g.key = key;
+		world_grant(w, &body, &g);
+		world_append(w, buf_bytes(&body));
+		buf_release(&body);
+		signer_free(key);
+	}
+	do {
+		from = next;
+		assert_int_equal(describe_parties(&j, w->registry, w->n, from, 7, &next), VT_OK);
+		assert_true(next == 0 || (json_count(j) == 7 && next > from));
+		for (size_t i = 0; i < json_count(j); i++) {
+			const struct json *list = json_member(json_at(j, i), "keys");
+			const struct json *history = json_member(json_at(list, 0), "history");
+
+			assert_true((uint64_t)integer_at(json_at(history, 0), "index") >= from);
+			keys += json_count(list);
+		}
+		parties += json_count(j);
+		json_free(j);
+	} while (next != 0);
+	assert_int_equal(parties, 3 + 40);
+	assert_int_equal(keys, registry_count(w->registry));
+	assert_int_equal(keys, 4 + 50);
+	/* As of an earlier size the last page ends there. */
+	assert_int_equal(describe_parties(&j, w->registry, 10, 4, 1000, &next), VT_OK);
+	assert_int_equal(json_count(j), 6);
+	assert_int_equal(next, 0);
+	json_free(j);
+	assert_int_equal(describe_parties(&j, w->registry, 10, 4, 5, &next), VT_OK);
+	assert_int_equal(next, 9);
+	json_free(j);
+	assert_int_equal(describe_party(&j, w->registry, w->n, "p-0"), VT_OK);
+	assert_int_equal(json_count(json_member(j, "keys")), 2);
+	json_free(j);
+	assert_int_equal(describe_party(&j, w->registry, w->n, "p-"), VT_ENOTFOUND);
+	assert_int_equal(describe_party(&j, w->registry, w->n, "zzz"), VT_ENOTFOUND);
+	assert_null(registry_of_party(w->registry, "p-0", 2));
 }
 
 int main(void)
@@ -1062,6 +1123,7 @@ int main(void)
 	    BEGUN(entries_are_described),
 	    BEGUN(more_corrections_than_are_listed_are_told_of),
 	    BEGUN(parties_are_described),
+	    BEGUN(parties_come_in_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,8 @@ static enum vt_err describe(struct world *w)
 static enum vt_err describe_all(struct world *w)
 {
 	struct json *j;
-	enum vt_err err = describe_parties(&j, w->registry, w->n);
+	uint64_t next;
+	enum vt_err err = describe_parties(&j, w->registry, w->n, 0, 1000, &next);
 
 	json_free(j);
 	return err;

@@ -223,6 +223,15 @@ def ask_records(asker, url, party, refused):
     for query in ({"limit": 0}, {"limit": 1001}, {"result": "GOOD"}, {"colour": "red"}):
         asker.ask("searchEntries", url, status=400, query=query)
     asker.ask("listParties", url, status=200)
+    parties, after = [], 0
+    while after is not None:
+        page, _ = asker.ask("listParties", url, status=200, query={"after": after, "limit": 1})
+        parties += [p["party"] for p in page["parties"]]
+        after = page.get("next")
+    if party not in parties or len(set(parties)) != len(parties):
+        asker.problems.append("the pages of /parties do not show each party once: %r" % parties)
+    for query in ({"limit": 0}, {"limit": 1001}, {"after": -1}):
+        asker.ask("listParties", url, status=400, query=query)
     asker.ask("getParty", url, status=200, path="/api/v1/parties/" + urllib.parse.quote(party, safe=""))
     asker.ask("getParty", url, status=404, path="/api/v1/parties/nobody-of-this-name")
 
