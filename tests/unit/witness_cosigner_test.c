@@ -232,7 +232,11 @@ static struct buf read_state(struct witness_log *l)
 
 static void write_state(struct witness_log *l, struct bytes contents)
 {
-	assert_int_equal(durable_write(state_file(l), contents, 0600), VT_OK);
+	FILE *f = fopen(state_file(l), "wb"); /* nobody waits for the disk here */
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(contents.data, 1, contents.len, f), contents.len);
+	assert_int_equal(fclose(f), 0);
 }
 
 /* -- what is cosigned ------------------------------------------------------------------------ */
