@@ -54,6 +54,7 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	c->keep_trying = config->keep_trying;
 	c->wait = config->wait;
 	c->ctx = config->ctx;
+	pthread_mutex_init(&c->stream_lock, NULL);
 	if ((c->url = base_url(config->url)) == NULL) {
 		err = client_refuse(why, VT_EINVAL,
 				    "not the address of a log: expected something like "
@@ -67,6 +68,7 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	    (err = tiles_init(c, config->cache_bytes)) != VT_OK ||
 	    (err = asker_init(&c->asker, c)) != VT_OK)
 		goto done;
+	c->asker.stop = &c->cancelled;
 	*out = c;
 	c = NULL; /* transferred */
 done:
@@ -89,7 +91,18 @@ void client_free(struct client *c)
 	buf_release(&c->bundle.raw);
 	free(c->url);
 	free(c->wanted_origin);
+	pthread_mutex_destroy(&c->stream_lock);
 	free(c);
+}
+
+void client_cancel(struct client *c)
+{
+	c->cancelled = true;
+	http_fetcher_cancel(c->asker.fetcher);
+	pthread_mutex_lock(&c->stream_lock);
+	if (c->stream != NULL)
+		stream_cancel(c->stream);
+	pthread_mutex_unlock(&c->stream_lock);
 }
 
 const struct tree_head *client_head(const struct client *c)

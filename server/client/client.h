@@ -53,6 +53,9 @@ struct client_config {
 enum vt_err client_new(struct client **out, const struct client_config *config,
 		       struct client_error *why);
 void client_free(struct client *c);
+/* From any thread: what is under way ends within about a second with VT_EIO, and so does whatever is
+ * asked later. For programs that stop. */
+void client_cancel(struct client *c);
 
 /* -- heads ------------------------------------------------------------------------------------ */
 

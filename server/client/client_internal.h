@@ -2,6 +2,7 @@
 #ifndef CLIENT_INTERNAL_H
 #define CLIENT_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "client.h"
@@ -107,7 +108,14 @@ struct client {
 	uint64_t uses;
 	struct bundle bundle;
 	bool in_entries;
+
+	atomic_bool cancelled;
+	pthread_mutex_t stream_lock;
+	struct stream *stream; /* under stream_lock: the one under way, for client_cancel() */
 };
+
+/* Nothing more is fetched for it. */
+void stream_cancel(struct stream *s);
 
 enum vt_err tiles_init(struct client *c, size_t cache_bytes);
 void tiles_release(struct client *c);

@@ -217,10 +217,13 @@ static enum vt_err visit_all(struct stream *s, struct client *c, uint64_t first,
 		struct fetched *f = &s->slot[number % s->n_slots];
 
 		pthread_mutex_lock(&s->lock);
-		while (!f->ready)
+		while (!f->ready && !s->stop)
 			pthread_cond_wait(&s->changed, &s->lock);
+		bool ready = f->ready;
 		pthread_mutex_unlock(&s->lock);
 
+		if (!ready)
+			return client_refuse(why, VT_EIO, "given up: told to stop");
 		if (f->err != VT_OK)
 			return client_refuse(why, f->err, "%s", f->why.text);
 		if ((err = visit_bundle(c, f, &id, first, end, visit, ctx, why)) != VT_OK)
@@ -237,7 +240,7 @@ static enum vt_err visit_all(struct stream *s, struct client *c, uint64_t first,
 	return VT_OK;
 }
 
-static void stop_stream(struct stream *s)
+void stream_cancel(struct stream *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->stop = true;
@@ -247,6 +250,11 @@ static void stop_stream(struct stream *s)
 	}
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
+}
+
+static void stop_stream(struct stream *s)
+{
+	stream_cancel(s);
 	for (size_t i = 0; i < s->n_threads; i++)
 		pthread_join(s->thread[i], NULL);
 	for (size_t i = 0; i < s->n_askers; i++)
@@ -285,6 +293,14 @@ static struct stream *start_stream(struct client *c, uint64_t first, uint64_t en
 	return s;
 }
 
+/* To whoever cancels the client. */
+static void show_stream(struct client *c, struct stream *s)
+{
+	pthread_mutex_lock(&c->stream_lock);
+	c->stream = s;
+	pthread_mutex_unlock(&c->stream_lock);
+}
+
 enum vt_err client_entries(struct client *c, uint64_t first, uint64_t end, client_entry_fn visit,
 			   void *ctx, struct client_error *why)
 {
@@ -303,7 +319,10 @@ enum vt_err client_entries(struct client *c, uint64_t first, uint64_t end, clien
 	if ((s = start_stream(c, first, end)) == NULL)
 		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	c->in_entries = true;
-	err = visit_all(s, c, first, end, visit, ctx, why);
+	show_stream(c, s);
+	err = c->cancelled ? client_refuse(why, VT_EIO, "given up: told to stop")
+			   : visit_all(s, c, first, end, visit, ctx, why);
+	show_stream(c, NULL);
 	c->in_entries = false;
 	stop_stream(s);
 	return err;

@@ -26,6 +26,7 @@ int cmd_verify(int argc, char **argv);
 int cmd_find(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
 int cmd_health(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
 int cmd_witness(int argc, char **argv);
 
 /* "vitrine NAME: message" on standard error. Returns code, so that a command can end in it. */

@@ -19,6 +19,7 @@ static const struct subcommand subcommands[] = {
     {"verify", cmd_verify, "check a proof file offline"},
     {"find", cmd_find, "what does a log know of this firmware?"},
     {"fsck", cmd_fsck, "recompute a whole log, on disk or over HTTP"},
+    {"monitor", cmd_monitor, "follow logs from outside, and tell when one does not hold"},
     {"witness", cmd_witness, "cosign other logs' checkpoints"},
     {"health", cmd_health, "is a log ready? (for containers and scripts)"},
 };

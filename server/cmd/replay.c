@@ -135,14 +135,9 @@ static enum vt_err remember(struct replay *r, struct bytes entry, const struct m
 static enum vt_err judge(struct replay *r, const struct record *record, struct bytes entry,
 			 const struct admission_view *view, struct problem *why)
 {
-	uint64_t at;
-	enum vt_err err = record_known(&at, record, view);
+	enum vt_err err = record_replay(record, view, why);
 
-	if (err == VT_OK)
-		return problem_set(why, VT_EMISMATCH, "entry-known",
-				   "entry %llu holds the same record already",
-				   (unsigned long long)at);
-	if (err != VT_ENOTFOUND || (err = record_judge(record, view, why)) != VT_OK)
+	if (err != VT_OK)
 		return err;
 	if (!record_is_accreditation(record))
 		return VT_OK;

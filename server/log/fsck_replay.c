@@ -90,18 +90,9 @@ static enum vt_err judge_record(struct replay *p, const struct record *record, s
 				const struct admission_view *view)
 {
 	struct problem why = {0};
-	uint64_t known;
-	enum vt_err err;
+	enum vt_err err = record_replay(record, view, &why);
 
-	if ((err = record_known(&known, record, view)) == VT_OK)
-		return inadmissible(p,
-				    problem_set(&why, VT_EMISMATCH, "entry-known",
-						"entry %" PRIu64 " holds the same record already",
-						known),
-				    &why);
-	if (err != VT_ENOTFOUND)
-		return err;
-	if ((err = record_judge(record, view, &why)) != VT_OK)
+	if (err != VT_OK)
 		return inadmissible(p, err, &why);
 	if (!record_is_accreditation(record))
 		return VT_OK;

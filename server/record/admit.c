@@ -298,3 +298,19 @@ enum vt_err record_judge(const struct record *r, const struct admission_view *vi
 	p = predicate_find(r->statement.predicate_type);
 	return p == NULL || p->judge == NULL ? VT_OK : p->judge(r, view, why);
 }
+
+/* -- replaying -----------------------------------------------------------------------------------
+ */
+
+enum vt_err record_replay(const struct record *r, const struct admission_view *view,
+			  struct problem *why)
+{
+	uint64_t known;
+	enum vt_err err = record_known(&known, r, view);
+
+	if (err == VT_OK)
+		return problem_set(why, VT_EMISMATCH, "entry-known",
+				   "entry %llu holds the same record already",
+				   (unsigned long long)known);
+	return err == VT_ENOTFOUND ? record_judge(r, view, why) : err;
+}

@@ -94,6 +94,13 @@ enum vt_err record_reopen(struct record **out, struct merkle_hasher *h, struct b
 			  const struct admission_view *view, struct problem *why);
 
 /*
+ * Of an entry that record_reopen() opened, for replay: was it new, and admissible? record_known() and
+ * record_judge(): a known one is VT_EMISMATCH with *why.
+ */
+enum vt_err record_replay(const struct record *r, const struct admission_view *view,
+			  struct problem *why);
+
+/*
  * Index keys. Each is a 32-byte hash; all but the leaf hash are SHA-256(label || 0x00 || value).
  * label: "pair" (value: PAE hash || keyid), "subject" (algorithm ':' lower-case hex digest), "type"
  * (predicateType), "party", "result" (PASSED, ...), "target" (the leaf hash that a correction is

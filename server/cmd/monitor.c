@@ -1,0 +1,348 @@
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "clock.h"
+#include "cmd.h"
+#include "durable.h"
+#include "logline.h"
+#include "monitor.h"
+#include "options.h"
+#include "party_key.h"
+
+enum {
+	STOP_GRACE_SECONDS = 5,
+	CENTRES_MAX = 256,
+	PROGRESS_LINE_SECONDS = 10,
+};
+
+static const char *opt_policy, *opt_state, *opt_on_alert, *opt_watch_file;
+static const char *opt_listen;
+static const char *opt_log_format = "text", *opt_log_level = "info";
+static struct option_list opt_centre, opt_watch;
+static bool opt_once;
+static uint64_t opt_interval = 10, opt_silent_seconds = 3600, opt_alert_seconds = 60;
+static uint64_t opt_command_seconds = 60, opt_parallel = 4, opt_memory_pairs = PAIRS_TAIL_DEFAULT;
+
+static const struct option options[] = {
+    {"policy", OPTION_TEXT, &opt_policy, "FILE",
+     "The logs to follow, with their URLs, and the quorum of witnesses that their checkpoints need "
+     "(C2SP tlog-policy).",
+     0, 0, true, false},
+    {"state", OPTION_TEXT, &opt_state, "DIR",
+     "Where it remembers what it has seen; made if it is missing. For one monitor at a time.", 0, 0,
+     true, false},
+    {"centre", OPTION_LIST, &opt_centre, "[ORIGIN=]PUBKEY",
+     "The public key (PEM) that must have signed entry 0: of every log, or of the one named. "
+     "Without "
+     "it entry 0 is believed. May be given several times.",
+     0, 0, false, false},
+    {"once", OPTION_FLAG, &opt_once, NULL,
+     "Follow every log to the head that it shows, deliver the alerts, and end: 0 if all holds, 1 "
+     "if "
+     "a log did what it must not, 3 if a log or whoever takes alerts could not be reached.",
+     0, 0, false, false},
+    {"watch", OPTION_LIST, &opt_watch, "CONDITIONS",
+     "Tell of entries for which all of subject=[ALGORITHM:]HEX, party=ID, type=URI, result=RESULT "
+     "hold that are given here, separated by commas, and of corrections of such entries. May be "
+     "given several times.",
+     0, 0, false, false},
+    {"watch-file", OPTION_TEXT, &opt_watch_file, "FILE", "The same, one watch a line.", 0, 0, false,
+     false},
+    {"on-alert", OPTION_TEXT, &opt_on_alert, "COMMAND",
+     "Run by sh -c for each alert, with its JSON on standard input, until it exits with 0. Without "
+     "it alerts are printed as lines of JSON.",
+     0, 0, false, false},
+    {"alert-seconds", OPTION_COUNT, &opt_alert_seconds, "N",
+     "With --once: how long to go on trying to deliver alerts at the end.", 0, 86400, false, false},
+    {"command-seconds", OPTION_COUNT, &opt_command_seconds, "N",
+     "How long the command may take before it is ended and tried again.", 1, 86400, false, false},
+    {"interval", OPTION_COUNT, &opt_interval, "N", "Seconds between looks at a log.", 1, 86400,
+     false, false},
+    {"silent-seconds", OPTION_COUNT, &opt_silent_seconds, "N",
+     "A log that has not answered for so long is an alert.", 1, 1 << 30, false, false},
+    {"parallel", OPTION_COUNT, &opt_parallel, "N", "Connections to each log.", 1, 16, false, false},
+    {"memory-pairs", OPTION_COUNT, &opt_memory_pairs, "N",
+     "What is remembered of each log in memory before it is folded into sorted files; 64 bytes "
+     "each.",
+     256, 1 << 26, false, false},
+    {"listen", OPTION_TEXT, &opt_listen, "ADDR",
+     "Serve status page, /metrics, /readyz and /healthz here; port 0 picks a free one. Default: "
+     "nothing is served.",
+     0, 0, false, false},
+    {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.", 0, 0, false,
+     false},
+    {"log-level", OPTION_TEXT, &opt_log_level, "LEVEL",
+     "Least level shown: debug, info, warn or error.", 0, 0, false, false},
+};
+static const struct command_usage usage = {
+    "vitrine monitor --policy FILE --state DIR [--once] [--watch CONDITIONS]... [--on-alert "
+    "COMMAND] "
+    "[--listen ADDR] ...",
+    "Follows logs from outside: verifies every checkpoint, that each contains the one before, and "
+    "every entry against the rules of admission; keeps the tree that it saw; tells when something "
+    "does not hold, and of entries that are watched for. Starts where it stopped. SIGTERM or "
+    "SIGINT "
+    "ends it.",
+    "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub --once\n"
+    "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub \\\n"
+    "      --watch result=FAILED --watch party=lab-1,type=verdict --on-alert ./tell-me \\\n"
+    "      --listen 127.0.0.1:8082\n",
+    NULL,
+    options,
+    sizeof(options) / sizeof(*options)};
+
+struct service {
+	struct policy *policy;
+	struct watch_set watches;
+	size_t n_centres;
+	struct monitor_centre centre[CENTRES_MAX];
+	struct party_key *key[CENTRES_MAX];
+	char *origin[CENTRES_MAX];
+	struct monitor *monitor;
+	struct api *api;
+	pthread_mutex_t lock; /* one progress line at a time */
+	bool bar;             /* one is on the terminal */
+	uint64_t line_at;     /* monotonic seconds of the last progress log line */
+};
+
+/* -- options ---------------------------------------------------------------------------------- */
+
+/* Origins hold no "=" in practice, file names may: so the first one splits, unless the whole is a
+ * file. */
+static int read_centre(struct service *s, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	size_t i = s->n_centres;
+	int code;
+
+	if (i == CENTRES_MAX)
+		return cmd_fail("monitor", CMD_USAGE, "--centre: more than %d of them",
+				CENTRES_MAX);
+	if (equals != NULL && access(text, F_OK) != 0) {
+		if ((s->origin[i] = strndup(text, (size_t)(equals - text))) == NULL)
+			return cmd_fail("monitor", CMD_UNSURE, "out of memory");
+		text = equals + 1;
+	}
+	s->n_centres++;
+	if ((code = cmd_read_public_key("monitor", "centre", text, &s->key[i])) != CMD_HOLDS)
+		return code;
+	s->centre[i] = (struct monitor_centre){s->origin[i], party_key_spki(s->key[i])};
+	return CMD_HOLDS;
+}
+
+static int read_watches(struct service *s)
+{
+	char why[160] = "";
+	struct buf text;
+	size_t line = 0;
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < opt_watch.n; i++)
+		if (watch_set_add(&s->watches, bytes_str(opt_watch.item[i]), why) != VT_OK)
+			return cmd_fail("monitor", CMD_USAGE, "--watch %s: %s", opt_watch.item[i],
+					why);
+	if (opt_watch_file == NULL)
+		return CMD_HOLDS;
+	buf_init(&text);
+	if ((err = file_read(&text, opt_watch_file, WATCH_FILE_MAX)) != VT_OK) {
+		buf_release(&text);
+		return cmd_fail("monitor", CMD_USAGE, "--watch-file %s: %s", opt_watch_file,
+				vt_err_text(err));
+	}
+	err = watch_set_add_lines(&s->watches, buf_bytes(&text), &line, why);
+	buf_release(&text);
+	return err == VT_OK
+		   ? CMD_HOLDS
+		   : cmd_fail("monitor", CMD_USAGE, "%s:%zu: %s", opt_watch_file, line, why);
+}
+
+static int read_options(struct service *s)
+{
+	int code = cmd_read_policy("monitor", opt_policy, &s->policy);
+
+	for (size_t i = 0; i < opt_centre.n && code == CMD_HOLDS; i++)
+		code = read_centre(s, opt_centre.item[i]);
+	return code != CMD_HOLDS ? code : read_watches(s);
+}
+
+/* -- what it tells ---------------------------------------------------------------------------- */
+
+static bool print_alert(void *ctx, struct bytes alert)
+{
+	struct service *s = ctx;
+	bool good;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->bar)
+		fputs("\r\033[K", stderr);
+	s->bar = false;
+	good = fwrite(alert.data, 1, alert.len, stdout) == alert.len &&
+	       fputc('\n', stdout) != EOF && fflush(stdout) == 0;
+	clearerr(stdout);
+	pthread_mutex_unlock(&s->lock);
+	return good;
+}
+
+static void show_progress(void *ctx, const char *origin, uint64_t at, uint64_t size)
+{
+	uint64_t now = clock_monotonic_nanos() / 1000000000;
+	struct service *s = ctx;
+	char quoted[120];
+
+	logline_quote(quoted, sizeof(quoted), bytes_str(origin));
+	pthread_mutex_lock(&s->lock);
+	if (isatty(STDERR_FILENO)) {
+		fprintf(stderr, "\r\033[K%s: %" PRIu64 " of %" PRIu64 " entries (%u %%)%s", quoted,
+			at, size, size == 0 ? 100 : (unsigned)((double)at / (double)size * 100),
+			at == size ? "\n" : "");
+		s->bar = at != size;
+	} else if (at != size && now - s->line_at >= PROGRESS_LINE_SECONDS) {
+		s->line_at = now;
+		logline(LOGLINE_INFO, "catching up", "log=%s at=%" PRIu64 " size=%" PRIu64, quoted,
+			at, size);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* -- running ---------------------------------------------------------------------------------- */
+
+static int open_monitor(struct service *s)
+{
+	struct monitor_config config = {
+	    .state_dir = opt_state,
+	    .policy = s->policy,
+	    .centre = s->centre,
+	    .n_centres = s->n_centres,
+	    .watches = &s->watches,
+	    .on_alert = opt_on_alert,
+	    .interval_seconds = (unsigned)opt_interval,
+	    .silent_seconds = (unsigned)opt_silent_seconds,
+	    .command_seconds = (unsigned)opt_command_seconds,
+	    .parallel = (unsigned)opt_parallel,
+	    .tail_max = (size_t)opt_memory_pairs,
+	    .print = print_alert,
+	    .progress = show_progress,
+	    .ctx = s,
+	};
+	char why[MONITOR_WHY_MAX];
+	enum vt_err err = monitor_new(&s->monitor, &config, why);
+
+	if (err == VT_OK)
+		return CMD_HOLDS;
+	return cmd_fail("monitor",
+			err == VT_EINVAL || err == VT_EBUSY || err == VT_ECONFLICT ? CMD_USAGE
+										   : CMD_UNSURE,
+			"--state %s: %s", opt_state, why);
+}
+
+static int open_api(struct service *s)
+{
+	struct api_config config = {
+	    .monitor = s->monitor,
+	    .version = VITRINE_VERSION,
+	    .http = {.listen = opt_listen},
+	};
+	char why[160] = "";
+	enum vt_err err;
+
+	if (opt_listen == NULL)
+		return CMD_HOLDS;
+	if ((err = api_start(&s->api, &config, why)) != VT_OK)
+		return cmd_fail("monitor", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
+				"--listen %s: %s", opt_listen, why[0] ? why : vt_err_text(err));
+	printf("listening on %s\n", api_url(s->api));
+	fflush(stdout);
+	return CMD_HOLDS;
+}
+
+static sigset_t stops;
+
+static void *interrupt_on_signal(void *ctx)
+{
+	int got;
+
+	sigwait(&stops, &got);
+	monitor_interrupt(ctx);
+	return NULL;
+}
+
+static int run_once(struct service *s)
+{
+	enum monitor_outcome outcome;
+	pthread_t signals;
+
+	if (pthread_create(&signals, NULL, interrupt_on_signal, s->monitor) != 0)
+		return cmd_fail("monitor", CMD_UNSURE, "no thread can be had");
+	outcome = monitor_once(s->monitor, (unsigned)opt_alert_seconds);
+	pthread_cancel(signals);
+	pthread_join(signals, NULL);
+	return outcome == MONITOR_HOLDS   ? CMD_HOLDS
+	       : outcome == MONITOR_FAULT ? CMD_FAILS
+					  : CMD_UNSURE;
+}
+
+static int run(struct service *s)
+{
+	int code, got = 0;
+
+	if ((code = open_api(s)) != CMD_HOLDS)
+		return code;
+	if (monitor_start(s->monitor) != VT_OK)
+		return cmd_fail("monitor", CMD_UNSURE, "no threads can be had");
+	logline(LOGLINE_INFO, "monitoring", "logs=%zu", monitor_logs(s->monitor));
+	sigwait(&stops, &got);
+	logline(LOGLINE_INFO, "stopping", "signal=%d", got);
+	return CMD_HOLDS;
+}
+
+static void close_service(struct service *s)
+{
+	if (s->monitor != NULL)
+		monitor_interrupt(s->monitor);
+	if (s->api != NULL)
+		api_stop(s->api, STOP_GRACE_SECONDS);
+	api_free(s->api);
+	monitor_free(s->monitor);
+	watch_set_release(&s->watches);
+	for (size_t i = 0; i < s->n_centres; i++) {
+		party_key_free(s->key[i]);
+		free(s->origin[i]);
+	}
+	policy_free(s->policy);
+	pthread_mutex_destroy(&s->lock);
+}
+
+int cmd_monitor(int argc, char **argv)
+{
+	static struct service s;
+	struct operands rest;
+	bool help = false;
+	int code;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	if (cmd_configure_loglines("monitor", opt_log_format, opt_log_level) != CMD_HOLDS) {
+		options_release(&usage);
+		return CMD_USAGE;
+	}
+	/* Blocked before any thread starts, so that only sigwait() sees them. */
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &stops, NULL);
+	pthread_mutex_init(&s.lock, NULL);
+	watch_set_init(&s.watches);
+	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_monitor(&s)) == CMD_HOLDS)
+		code = opt_once ? run_once(&s) : run(&s);
+	close_service(&s);
+	options_release(&usage);
+	return code;
+}

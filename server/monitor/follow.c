@@ -1,0 +1,432 @@
+/*
+ * Following one log: look at its head, fetch the entries up to it, replay each, and commit.
+ *
+ * A commit makes durable, in this order: alerts, tiles, remembered pairs and accreditations, and
+ * then the state that names how much of all these counts. So whatever a crash leaves behind the
+ * state is done again, and alerts about it may be told twice but never not at all.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "dsse.h"
+#include "durable.h"
+#include "files.h"
+#include "logline.h"
+#include "monitor_private.h"
+
+enum {
+	COMMIT_NANOS = 1000000000, /* a catch-up commits at least this often */
+	PROGRESS_NANOS = 200000000,
+	CLOCK_LOOKS = 64, /* entries between looks at the clock */
+};
+
+/* -- the state on disk ------------------------------------------------------------------------ */
+
+static void state_path(char out[MONITOR_PATH_MAX], const struct follower *f)
+{
+	snprintf(out, MONITOR_PATH_MAX, "%s/state", f->dir);
+}
+
+/* What others may see of it. `durable`: the kept tree is on disk up to here. */
+static void show_status(struct follower *f, bool durable)
+{
+	struct monitor_log_status *s = &f->status;
+
+	pthread_mutex_lock(&f->lock);
+	s->mode = f->state.mode;
+	s->seen = f->seen.size;
+	s->answered = f->state.checkpoint.len > 0 ? f->state.answered : 0;
+	s->inadmissible = f->state.inadmissible;
+	s->hits = f->state.hits;
+	s->runs = f->state.checks.runs.n;
+	memcpy(s->since, f->state.since, sizeof(s->since));
+	if (durable && s->head.size != f->state.range.size &&
+	    merkle_range_root(&s->head.root, &f->hasher, &f->state.range) == VT_OK)
+		s->head.size = f->state.range.size;
+	pthread_mutex_unlock(&f->lock);
+}
+
+enum vt_err follow_commit(struct follower *f)
+{
+	char path[MONITOR_PATH_MAX];
+	enum vt_err err;
+
+	state_path(path, f);
+	if ((err = outbox_sync(f->m->outbox)) != VT_OK || (err = kept_sync(f->kept)) != VT_OK ||
+	    (f->checks != NULL &&
+	     (err = checks_save(f->checks, &f->state.checks, &f->m->stop)) != VT_OK) ||
+	    (err = log_state_write(&f->state, path)) != VT_OK) {
+		f->fault = err;
+		return err;
+	}
+	if (f->checks != NULL)
+		checks_saved(f->checks);
+	f->uncommitted = 0;
+	f->committed_at = clock_monotonic_nanos();
+	f->answered_saved = f->state.answered;
+	show_status(f, true);
+	return VT_OK;
+}
+
+/* The head of the newest accepted checkpoint. Its signatures were verified when it was. */
+static enum vt_err read_seen(struct follower *f)
+{
+	struct note *note = NULL;
+	struct checkpoint cp;
+	enum vt_err err;
+
+	f->seen = (struct tree_head){0};
+	if (f->state.checkpoint.len == 0)
+		return VT_OK;
+	if ((err = note_parse(&note, buf_bytes(&f->state.checkpoint))) == VT_OK &&
+	    (err = checkpoint_parse(&cp, note->text)) == VT_OK)
+		f->seen = cp.head;
+	note_free(note);
+	return err;
+}
+
+static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
+{
+	char path[MONITOR_PATH_MAX];
+	struct buf vkey;
+	enum vt_err err;
+
+	state_path(path, f);
+	buf_init(&vkey);
+	log_state_release(&f->state);
+	log_state_init(&f->state);
+	if ((err = vkey_format(&vkey, &f->log->key)) != VT_OK)
+		goto done;
+	err = log_state_read(&f->state, path);
+	if (err == VT_ENOTFOUND) { /* a log that was not followed before */
+		log_state_release(&f->state);
+		log_state_init(&f->state);
+		f->state.answered = clock_unix();
+		err = buf_append(&f->state.vkey, buf_bytes(&vkey));
+	} else if (err == VT_OK && !bytes_equal(buf_bytes(&vkey), buf_bytes(&f->state.vkey))) {
+		snprintf(why, MONITOR_WHY_MAX, "%s/state is of another log's key", f->dir);
+		err = VT_ECONFLICT;
+	} else if (err != VT_OK) {
+		snprintf(why, MONITOR_WHY_MAX, "%s/state: %s", f->dir,
+			 err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
+	}
+	if (err == VT_OK)
+		err = read_seen(f);
+done:
+	buf_release(&vkey);
+	return err;
+}
+
+/* Under the head that the client has, which the caller set out to follow. */
+enum vt_err follow_read_earlier(void *ctx, uint64_t index, struct buf *entry)
+{
+	struct follower *f = ctx;
+	struct client_error why = {""};
+	enum vt_err err = f->client == NULL ? VT_EIO : client_entry(entry, f->client, index, &why);
+
+	if (err != VT_OK) {
+		f->log_fault = err;
+		snprintf(f->why.text, sizeof(f->why.text), "%s", why.text);
+	}
+	return err;
+}
+
+static enum vt_err open_checks(struct follower *f, char why[MONITOR_WHY_MAX])
+{
+	struct checks_config config = {.dir = f->dir,
+				       .origin = f->origin,
+				       .centre = f->centre,
+				       .tail_max = f->m->config.tail_max,
+				       .read = follow_read_earlier,
+				       .ctx = f};
+
+	return checks_open(&f->checks, &config, &f->state.checks, why);
+}
+
+void follow_unload(struct follower *f)
+{
+	pthread_mutex_lock(&f->lock);
+	client_free(f->client);
+	f->client = NULL;
+	pthread_mutex_unlock(&f->lock);
+	checks_free(f->checks);
+	f->checks = NULL;
+	pthread_rwlock_wrlock(&f->kept_lock);
+	kept_free(f->kept);
+	f->kept = NULL;
+	pthread_rwlock_unlock(&f->kept_lock);
+	f->loaded = false;
+}
+
+enum vt_err follow_load(struct follower *f, char why[MONITOR_WHY_MAX])
+{
+	struct tree_head mine;
+	struct merkle_hash root;
+	struct kept *kept = NULL;
+	enum vt_err err;
+
+	why[0] = '\0';
+	if ((err = read_state(f, why)) != VT_OK)
+		goto done;
+	if ((err = kept_open(&kept, f->dir, f->state.range.size)) != VT_OK)
+		snprintf(why, MONITOR_WHY_MAX, "the tiles in %s: %s", f->dir,
+			 err == VT_EMISMATCH ? "cut short" : vt_err_text(err));
+	pthread_rwlock_wrlock(&f->kept_lock);
+	f->kept = kept;
+	pthread_rwlock_unlock(&f->kept_lock);
+	if (err != VT_OK)
+		goto done;
+	mine.size = f->state.range.size;
+	if ((err = merkle_range_root(&mine.root, &f->hasher, &f->state.range)) != VT_OK)
+		goto done;
+	/* Reads the right edge, and holds it against the range. */
+	if ((err = kept_root_at(&root, kept, &mine, mine.size)) != VT_OK) {
+		snprintf(why, MONITOR_WHY_MAX, "the tiles in %s: %s", f->dir,
+			 err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
+		goto done;
+	}
+	if (f->state.mode == LOG_MODE_RECORDS && (err = open_checks(f, why)) != VT_OK)
+		goto done;
+	f->loaded = true;
+	f->uncommitted = 0;
+	f->committed_at = clock_monotonic_nanos();
+	f->answered_saved = f->state.answered;
+	show_status(f, true);
+done:
+	if (err != VT_OK && why[0] == '\0')
+		snprintf(why, MONITOR_WHY_MAX, "%s: %s", f->dir, vt_err_text(err));
+	if (err != VT_OK)
+		follow_unload(f);
+	return err;
+}
+
+/* -- entries ---------------------------------------------------------------------------------- */
+
+static void tell_progress(struct follower *f, uint64_t now, bool end)
+{
+	if (f->m->config.progress == NULL || (!end && now - f->told_at < PROGRESS_NANOS))
+		return;
+	f->told_at = now;
+	f->m->config.progress(f->m->config.ctx, f->origin, f->state.range.size, f->target);
+}
+
+/* Alerts that nobody takes must not fill the disk: then the log is not followed further. */
+static bool outbox_full(const struct follower *f)
+{
+	return outbox_waiting_bytes(f->m->outbox) >= OUTBOX_FULL;
+}
+
+static enum vt_err after_entry(struct follower *f)
+{
+	uint64_t now;
+
+	f->uncommitted++;
+	pthread_mutex_lock(&f->lock);
+	f->status.entries++;
+	pthread_mutex_unlock(&f->lock);
+	if (f->uncommitted % CLOCK_LOOKS != 0 && f->uncommitted < f->m->config.commit_entries)
+		return VT_OK;
+	now = clock_monotonic_nanos();
+	tell_progress(f, now, false);
+	if (f->uncommitted < f->m->config.commit_entries && now - f->committed_at < COMMIT_NANOS)
+		return VT_OK;
+	if (outbox_full(f)) {
+		snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
+		return VT_EBUSY;
+	}
+	return follow_commit(f);
+}
+
+static enum vt_err replay_entry(struct follower *f, uint64_t index, struct bytes entry,
+				const struct merkle_hash *leaf)
+{
+	struct checks_refusal refusal;
+	struct record *record = NULL;
+	enum vt_err err;
+
+	if (f->checks == NULL)
+		return VT_OK;
+	if ((err = checks_entry(f->checks, index, entry, &record, &refusal)) != VT_OK)
+		return err;
+	if (refusal.rule != NULL)
+		err = entry_refused(f, index, leaf, &refusal);
+	else if (record != NULL && f->m->config.watches != NULL)
+		err = entry_watched(f, index, record);
+	record_free(record);
+	return err;
+}
+
+static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
+			 const struct merkle_hash *leaf)
+{
+	struct follower *f = ctx;
+	enum vt_err err;
+
+	if (f->m->stop)
+		err = VT_EBUSY;
+	else if ((err = replay_entry(f, index, entry, leaf)) == VT_OK &&
+		 (err = merkle_range_append(&f->state.range, &f->hasher, leaf, kept_node,
+					    f->kept)) == VT_OK)
+		err = after_entry(f);
+	if (err != VT_OK && !f->m->stop)
+		f->fault = err;
+	return err;
+}
+
+/* A log of records begins with the centre's own accreditation; anything else in front means raw,
+ * unless somebody knows whose log it should be. */
+static enum vt_err find_mode(struct follower *f, struct client_error *why)
+{
+	struct dsse envelope;
+	struct buf entry;
+	enum vt_err err = VT_OK;
+
+	if (f->centre.len > 0) {
+		f->state.mode = LOG_MODE_RECORDS;
+		return VT_OK;
+	}
+	buf_init(&entry);
+	dsse_init(&envelope);
+	if ((err = client_entry(&entry, f->client, 0, why)) == VT_OK)
+		f->state.mode = dsse_parse(&envelope, buf_bytes(&entry), NULL) == VT_OK
+				    ? LOG_MODE_RECORDS
+				    : LOG_MODE_RAW;
+	dsse_release(&envelope);
+	buf_release(&entry);
+	return err;
+}
+
+static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
+				       const struct client_error *why)
+{
+	enum trouble t = err == VT_EMISMATCH ? TROUBLE_CONTRADICTS : TROUBLE_MALFORMED;
+
+	if (why != &f->why)
+		f->why = *why;
+	if (err != VT_EMISMATCH && err != VT_EMALFORMED && err != VT_ELIMIT)
+		return MONITOR_UNSURE;
+	if (trouble_begin(f, t, buf_bytes(&f->state.checkpoint), why->text, NULL) != VT_OK)
+		return MONITOR_UNSURE;
+	return MONITOR_FAULT;
+}
+
+/* Everything up to the head was replayed: it must make the head's root. */
+static enum monitor_outcome check_root(struct follower *f, const struct tree_head *head)
+{
+	struct client_error why = {"the entries do not make the signed root"};
+	struct merkle_hash root;
+
+	if (merkle_range_root(&root, &f->hasher, &f->state.range) != VT_OK)
+		return MONITOR_UNSURE;
+	if (!merkle_hash_equal(&root, &head->root))
+		return log_failed(f, VT_EMISMATCH, &why);
+	trouble_end(f, TROUBLE_CONTRADICTS);
+	return MONITOR_HOLDS;
+}
+
+static enum monitor_outcome catch_up(struct follower *f)
+{
+	struct tree_head head = *client_head(f->client);
+	enum monitor_outcome outcome = MONITOR_HOLDS;
+	struct client_error why = {""};
+	enum vt_err err;
+
+	f->target = head.size;
+	if (head.size == f->state.range.size)
+		return check_root(f, &head);
+	if (f->state.mode == LOG_MODE_UNKNOWN && (err = find_mode(f, &why)) != VT_OK)
+		return log_failed(f, err, &why);
+	if (f->state.mode == LOG_MODE_RECORDS && f->checks == NULL &&
+	    (f->fault = open_checks(f, f->why.text)) != VT_OK)
+		return MONITOR_UNSURE;
+	f->committed_at = clock_monotonic_nanos();
+	err = client_entries(f->client, f->state.range.size, head.size, visit, f, &why);
+	if (f->fault != VT_OK)
+		return MONITOR_UNSURE;
+	if (err == VT_OK)
+		outcome = check_root(f, &head);
+	else if (!f->m->stop)
+		outcome = log_failed(f, err, &why);
+	else
+		outcome = MONITOR_UNSURE;
+	if (err == VT_OK)
+		tell_progress(f, clock_monotonic_nanos(), true);
+	if (f->uncommitted > 0 && follow_commit(f) != VT_OK)
+		return MONITOR_UNSURE;
+	return outcome;
+}
+
+/* -- one look --------------------------------------------------------------------------------- */
+
+static enum monitor_outcome look(struct follower *f)
+{
+	enum monitor_outcome outcome;
+
+	if (outbox_full(f)) {
+		snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
+		return MONITOR_UNSURE;
+	}
+	switch (heads_look(f, &f->why)) {
+	case HEADS_GOOD:
+		outcome = catch_up(f);
+		break;
+	case HEADS_TROUBLE:
+		outcome = f->found_fault ? MONITOR_FAULT : MONITOR_UNSURE;
+		break;
+	default:
+		outcome = MONITOR_UNSURE;
+	}
+	if (f->found_fault && outcome == MONITOR_HOLDS)
+		outcome = MONITOR_FAULT;
+	return outcome;
+}
+
+static void put_down(struct follower *f, enum monitor_outcome outcome)
+{
+	pthread_mutex_lock(&f->lock);
+	f->status.rounds++;
+	f->status.failed_rounds += outcome != MONITOR_HOLDS;
+	f->status.stuck = f->fault != VT_OK && f->log_fault == VT_OK;
+	snprintf(f->status.why, sizeof(f->status.why), "%s",
+		 outcome == MONITOR_HOLDS ? "" : f->why.text);
+	pthread_mutex_unlock(&f->lock);
+}
+
+enum monitor_outcome follow_once(struct follower *f)
+{
+	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)], why[MONITOR_WHY_MAX];
+	enum monitor_outcome outcome = MONITOR_UNSURE;
+
+	f->fault = f->log_fault = VT_OK;
+	f->found_fault = false;
+	f->why.text[0] = '\0';
+	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
+		snprintf(f->why.text, sizeof(f->why.text), "%s", why);
+	else
+		outcome = look(f);
+	if (f->fault == VT_OK &&
+	    f->state.answered > f->answered_saved + f->m->config.silent_seconds / 4)
+		follow_commit(f);
+	if (f->fault != VT_OK && f->why.text[0] == '\0')
+		snprintf(f->why.text, sizeof(f->why.text), "%s: %s%s%s", f->dir,
+			 vt_err_text(f->fault), f->checks != NULL ? " " : "",
+			 f->checks != NULL ? checks_why(f->checks) : "");
+	if (f->fault == VT_OK && f->loaded)
+		show_status(f, false);
+	put_down(f, outcome);
+	if (outcome != MONITOR_HOLDS && !f->m->stop)
+		logline(f->fault != VT_OK ? LOGLINE_ERROR : LOGLINE_WARN, "not followed",
+			"log=%s why=%s",
+			logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
+			logline_quote(text, sizeof(text), bytes_str(f->why.text)));
+	/* What is in memory may be ahead of what is on disk: recovery is what starting does. */
+	if (f->fault == VT_OK)
+		return outcome;
+	follow_unload(f);
+	if (f->log_fault != VT_OK && !f->m->stop && follow_load(f, why) == VT_OK)
+		outcome = log_failed(f, f->log_fault, &f->why);
+	return outcome;
+}

@@ -1,0 +1,264 @@
+#include "log_state.h"
+
+#include <string.h>
+
+#include "durable.h"
+#include "json.h"
+
+enum {
+	FORMAT = 1,
+	FILE_MAX = 4 << 20, /* a checkpoint may be 1 MiB long */
+	DIGEST_LINE = 2 * MERKLE_HASH_SIZE + 1,
+};
+
+const char *trouble_name(enum trouble t)
+{
+	static const char *const names[TROUBLE_COUNT] = {
+	    "silent", "malformed", "untrusted", "quorum", "backwards", "contradicts", "forked",
+	};
+
+	return names[t];
+}
+
+void log_state_init(struct log_state *s)
+{
+	memset(s, 0, sizeof(*s));
+	buf_init(&s->vkey);
+	buf_init(&s->checkpoint);
+	merkle_range_init(&s->range);
+}
+
+void log_state_release(struct log_state *s)
+{
+	buf_release(&s->vkey);
+	buf_release(&s->checkpoint);
+}
+
+/* -- writing: "<SHA-256 of the rest>\n{...}\n" ------------------------------------------------ */
+
+static struct json *number(uint64_t n)
+{
+	return n > (UINT64_C(1) << 53) - 1 ? NULL : json_new_integer((int64_t)n);
+}
+
+static struct json *hex(const struct merkle_hash *hash)
+{
+	char text[2 * MERKLE_HASH_SIZE + 1];
+
+	hex_encode(text, bytes_of(hash->b, MERKLE_HASH_SIZE));
+	return json_new_str(text);
+}
+
+static struct json *range_json(const struct merkle_range *range)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < range->n; i++)
+		if (json_push(list, hex(&range->node[i])) != VT_OK) {
+			json_free(list);
+			return NULL;
+		}
+	return list;
+}
+
+static struct json *runs_json(const struct pairs_mark *m)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct json *run = json_new_object();
+		if (json_set(run, "id", number(m->run[i].id)) != VT_OK ||
+		    json_set(run, "slots", number(m->run[i].slots)) != VT_OK ||
+		    json_set(run, "level", number(m->run[i].level)) != VT_OK) {
+			json_free(run);
+			run = NULL;
+		}
+		if (json_push(list, run) != VT_OK) {
+			json_free(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static struct json *troubles_json(const struct log_state *s)
+{
+	struct json *o = json_new_object();
+
+	for (unsigned t = 0; t < TROUBLE_COUNT; t++)
+		if (s->since[t] != 0 &&
+		    json_set(o, trouble_name((enum trouble)t), number(s->since[t])) != VT_OK) {
+			json_free(o);
+			return NULL;
+		}
+	return o;
+}
+
+static struct json *state_json(const struct log_state *s)
+{
+	const struct pairs_mark *runs = &s->checks.runs;
+	struct json *o = json_new_object();
+
+	if (json_set(o, "format", number(FORMAT)) == VT_OK &&
+	    json_set(o, "vkey", json_new_text(buf_bytes(&s->vkey))) == VT_OK &&
+	    json_set(o, "mode", number(s->mode)) == VT_OK &&
+	    json_set(o, "size", number(s->range.size)) == VT_OK &&
+	    json_set(o, "range", range_json(&s->range)) == VT_OK &&
+	    json_set(o, "checkpoint", json_new_text(buf_bytes(&s->checkpoint))) == VT_OK &&
+	    json_set(o, "registryBytes", number(s->checks.registry_bytes)) == VT_OK &&
+	    json_set(o, "runs", runs_json(runs)) == VT_OK &&
+	    json_set(o, "nextRun", number(runs->next_id)) == VT_OK &&
+	    json_set(o, "tail", number(runs->tail_id)) == VT_OK &&
+	    json_set(o, "tailBytes", number(runs->tail_bytes)) == VT_OK &&
+	    json_set(o, "answered", number(s->answered)) == VT_OK &&
+	    json_set(o, "inadmissible", number(s->inadmissible)) == VT_OK &&
+	    json_set(o, "hits", number(s->hits)) == VT_OK &&
+	    json_set(o, "troubles", troubles_json(s)) == VT_OK)
+		return o;
+	json_free(o);
+	return NULL;
+}
+
+static enum vt_err digest_of(char out[2 * MERKLE_HASH_SIZE + 1], struct bytes text)
+{
+	struct merkle_hasher h;
+	struct merkle_hash hash;
+	enum vt_err err;
+
+	if ((err = merkle_hasher_init(&h)) != VT_OK)
+		return err;
+	err = merkle_sha256(&hash, &h, &text, 1);
+	merkle_hasher_release(&h);
+	hex_encode(out, bytes_of(hash.b, MERKLE_HASH_SIZE));
+	return err;
+}
+
+enum vt_err log_state_write(const struct log_state *s, const char *path)
+{
+	char digest[2 * MERKLE_HASH_SIZE + 1];
+	struct json *j = state_json(s);
+	struct buf text, all;
+	enum vt_err err = VT_ENOMEM;
+
+	buf_init(&text);
+	buf_init(&all);
+	if (j == NULL || (err = json_write(&text, j, JSON_COMPACT)) != VT_OK ||
+	    (err = buf_append_byte(&text, '\n')) != VT_OK ||
+	    (err = digest_of(digest, buf_bytes(&text))) != VT_OK ||
+	    (err = buf_append_str(&all, digest)) != VT_OK ||
+	    (err = buf_append_byte(&all, '\n')) != VT_OK ||
+	    (err = buf_append(&all, buf_bytes(&text))) != VT_OK)
+		goto done;
+	err = durable_write(path, buf_bytes(&all), 0600);
+done:
+	json_free(j);
+	buf_release(&text);
+	buf_release(&all);
+	return err;
+}
+
+/* -- reading: what the digest covers was written above, so the rest is checked lightly -------- */
+
+static bool get_number(uint64_t *out, const struct json *o, const char *name)
+{
+	int64_t n;
+
+	if (!json_integer(json_member(o, name), &n) || n < 0)
+		return false;
+	*out = (uint64_t)n;
+	return true;
+}
+
+static bool get_text(struct buf *out, const struct json *o, const char *name)
+{
+	struct bytes text;
+
+	return json_text(json_member(o, name), &text) && buf_append(out, text) == VT_OK;
+}
+
+static bool get_range(struct merkle_range *range, const struct json *o)
+{
+	const struct json *list = json_member(o, "range");
+
+	if (!get_number(&range->size, o, "size") || json_count(list) > MERKLE_RANGE_MAX)
+		return false;
+	range->n = json_count(list);
+	for (size_t i = 0; i < range->n; i++) {
+		struct bytes text;
+		if (!json_text(json_at(list, i), &text) ||
+		    hex_decode_exact(range->node[i].b, MERKLE_HASH_SIZE, text) != VT_OK)
+			return false;
+	}
+	return true;
+}
+
+static bool get_runs(struct pairs_mark *m, const struct json *o)
+{
+	const struct json *list = json_member(o, "runs");
+
+	if (!get_number(&m->next_id, o, "nextRun") || !get_number(&m->tail_id, o, "tail") ||
+	    !get_number(&m->tail_bytes, o, "tailBytes") || json_count(list) > PAIRS_MAX)
+		return false;
+	m->n = json_count(list);
+	for (size_t i = 0; i < m->n; i++) {
+		const struct json *run = json_at(list, i);
+		uint64_t level;
+		if (!get_number(&m->run[i].id, run, "id") ||
+		    !get_number(&m->run[i].slots, run, "slots") ||
+		    !get_number(&level, run, "level") || level > PAIRS_MAX)
+			return false;
+		m->run[i].level = (unsigned)level;
+	}
+	return true;
+}
+
+static bool get_state(struct log_state *s, const struct json *o)
+{
+	const struct json *troubles = json_member(o, "troubles");
+	uint64_t format, mode;
+
+	if (!get_number(&format, o, "format") || format != FORMAT ||
+	    !get_number(&mode, o, "mode") || mode > LOG_MODE_RAW || !get_range(&s->range, o) ||
+	    !get_runs(&s->checks.runs, o) || !get_text(&s->vkey, o, "vkey") ||
+	    !get_text(&s->checkpoint, o, "checkpoint") ||
+	    !get_number(&s->checks.registry_bytes, o, "registryBytes") ||
+	    !get_number(&s->answered, o, "answered") ||
+	    !get_number(&s->inadmissible, o, "inadmissible") || !get_number(&s->hits, o, "hits"))
+		return false;
+	s->mode = (enum log_mode_seen)mode;
+	for (unsigned t = 0; t < TROUBLE_COUNT; t++)
+		get_number(&s->since[t], troubles, trouble_name((enum trouble)t));
+	return true;
+}
+
+enum vt_err log_state_read(struct log_state *s, const char *path)
+{
+	char digest[2 * MERKLE_HASH_SIZE + 1];
+	struct json *j = NULL;
+	struct buf text;
+	struct bytes rest;
+	enum vt_err err;
+
+	buf_init(&text);
+	if ((err = file_read(&text, path, FILE_MAX)) != VT_OK)
+		goto done;
+	if (text.len < DIGEST_LINE) {
+		err = VT_EMISMATCH;
+		goto done;
+	}
+	rest = bytes_of(text.data + DIGEST_LINE, text.len - DIGEST_LINE);
+	if ((err = digest_of(digest, rest)) != VT_OK)
+		goto done;
+	if (memcmp(digest, text.data, DIGEST_LINE - 1) != 0) {
+		err = VT_EMISMATCH;
+		goto done;
+	}
+	if ((err = json_parse(&j, rest, NULL)) == VT_OK && !get_state(s, j))
+		err = VT_EMISMATCH;
+	if (err == VT_EMALFORMED) /* json_parse takes trailing white space; nothing else is there */
+		err = VT_EMISMATCH;
+done:
+	json_free(j);
+	buf_release(&text);
+	return err;
+}

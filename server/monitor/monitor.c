@@ -1,0 +1,520 @@
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "durable.h"
+#include "files.h"
+#include "monitor_private.h"
+
+enum {
+	INTERVAL_SECONDS = 10,
+	SILENT_SECONDS = 3600,
+	COMMAND_SECONDS = 60,
+	COMMIT_ENTRIES = 4096,
+	FOLDER_HEX = 16, /* digits of the log's folder name */
+	ID_HEX = 32,
+};
+
+/* -- sleeping --------------------------------------------------------------------------------- */
+
+static struct timespec deadline(uint64_t millis)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(millis / 1000);
+	until.tv_nsec += (long)(millis % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	return until;
+}
+
+/* Until the time is over or *flag is true. */
+static bool sleep_unless(struct monitor *m, const atomic_bool *flag, uint64_t millis)
+{
+	struct timespec until = deadline(millis);
+
+	pthread_mutex_lock(&m->lock);
+	while (!*flag && pthread_cond_timedwait(&m->wake, &m->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&m->lock);
+	return !*flag;
+}
+
+bool monitor_sleep(struct monitor *m, uint64_t millis)
+{
+	return sleep_unless(m, &m->stop, millis);
+}
+
+bool monitor_pause_delivery(struct monitor *m, uint64_t millis)
+{
+	return sleep_unless(m, &m->deliver_stop, millis);
+}
+
+/* Under the lock, so that nobody looks at it just before and sleeps just after. */
+static void tell_to_stop(struct monitor *m, atomic_bool *flag)
+{
+	pthread_mutex_lock(&m->lock);
+	*flag = true;
+	pthread_cond_broadcast(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* -- alerts ----------------------------------------------------------------------------------- */
+
+struct json *alert_number(uint64_t n)
+{
+	return n > (UINT64_C(1) << 53) - 1 ? NULL : json_new_integer((int64_t)n);
+}
+
+struct json *alert_hash(const struct merkle_hash *hash)
+{
+	char text[HASH_HEX + 1];
+
+	hex_encode(text, bytes_of(hash->b, MERKLE_HASH_SIZE));
+	return json_new_str(text);
+}
+
+/* The same for the same thing, in whichever run of whichever monitor it is found. */
+static enum vt_err make_id(char out[HASH_HEX + 1], const char *kind, const char *origin,
+			   struct bytes id_of)
+{
+	struct bytes part[3] = {bytes_of(kind, strlen(kind) + 1),
+				bytes_of(origin, strlen(origin) + 1), id_of};
+	struct merkle_hasher h;
+	struct merkle_hash hash;
+	enum vt_err err;
+
+	if ((err = merkle_hasher_init(&h)) == VT_OK)
+		err = merkle_sha256(&hash, &h, part, 3);
+	merkle_hasher_release(&h);
+	if (err == VT_OK)
+		hex_encode(out, bytes_of(hash.b, MERKLE_HASH_SIZE));
+	out[ID_HEX] = '\0';
+	return err;
+}
+
+static enum vt_err add_members(struct json *to, const struct json *more)
+{
+	struct json_cursor at = {0};
+	const struct json *value;
+	struct bytes name;
+	enum vt_err err = VT_OK;
+
+	while (err == VT_OK && json_next_member(more, &at, &name, &value))
+		err = json_set(to, (const char *)name.data, json_copy(value));
+	return err;
+}
+
+enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin, struct bytes id_of,
+			const char *text, struct json *more)
+{
+	char id[HASH_HEX + 1], time[CLOCK_RFC3339_SIZE], shown[600];
+	struct json *j = json_new_object();
+	struct buf line;
+	enum vt_err err;
+
+	buf_init(&line);
+	clock_format_rfc3339(time, clock_unix());
+	problem_quote(shown, sizeof(shown), bytes_str(text));
+	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK ||
+	    (err = json_set(j, "id", json_new_str(id))) != VT_OK ||
+	    (err = json_set(j, "kind", json_new_str(kind))) != VT_OK ||
+	    (err = json_set(j, "time", json_new_str(time))) != VT_OK ||
+	    (origin != NULL && (err = json_set(j, "log", json_new_str(origin))) != VT_OK) ||
+	    (err = json_set(j, "text", json_new_str(shown))) != VT_OK ||
+	    (more != NULL && (err = add_members(j, more)) != VT_OK) ||
+	    (err = json_write(&line, j, JSON_COMPACT)) != VT_OK ||
+	    (err = outbox_add(m->outbox, buf_bytes(&line))) != VT_OK)
+		goto done;
+	m->raised++;
+done:
+	json_free(j);
+	json_free(more);
+	buf_release(&line);
+	return err;
+}
+
+enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *origin,
+			  struct bytes id_of, const char *text, struct json *more)
+{
+	enum vt_err err = alert_raise(m, kind, origin, id_of, text, more);
+
+	return err != VT_OK ? err : outbox_sync(m->outbox);
+}
+
+/* -- opening ---------------------------------------------------------------------------------- */
+
+/* The folder of a log is named after its vkey: names of logs may hold anything. */
+static enum vt_err folder_of(char **out, const struct monitor *m, const struct policy_log *log)
+{
+	char hex[HASH_HEX + 1], path[MONITOR_PATH_MAX];
+	struct merkle_hasher h;
+	struct merkle_hash hash;
+	struct bytes text;
+	struct buf vkey;
+	enum vt_err err;
+
+	buf_init(&vkey);
+	if ((err = vkey_format(&vkey, &log->key)) != VT_OK ||
+	    (err = merkle_hasher_init(&h)) != VT_OK)
+		goto done;
+	text = buf_bytes(&vkey);
+	err = merkle_sha256(&hash, &h, &text, 1);
+	merkle_hasher_release(&h);
+	if (err != VT_OK)
+		goto done;
+	hex_encode(hex, bytes_of(hash.b, MERKLE_HASH_SIZE));
+	err = VT_ELIMIT;
+	if (snprintf(path, sizeof(path), "%s/logs/%.*s", m->dir, FOLDER_HEX, hex) <
+	    (int)sizeof(path))
+		err = (*out = strdup(path)) == NULL ? VT_ENOMEM : VT_OK;
+done:
+	buf_release(&vkey);
+	return err;
+}
+
+static struct bytes centre_of(const struct monitor_config *config, const char *origin)
+{
+	struct bytes any = {0};
+
+	for (size_t i = 0; i < config->n_centres; i++) {
+		if (config->centre[i].origin == NULL)
+			any = config->centre[i].spki;
+		else if (strcmp(config->centre[i].origin, origin) == 0)
+			return config->centre[i].spki;
+	}
+	return any;
+}
+
+static enum vt_err follower_init(struct follower *f, struct monitor *m,
+				 const struct policy_log *log, char why[MONITOR_WHY_MAX])
+{
+	enum vt_err err;
+
+	f->m = m;
+	f->log = log;
+	f->origin = log->key.name;
+	f->centre = centre_of(&m->config, f->origin);
+	log_state_init(&f->state);
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_rwlock_init(&f->kept_lock, NULL);
+	m->n++; /* from here on it has to be released */
+	if ((f->url = strndup((const char *)log->url.data, log->url.len)) == NULL)
+		return VT_ENOMEM;
+	f->status.origin = f->origin;
+	f->status.url = f->url;
+	if ((err = merkle_hasher_init(&f->hasher)) != VT_OK ||
+	    (err = folder_of(&f->dir, m, log)) != VT_OK)
+		return err;
+	if ((err = durable_mkdir(f->dir)) != VT_OK) {
+		snprintf(why, MONITOR_WHY_MAX, "%s: %s", f->dir, strerror(errno));
+		return err;
+	}
+	return follow_load(f, why);
+}
+
+static void follower_release(struct follower *f)
+{
+	follow_unload(f);
+	log_state_release(&f->state);
+	merkle_hasher_release(&f->hasher);
+	pthread_mutex_destroy(&f->lock);
+	pthread_rwlock_destroy(&f->kept_lock);
+	free(f->url);
+	free(f->dir);
+}
+
+static enum vt_err check_centres(const struct monitor *m, char why[MONITOR_WHY_MAX])
+{
+	for (size_t i = 0; i < m->config.n_centres; i++) {
+		const char *origin = m->config.centre[i].origin;
+		bool found = origin == NULL;
+		for (size_t k = 0; k < m->n && !found; k++)
+			found = strcmp(m->follower[k].origin, origin) == 0;
+		if (!found) {
+			snprintf(
+			    why, MONITOR_WHY_MAX,
+			    "a centre is given for %s, which is no log with a URL in the policy",
+			    origin);
+			return VT_EINVAL;
+		}
+	}
+	return VT_OK;
+}
+
+static enum vt_err open_logs(struct monitor *m, char why[MONITOR_WHY_MAX])
+{
+	const struct policy *policy = m->config.policy;
+	enum vt_err err;
+
+	if ((m->follower = calloc(policy_log_count(policy) + 1, sizeof(*m->follower))) == NULL)
+		return VT_ENOMEM;
+	for (size_t i = 0; i < policy_log_count(policy); i++) {
+		const struct policy_log *log = policy_log(policy, i);
+		if (log->url.len == 0)
+			continue;
+		if (!vkey_verifiable(&log->key)) {
+			snprintf(why, MONITOR_WHY_MAX,
+				 "%s: signatures of this type of key cannot be verified",
+				 log->key.name);
+			return VT_EINVAL;
+		}
+		if ((err = follower_init(&m->follower[m->n], m, log, why)) != VT_OK)
+			return err;
+	}
+	if (m->n == 0) {
+		snprintf(why, MONITOR_WHY_MAX, "no log of the policy has a URL");
+		return VT_EINVAL;
+	}
+	return check_centres(m, why);
+}
+
+static enum vt_err make_folder(const struct monitor *m, const char *name, char why[MONITOR_WHY_MAX])
+{
+	char path[MONITOR_PATH_MAX];
+	enum vt_err err = VT_ELIMIT;
+
+	if (snprintf(path, sizeof(path), "%s%s", m->dir, name) < (int)sizeof(path) &&
+	    (err = durable_mkdir(path)) != VT_OK)
+		snprintf(why, MONITOR_WHY_MAX, "%s%s: %s", m->dir, name, strerror(errno));
+	return err;
+}
+
+/* One monitor for a folder: two would undo each other's files. */
+static enum vt_err lock_folder(struct monitor *m, char why[MONITOR_WHY_MAX])
+{
+	char path[MONITOR_PATH_MAX];
+	enum vt_err err;
+
+	if ((err = files_path(path, m->dir, "lock", UINT64_MAX)) != VT_OK)
+		return err;
+	if ((m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0) {
+		snprintf(why, MONITOR_WHY_MAX, "%s/lock: %s", m->dir, strerror(errno));
+		return VT_EIO;
+	}
+	if (flock(m->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return VT_OK;
+	snprintf(why, MONITOR_WHY_MAX, "another monitor has the folder %s", m->dir);
+	return VT_EBUSY;
+}
+
+static enum vt_err open_state(struct monitor *m, char why[MONITOR_WHY_MAX])
+{
+	char path[MONITOR_PATH_MAX];
+	enum vt_err err;
+
+	if ((err = make_folder(m, "", why)) != VT_OK || (err = lock_folder(m, why)) != VT_OK ||
+	    (err = make_folder(m, "/logs", why)) != VT_OK ||
+	    (err = make_folder(m, "/evidence", why)) != VT_OK ||
+	    (err = make_folder(m, "/alerts", why)) != VT_OK ||
+	    (err = files_path(path, m->dir, "alerts", UINT64_MAX)) != VT_OK ||
+	    (err = outbox_open(&m->outbox, path, why)) != VT_OK)
+		return err;
+	why[0] = '\0';
+	return open_logs(m, why);
+}
+
+static void fill_in_defaults(struct monitor_config *c)
+{
+	if (c->interval_seconds == 0)
+		c->interval_seconds = INTERVAL_SECONDS;
+	if (c->silent_seconds == 0)
+		c->silent_seconds = SILENT_SECONDS;
+	if (c->command_seconds == 0)
+		c->command_seconds = COMMAND_SECONDS;
+	if (c->commit_entries == 0)
+		c->commit_entries = COMMIT_ENTRIES;
+	if (c->watches != NULL && c->watches->n == 0)
+		c->watches = NULL;
+}
+
+enum vt_err monitor_new(struct monitor **out, const struct monitor_config *config,
+			char why[MONITOR_WHY_MAX])
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	pthread_condattr_t monotonic;
+	enum vt_err err = VT_ENOMEM;
+
+	*out = NULL;
+	why[0] = '\0';
+	if (m == NULL)
+		return VT_ENOMEM;
+	m->config = *config;
+	fill_in_defaults(&m->config);
+	m->lock_fd = -1;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if ((m->dir = strdup(config->state_dir)) == NULL ||
+	    (config->on_alert != NULL && (m->on_alert = strdup(config->on_alert)) == NULL) ||
+	    (err = open_state(m, why)) != VT_OK)
+		goto done;
+	*out = m;
+	m = NULL; /* transferred */
+done:
+	if (err != VT_OK && why[0] == '\0')
+		snprintf(why, MONITOR_WHY_MAX, "%s", vt_err_text(err));
+	monitor_free(m);
+	return err;
+}
+
+void monitor_free(struct monitor *m)
+{
+	if (m == NULL)
+		return;
+	monitor_stop(m);
+	for (size_t i = 0; i < m->n; i++)
+		follower_release(&m->follower[i]);
+	free(m->follower);
+	outbox_free(m->outbox);
+	if (m->lock_fd >= 0)
+		close(m->lock_fd);
+	pthread_cond_destroy(&m->wake);
+	pthread_mutex_destroy(&m->lock);
+	free(m->on_alert);
+	free(m->dir);
+	free(m);
+}
+
+/* -- running ---------------------------------------------------------------------------------- */
+
+struct once {
+	struct follower *follower;
+	pthread_t thread;
+	bool has_thread;
+	enum monitor_outcome outcome;
+};
+
+static void *look_once(void *ctx)
+{
+	struct once *o = ctx;
+
+	o->outcome = follow_once(o->follower);
+	return NULL;
+}
+
+static enum monitor_outcome worse(enum monitor_outcome a, enum monitor_outcome b)
+{
+	if (a == MONITOR_FAULT || b == MONITOR_FAULT)
+		return MONITOR_FAULT;
+	return a == MONITOR_UNSURE ? a : b;
+}
+
+static bool start_delivery(struct monitor *m)
+{
+	m->has_deliverer = pthread_create(&m->deliverer, NULL, deliver_alerts, m) == 0;
+	return m->has_deliverer;
+}
+
+static void stop_delivery(struct monitor *m)
+{
+	if (!m->has_deliverer)
+		return;
+	tell_to_stop(m, &m->deliver_stop);
+	outbox_wake(m->outbox);
+	pthread_join(m->deliverer, NULL);
+	m->has_deliverer = false;
+}
+
+/* Until the outbox is empty. */
+static bool await_delivery(struct monitor *m, unsigned seconds)
+{
+	uint64_t until = clock_monotonic_nanos() + (uint64_t)seconds * 1000000000;
+
+	while (outbox_waiting(m->outbox) > 0 && clock_monotonic_nanos() < until)
+		if (!monitor_sleep(m, 10))
+			break;
+	return outbox_waiting(m->outbox) == 0;
+}
+
+enum monitor_outcome monitor_once(struct monitor *m, unsigned alert_seconds)
+{
+	struct once *once = calloc(m->n, sizeof(*once));
+	enum monitor_outcome outcome = MONITOR_HOLDS;
+
+	if (once == NULL || !start_delivery(m)) {
+		free(once);
+		return MONITOR_UNSURE;
+	}
+	for (size_t i = 0; i < m->n; i++) {
+		once[i].follower = &m->follower[i];
+		once[i].has_thread =
+		    pthread_create(&once[i].thread, NULL, look_once, &once[i]) == 0;
+		if (!once[i].has_thread)
+			look_once(&once[i]);
+	}
+	for (size_t i = 0; i < m->n; i++) {
+		if (once[i].has_thread)
+			pthread_join(once[i].thread, NULL);
+		outcome = worse(outcome, once[i].outcome);
+	}
+	free(once);
+	if (!await_delivery(m, alert_seconds))
+		outcome = worse(outcome, MONITOR_UNSURE);
+	stop_delivery(m);
+	return outcome;
+}
+
+static void *go_on(void *ctx)
+{
+	struct follower *f = ctx;
+
+	do
+		follow_once(f);
+	while (monitor_sleep(f->m, (uint64_t)f->m->config.interval_seconds * 1000));
+	return NULL;
+}
+
+enum vt_err monitor_start(struct monitor *m)
+{
+	if (!start_delivery(m))
+		return VT_ENOMEM;
+	for (size_t i = 0; i < m->n; i++) {
+		struct follower *f = &m->follower[i];
+		f->has_thread = pthread_create(&f->thread, NULL, go_on, f) == 0;
+		if (!f->has_thread) {
+			monitor_stop(m);
+			return VT_ENOMEM;
+		}
+	}
+	return VT_OK;
+}
+
+void monitor_interrupt(struct monitor *m)
+{
+	tell_to_stop(m, &m->stop);
+	for (size_t i = 0; i < m->n; i++) {
+		struct follower *f = &m->follower[i];
+		pthread_mutex_lock(&f->lock);
+		if (f->client != NULL)
+			client_cancel(f->client);
+		if (f->side_client != NULL)
+			client_cancel(f->side_client);
+		pthread_mutex_unlock(&f->lock);
+	}
+}
+
+void monitor_stop(struct monitor *m)
+{
+	monitor_interrupt(m);
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->follower[i].has_thread)
+			pthread_join(m->follower[i].thread, NULL);
+		m->follower[i].has_thread = false;
+	}
+	stop_delivery(m);
+}

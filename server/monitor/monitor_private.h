@@ -1,0 +1,116 @@
+/* What the files of the monitor share. */
+#ifndef MONITOR_PRIVATE_H
+#define MONITOR_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "client.h"
+#include "json.h"
+#include "kept.h"
+#include "monitor.h"
+#include "outbox.h"
+
+enum {
+	MONITOR_PATH_MAX = 4096,
+	HASH_HEX = 2 * MERKLE_HASH_SIZE,
+};
+
+/* One log. Everything is its own thread's but for what stands under the lock. */
+struct follower {
+	struct monitor *m;
+	const struct policy_log *log;
+	const char *origin; /* the log key's name */
+	char *url;
+	char *dir;
+	struct bytes centre;
+
+	struct log_state state;     /* as it is in memory: on disk at the last commit */
+	struct tree_head seen;      /* of state.checkpoint; size 0 without one */
+	struct kept *kept;          /* changed under kept_lock */
+	struct checks *checks;      /* NULL: raw, or nothing was looked at yet */
+	struct client *client;      /* NULL: the next look makes one. Changed under the lock */
+	struct client *side_client; /* for evidence; under the lock */
+	bool client_knows_seen;
+	struct merkle_hasher hasher;
+	uint64_t target;         /* of the catch-up */
+	uint64_t uncommitted;    /* entries since the last commit */
+	uint64_t committed_at;   /* monotonic nanoseconds */
+	uint64_t told_at;        /* progress, likewise */
+	uint64_t answered_saved; /* of state.answered, what is on disk */
+	struct client_error why; /* what the look at hand says when it does not end well */
+	bool loaded;
+	enum vt_err fault; /* what is in memory cannot be committed: start from the disk again */
+	enum vt_err
+	    log_fault;    /* that is because the log could not be read in the middle of an entry */
+	bool found_fault; /* of the log, in this look */
+	pthread_t thread;
+	bool has_thread;
+
+	pthread_mutex_t lock;
+	struct monitor_log_status status; /* under the lock; head is on disk in `kept` */
+	pthread_rwlock_t kept_lock;       /* held to read while a proof is made */
+};
+
+struct monitor {
+	struct monitor_config config;
+	char *dir;
+	char *on_alert;
+	int lock_fd;
+	struct outbox *outbox;
+	size_t n;
+	struct follower *follower; /* n of them */
+	pthread_t deliverer;
+	bool has_deliverer;
+	atomic_bool stop, deliver_stop;
+	pthread_mutex_t lock; /* for naps */
+	pthread_cond_t wake;
+	atomic_uint_fast64_t raised, delivered, failed_deliveries;
+	atomic_bool delivery_fails;
+};
+
+/* -- follow.c */
+enum monitor_outcome follow_once(struct follower *f);
+/* An earlier entry's bytes, under the head that is being followed. ctx: the follower. */
+enum vt_err follow_read_earlier(void *ctx, uint64_t index, struct buf *entry);
+/* Load the state from disk. */
+enum vt_err follow_load(struct follower *f, char why[MONITOR_WHY_MAX]);
+void follow_unload(struct follower *f);
+/* Everything up to here becomes durable, alerts first. */
+enum vt_err follow_commit(struct follower *f);
+
+/* -- heads.c: is what the log shows consistent with what was seen? */
+enum heads_verdict {
+	HEADS_GOOD,
+	HEADS_TROUBLE, /* the log's: told */
+	HEADS_FAILED,  /* this machine's, or told to stop */
+};
+/* Ask for the newest checkpoint and judge it. GOOD: the client's head may be followed. */
+enum heads_verdict heads_look(struct follower *f, struct client_error *why);
+/* Put down that something is wrong with the log, and tell it unless that is known. id_of: what tells
+ * this case from others of its kind. more as in monitor_alert(). */
+enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of, const char *text,
+			  struct json *more);
+void trouble_end(struct follower *f, enum trouble t);
+
+/* -- entry.c: what one entry is worth an alert for */
+enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkle_hash *leaf,
+			  const struct checks_refusal *refusal);
+enum vt_err entry_watched(struct follower *f, uint64_t index, const struct record *r);
+
+/* -- deliver.c */
+/* Deliver until told to stop. */
+void *deliver_alerts(void *monitor);
+
+/* -- monitor.c */
+/* As monitor_alert(), but durable only with the next outbox_sync(). */
+enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin, struct bytes id_of,
+			const char *text, struct json *more);
+/* Sleep. false: it was told to stop. */
+bool monitor_sleep(struct monitor *m, uint64_t millis);
+/* The same for whoever delivers alerts. */
+bool monitor_pause_delivery(struct monitor *m, uint64_t millis);
+struct json *alert_number(uint64_t n);
+struct json *alert_hash(const struct merkle_hash *hash);
+
+#endif

@@ -1,0 +1,470 @@
+#include "outbox.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "durable.h"
+#include "files.h"
+#include "vitrine/merkle.h"
+
+enum {
+	SEGMENT = 1 << 20, /* when the next file is begun */
+	DIGEST = 16,       /* hex digits before each line */
+	LINE_HEAD = DIGEST + 1,
+	MARK_MAX = 64,
+};
+
+/*
+ * Files "alerts-<n>"; the reader is at (read_n, read_at), the writer at the end of write_n. Invariant:
+ * read_n <= write_n, and every file between is there.
+ */
+struct outbox {
+	char *dir;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct merkle_hasher hasher;
+	uint64_t write_n, write_at;
+	int write_fd;
+	bool dirty, new_name;
+	uint64_t read_n, read_at;
+	int read_fd;  /* -1: to be opened */
+	size_t shown; /* bytes of the line that outbox_next() showed */
+	uint64_t waiting, waiting_bytes;
+	uint64_t synced_n, synced_at; /* the reader stops here */
+	bool woken;
+	struct buf recent[OUTBOX_RECENT];
+	size_t n_recent; /* ever */
+};
+
+static enum vt_err digest_of(char out[2 * MERKLE_HASH_SIZE + 1], struct outbox *o,
+			     struct bytes text)
+{
+	struct merkle_hash hash;
+	enum vt_err err = merkle_sha256(&hash, &o->hasher, &text, 1);
+
+	if (err == VT_OK)
+		hex_encode(out, bytes_of(hash.b, MERKLE_HASH_SIZE));
+	return err;
+}
+
+/* -- opening ---------------------------------------------------------------------------------- */
+
+/*
+ * The next whole line of a file. VT_ENOTFOUND: nothing whole is left, as after a crash; VT_EMISMATCH.
+ */
+static enum vt_err read_line(struct buf *line, size_t *len, struct outbox *o, int fd, uint64_t at)
+{
+	char digest[2 * MERKLE_HASH_SIZE + 1];
+	uint8_t *end;
+	ssize_t n;
+	enum vt_err err;
+
+	buf_reset(line);
+	if ((err = buf_reserve(line, LINE_HEAD + OUTBOX_ALERT_MAX + 1)) != VT_OK)
+		return err;
+	do
+		n = pread(fd, line->data, LINE_HEAD + OUTBOX_ALERT_MAX + 1, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return VT_EIO;
+	end = n == 0 ? NULL : memchr(line->data, '\n', (size_t)n);
+	if (end == NULL)
+		return n > LINE_HEAD + OUTBOX_ALERT_MAX ? VT_EMISMATCH : VT_ENOTFOUND;
+	*len = (size_t)(end - line->data) + 1;
+	if (*len < LINE_HEAD + 1)
+		return VT_EMISMATCH;
+	line->len = *len - 1 - LINE_HEAD;
+	if ((err = digest_of(digest, o, bytes_of(line->data + LINE_HEAD, line->len))) != VT_OK)
+		return err;
+	if (memcmp(digest, line->data, DIGEST) != 0 || line->data[DIGEST] != ' ')
+		return VT_EMISMATCH;
+	memmove(line->data, line->data + LINE_HEAD, line->len);
+	return VT_OK;
+}
+
+static enum vt_err open_segment(int *fd, const struct outbox *o, uint64_t n, int flags)
+{
+	char path[FILES_PATH_MAX];
+	enum vt_err err = files_path(path, o->dir, "alerts", n);
+
+	if (err != VT_OK)
+		return err;
+	if ((*fd = open(path, flags | O_CLOEXEC, 0600)) < 0)
+		return errno == ENOENT ? VT_ENOTFOUND : VT_EIO;
+	return VT_OK;
+}
+
+/* Count what waits in file n from `at` on. *end is behind its last whole line. */
+static enum vt_err count_segment(struct outbox *o, uint64_t n, uint64_t at, uint64_t *end)
+{
+	struct buf line;
+	size_t len;
+	int fd = -1;
+	enum vt_err err;
+
+	buf_init(&line);
+	if ((err = open_segment(&fd, o, n, O_RDONLY)) != VT_OK)
+		goto done;
+	while ((err = read_line(&line, &len, o, fd, at)) == VT_OK) {
+		at += len;
+		o->waiting++;
+		o->waiting_bytes += len;
+	}
+	*end = at;
+	if (err == VT_ENOTFOUND)
+		err = VT_OK;
+done:
+	if (fd >= 0)
+		close(fd);
+	buf_release(&line);
+	return err;
+}
+
+static enum vt_err find_last(struct outbox *o, uint64_t *last)
+{
+	DIR *dir = opendir(o->dir);
+	struct dirent *e;
+
+	if (dir == NULL)
+		return VT_EIO;
+	while ((e = readdir(dir)) != NULL) {
+		unsigned long long n;
+		int len = 0;
+		if (sscanf(e->d_name, "alerts-%llx%n", &n, &len) == 1 && e->d_name[len] == '\0' &&
+		    n > *last)
+			*last = n;
+	}
+	closedir(dir);
+	return VT_OK;
+}
+
+static enum vt_err read_mark(struct outbox *o)
+{
+	unsigned long long n, at;
+	char path[FILES_PATH_MAX];
+	struct buf text;
+	enum vt_err err;
+	int len = 0;
+
+	buf_init(&text);
+	if ((err = files_path(path, o->dir, "taken", UINT64_MAX)) != VT_OK ||
+	    (err = file_read(&text, path, MARK_MAX)) != VT_OK ||
+	    (err = buf_append_byte(&text, '\0')) != VT_OK)
+		goto done;
+	if (sscanf((const char *)text.data, "%llu %llu\n%n", &n, &at, &len) != 2 ||
+	    (size_t)len != text.len - 1) {
+		err = VT_EMISMATCH;
+		goto done;
+	}
+	o->read_n = n;
+	o->read_at = at;
+done:
+	buf_release(&text);
+	return err == VT_ENOTFOUND ? VT_OK : err;
+}
+
+static enum vt_err open_files(struct outbox *o, char why[256])
+{
+	uint64_t last = 0, end = 0;
+	enum vt_err err;
+
+	snprintf(why, 256, "%s/taken cannot be read", o->dir);
+	if ((err = read_mark(o)) != VT_OK || (err = find_last(o, &last)) != VT_OK)
+		return err;
+	if (last < o->read_n)
+		last = o->read_n;
+	for (uint64_t n = o->read_n; n <= last; n++) {
+		snprintf(why, 256, "%s/alerts-%08" PRIx64 " is damaged", o->dir, n);
+		err = count_segment(o, n, n == o->read_n ? o->read_at : 0, &end);
+		if (err ==
+		    VT_ENOTFOUND) /* a crash after the mark, before the first line of the next */
+			end = 0;
+		else if (err != VT_OK)
+			return err;
+	}
+	/* What a crash left of a line that was never synced goes. */
+	if ((err = open_segment(&o->write_fd, o, last, O_RDWR | O_CREAT)) != VT_OK)
+		return err;
+	if (ftruncate(o->write_fd, (off_t)end) != 0)
+		return VT_EIO;
+	o->write_n = o->synced_n = last;
+	o->write_at = o->synced_at = end;
+	o->new_name = true;
+	return VT_OK;
+}
+
+enum vt_err outbox_open(struct outbox **out, const char *dir, char why[256])
+{
+	struct outbox *o = calloc(1, sizeof(*o));
+	pthread_condattr_t monotonic;
+	enum vt_err err = VT_ENOMEM;
+
+	*out = NULL;
+	snprintf(why, 256, "%s", vt_err_text(VT_ENOMEM));
+	if (o == NULL)
+		return VT_ENOMEM;
+	o->read_fd = o->write_fd = -1;
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if ((o->dir = strdup(dir)) == NULL || (err = merkle_hasher_init(&o->hasher)) != VT_OK ||
+	    (err = open_files(o, why)) != VT_OK)
+		goto done;
+	*out = o;
+	o = NULL; /* transferred */
+done:
+	outbox_free(o);
+	return err;
+}
+
+void outbox_free(struct outbox *o)
+{
+	if (o == NULL)
+		return;
+	if (o->read_fd >= 0)
+		close(o->read_fd);
+	if (o->write_fd >= 0)
+		close(o->write_fd);
+	for (size_t i = 0; i < OUTBOX_RECENT; i++)
+		buf_release(&o->recent[i]);
+	merkle_hasher_release(&o->hasher);
+	pthread_cond_destroy(&o->changed);
+	pthread_mutex_destroy(&o->lock);
+	free(o->dir);
+	free(o);
+}
+
+/* -- in --------------------------------------------------------------------------------------- */
+
+static enum vt_err sync_locked(struct outbox *o)
+{
+	enum vt_err err;
+
+	if (!o->dirty)
+		return VT_OK;
+	if ((err = files_sync(o->write_fd)) != VT_OK ||
+	    (o->new_name && (err = files_sync_folder(o->dir)) != VT_OK))
+		return err;
+	o->dirty = o->new_name = false;
+	o->synced_n = o->write_n;
+	o->synced_at = o->write_at;
+	pthread_cond_broadcast(&o->changed);
+	return VT_OK;
+}
+
+static enum vt_err next_segment(struct outbox *o)
+{
+	int fd = -1;
+	enum vt_err err;
+
+	if ((err = sync_locked(o)) != VT_OK ||
+	    (err = open_segment(&fd, o, o->write_n + 1, O_RDWR | O_CREAT | O_TRUNC)) != VT_OK)
+		return err;
+	close(o->write_fd);
+	o->write_fd = fd;
+	o->write_n++;
+	o->write_at = 0;
+	o->new_name = true;
+	return VT_OK;
+}
+
+static void remember_recent(struct outbox *o, struct bytes alert)
+{
+	struct buf *slot = &o->recent[o->n_recent % OUTBOX_RECENT];
+
+	buf_reset(slot);
+	if (buf_append(slot, alert) == VT_OK) /* else one is not shown, which costs nothing */
+		o->n_recent++;
+}
+
+enum vt_err outbox_add(struct outbox *o, struct bytes alert)
+{
+	char digest[2 * MERKLE_HASH_SIZE + 1];
+	struct buf line;
+	enum vt_err err;
+
+	if (alert.len > OUTBOX_ALERT_MAX || memchr(alert.data, '\n', alert.len) != NULL)
+		return VT_EINVAL;
+	buf_init(&line);
+	pthread_mutex_lock(&o->lock);
+	if ((o->write_at >= SEGMENT && (err = next_segment(o)) != VT_OK) ||
+	    (err = digest_of(digest, o, alert)) != VT_OK ||
+	    (err = buf_append(&line, bytes_of(digest, DIGEST))) != VT_OK ||
+	    (err = buf_append_byte(&line, ' ')) != VT_OK ||
+	    (err = buf_append(&line, alert)) != VT_OK ||
+	    (err = buf_append_byte(&line, '\n')) != VT_OK ||
+	    (err = files_write_at(o->write_fd, line.data, line.len, o->write_at)) != VT_OK)
+		goto done;
+	o->write_at += line.len;
+	o->dirty = true;
+	o->waiting++;
+	o->waiting_bytes += line.len;
+	remember_recent(o, alert);
+done:
+	pthread_mutex_unlock(&o->lock);
+	buf_release(&line);
+	return err;
+}
+
+enum vt_err outbox_sync(struct outbox *o)
+{
+	enum vt_err err;
+
+	pthread_mutex_lock(&o->lock);
+	err = sync_locked(o);
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
+/* -- out -------------------------------------------------------------------------------------- */
+
+static bool something_to_take(const struct outbox *o)
+{
+	return o->read_n < o->synced_n || (o->read_n == o->synced_n && o->read_at < o->synced_at);
+}
+
+static enum vt_err write_mark(struct outbox *o)
+{
+	char path[FILES_PATH_MAX];
+	struct buf text;
+	enum vt_err err;
+
+	buf_init(&text);
+	if ((err = files_path(path, o->dir, "taken", UINT64_MAX)) == VT_OK &&
+	    (err = buf_appendf(&text, "%" PRIu64 " %" PRIu64 "\n", o->read_n, o->read_at)) == VT_OK)
+		err = durable_write(path, buf_bytes(&text), 0600);
+	buf_release(&text);
+	return err;
+}
+
+/* The reader has come to the end of a file that is no longer written. The mark moves first: a file
+ * that it does not need any more may stay behind, one that it needs may not be missing. */
+static enum vt_err read_next_segment(struct outbox *o)
+{
+	char path[FILES_PATH_MAX];
+	enum vt_err err;
+
+	close(o->read_fd);
+	o->read_fd = -1;
+	o->read_n++;
+	o->read_at = 0;
+	if ((err = write_mark(o)) == VT_OK &&
+	    files_path(path, o->dir, "alerts", o->read_n - 1) == VT_OK)
+		unlink(path);
+	return err;
+}
+
+enum vt_err outbox_next(struct outbox *o, struct buf *alert)
+{
+	enum vt_err err = VT_OK;
+
+	pthread_mutex_lock(&o->lock);
+	o->shown = 0;
+	while (something_to_take(o)) {
+		if (o->read_fd < 0 &&
+		    (err = open_segment(&o->read_fd, o, o->read_n, O_RDONLY)) != VT_OK)
+			break;
+		err = read_line(alert, &o->shown, o, o->read_fd, o->read_at);
+		if (err != VT_ENOTFOUND)
+			break;
+		if (o->read_n == o->synced_n) {
+			err = VT_EMISMATCH;
+			break;
+		}
+		if ((err = read_next_segment(o)) != VT_OK)
+			break;
+	}
+	if (err == VT_OK && o->shown == 0)
+		err = VT_ENOTFOUND;
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
+enum vt_err outbox_taken(struct outbox *o)
+{
+	enum vt_err err;
+
+	pthread_mutex_lock(&o->lock);
+	o->read_at += o->shown;
+	o->waiting--;
+	o->waiting_bytes -= o->shown;
+	o->shown = 0;
+	err = write_mark(o);
+	pthread_cond_broadcast(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
+bool outbox_wait(struct outbox *o, uint64_t millis)
+{
+	struct timespec until;
+	bool some;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(millis / 1000);
+	until.tv_nsec += (long)(millis % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&o->lock);
+	while (!something_to_take(o) && !o->woken &&
+	       pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0)
+		;
+	o->woken = false;
+	some = something_to_take(o);
+	pthread_mutex_unlock(&o->lock);
+	return some;
+}
+
+void outbox_wake(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	o->woken = true;
+	pthread_cond_broadcast(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+}
+
+uint64_t outbox_waiting(struct outbox *o)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&o->lock);
+	n = o->waiting;
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+uint64_t outbox_waiting_bytes(struct outbox *o)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&o->lock);
+	n = o->waiting_bytes;
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+enum vt_err outbox_recent(struct outbox *o, struct buf *out)
+{
+	enum vt_err err = VT_OK;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = o->n_recent > OUTBOX_RECENT ? o->n_recent - OUTBOX_RECENT : 0;
+	     i < o->n_recent && err == VT_OK; i++)
+		if ((err = buf_append(out, buf_bytes(&o->recent[i % OUTBOX_RECENT]))) == VT_OK)
+			err = buf_append_byte(out, '\n');
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}

@@ -1,0 +1,112 @@
+/* What a monitor holds and how it is, for other threads. */
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor_private.h"
+
+static struct follower *find(const struct monitor *m, const char *origin)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->follower[i].origin, origin) == 0)
+			return &m->follower[i];
+	return NULL;
+}
+
+/* The head up to which the kept tree is on disk. f->kept_lock is held. */
+static enum vt_err begin_proof(struct tree_head *head, struct follower *f, uint64_t size)
+{
+	pthread_mutex_lock(&f->lock);
+	*head = f->status.head;
+	pthread_mutex_unlock(&f->lock);
+	return f->kept == NULL || size > head->size ? VT_ENOTFOUND : VT_OK;
+}
+
+enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_t size,
+			    struct merkle_hash *out)
+{
+	struct follower *f = find(m, origin);
+	struct tree_head head;
+	enum vt_err err;
+
+	if (f == NULL)
+		return VT_ENOTFOUND;
+	pthread_rwlock_rdlock(&f->kept_lock);
+	if ((err = begin_proof(&head, f, size)) == VT_OK)
+		err = kept_root_at(out, f->kept, &head, size);
+	pthread_rwlock_unlock(&f->kept_lock);
+	return err;
+}
+
+enum vt_err monitor_consistency(const struct monitor *m, const char *origin, uint64_t first,
+				uint64_t second, struct merkle_proof *out)
+{
+	struct follower *f = find(m, origin);
+	struct tree_head head;
+	enum vt_err err;
+
+	if (f == NULL)
+		return VT_ENOTFOUND;
+	if (first > second)
+		return VT_EINVAL;
+	pthread_rwlock_rdlock(&f->kept_lock);
+	if ((err = begin_proof(&head, f, second)) == VT_OK)
+		err = kept_consistency(out, f->kept, &head, first, second);
+	pthread_rwlock_unlock(&f->kept_lock);
+	return err;
+}
+
+size_t monitor_logs(const struct monitor *m)
+{
+	return m->n;
+}
+
+void monitor_log_status(const struct monitor *m, size_t i, struct monitor_log_status *out)
+{
+	struct follower *f = &m->follower[i];
+
+	pthread_mutex_lock(&f->lock);
+	*out = f->status;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void monitor_status(const struct monitor *m, struct monitor_status *out)
+{
+	*out = (struct monitor_status){
+	    .waiting = outbox_waiting(m->outbox),
+	    .waiting_bytes = outbox_waiting_bytes(m->outbox),
+	    .raised = m->raised,
+	    .delivered = m->delivered,
+	    .failed_deliveries = m->failed_deliveries,
+	    .delivery_fails = m->delivery_fails,
+	};
+}
+
+enum vt_err monitor_recent(const struct monitor *m, struct buf *out)
+{
+	return outbox_recent(m->outbox, out);
+}
+
+bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX])
+{
+	struct monitor_log_status s;
+	char quoted[120];
+
+	if (m->delivery_fails) {
+		snprintf(why, MONITOR_WHY_MAX, "alerts cannot be delivered: %llu wait",
+			 (unsigned long long)outbox_waiting(m->outbox));
+		return false;
+	}
+	for (size_t i = 0; i < m->n; i++) {
+		monitor_log_status(m, i, &s);
+		if (s.rounds == 0)
+			snprintf(why, MONITOR_WHY_MAX, "%s was not looked at yet",
+				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)));
+		else if (s.stuck)
+			snprintf(why, MONITOR_WHY_MAX, "%.90s: %.160s",
+				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)), s.why);
+		else
+			continue;
+		return false;
+	}
+	return true;
+}
