@@ -1,8 +1,8 @@
 /* GET /api/v1/entries/{index}/proof?size= and GET /api/v1/leaves/{hash}: inclusion proofs as JSON. */
 #include "handler.h"
 
-static void answer_proof(struct http_exchange *x, struct log_worker *w, uint64_t index,
-			 uint64_t size, bool fixed)
+static void answer_proof(struct http_exchange *x, struct log_worker *w, const struct api *api,
+			 uint64_t index, uint64_t size, bool fixed)
 {
 	struct http_response r;
 	struct merkle_proof proof;
@@ -32,7 +32,8 @@ static void answer_proof(struct http_exchange *x, struct log_worker *w, uint64_t
 	    json_set(j, "treeSize", json_size(head.size)) != VT_OK ||
 	    json_set(j, "rootHash", json_hash(&head.root)) != VT_OK ||
 	    json_set(j, "hashes", json_proof(&proof)) != VT_OK ||
-	    (note.len > 0 && json_set(j, "checkpoint", json_new_text(buf_bytes(&note))) != VT_OK)) {
+	    (note.len > 0 && (json_set(j, "checkpoint", json_new_text(buf_bytes(&note))) != VT_OK ||
+			      json_set_policy_met(j, w, api, buf_bytes(&note)) != VT_OK))) {
 		json_free(j);
 		j = NULL;
 	}
@@ -50,10 +51,9 @@ void handle_entry_proof(struct http_exchange *x, void *thread, void *app)
 	uint64_t index, size = 0;
 	bool given;
 
-	(void)app;
 	if (api_only(x, names) && api_index_segment(x, 3, "index", &index) &&
 	    api_query_number(x, "size", 1, INT64_MAX, &size, &given))
-		answer_proof(x, thread, index, size, given);
+		answer_proof(x, thread, app, index, size, given);
 }
 
 void handle_leaf(struct http_exchange *x, void *thread, void *app)
@@ -63,7 +63,6 @@ void handle_leaf(struct http_exchange *x, void *thread, void *app)
 	uint64_t index;
 	enum vt_err err;
 
-	(void)app;
 	if (!api_only(x, none))
 		return;
 	if (hex_decode_exact(leaf.b, sizeof(leaf.b), api_segment(x, 3)) != VT_OK) {
@@ -73,7 +72,7 @@ void handle_leaf(struct http_exchange *x, void *thread, void *app)
 	}
 	err = log_leaf(thread, &leaf, &index);
 	if (err == VT_OK)
-		answer_proof(x, thread, index, 0, false);
+		answer_proof(x, thread, app, index, 0, false);
 	else if (err == VT_ENOTFOUND)
 		api_problem(x, "not-found", "no published entry has this leaf hash");
 	else

@@ -26,6 +26,8 @@ void handle_entry_tlog_proof(struct http_exchange *x, void *thread, void *app)
 		api_problem(x, "beyond-published",
 			    "there is no published entry %llu; see /checkpoint",
 			    (unsigned long long)index);
+	else if (err == VT_EUNTRUSTED)
+		api_policy_not_met(x, index);
 	else
 		api_problem_err(x, err, "proving the entry");
 }

@@ -185,6 +185,14 @@ struct json *json_base64(struct bytes raw)
 	return j;
 }
 
+enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const struct api *api,
+				struct bytes note)
+{
+	if (!log_asks_witnesses(api->log))
+		return VT_OK;
+	return json_set(j, "policyMet", json_new_bool(log_policy_met(w, note)));
+}
+
 struct json *json_size(uint64_t n)
 {
 	return n < (UINT64_C(1) << 53) ? json_new_integer((int64_t)n) : NULL;

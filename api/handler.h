@@ -57,6 +57,8 @@ void api_send_bytes(struct http_exchange *x, struct http_response *r, struct byt
 void api_problem(struct http_exchange *x, const char *slug, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void api_problem_typed(struct http_exchange *x, const struct problem *p, unsigned retry_after);
+/* There is no tlog-proof of a published entry until its checkpoint has the witnesses' quorum. */
+void api_policy_not_met(struct http_exchange *x, uint64_t index);
 /* What an error code from below means when no handler knows better. */
 void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what);
 /* The http layer's own errors; see http_config.error. */
@@ -66,6 +68,9 @@ void api_http_error(struct http_response *out, unsigned status, const char *deta
 
 struct json *json_hash(const struct merkle_hash *hash); /* lower-case hex */
 struct json *json_base64(struct bytes raw);
+/* Set "policyMet" to what the log's policy says of the checkpoint, where there are witnesses to ask. */
+enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const struct api *api,
+				struct bytes note);
 struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond 2^53 - 1 */
 /* A published checkpoint, as /api/v1/tree-heads and /api/v1/events show it. */
 enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp);

@@ -62,6 +62,13 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 		api_problem(x, "not-ready", "signing has stopped: %s", status.frozen_why);
 		return;
 	}
+	if (status.holding && !status.has_mark) {
+		api_problem(
+		    x, "not-ready",
+		    "the high-water mark is missing: nothing is taken in until the witnesses' "
+		    "quorum has cosigned the head");
+		return;
+	}
 	missing = quorum_missing(api, why, sizeof(why));
 	if (missing && status.published_size < status.size) {
 		api_problem(x, "not-ready",

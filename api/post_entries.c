@@ -19,7 +19,7 @@ static struct json *proof_object(uint64_t index, const struct tree_head *head,
 }
 
 static void answer_json(struct http_exchange *x, struct http_response *r, struct log_worker *w,
-			const struct log_answer *answer)
+			const struct api *api, const struct log_answer *answer)
 {
 	struct json *j = json_new_object();
 	struct merkle_proof proof;
@@ -38,7 +38,8 @@ static void answer_json(struct http_exchange *x, struct http_response *r, struct
 	    json_set(j, "leafHash", json_hash(&leaf)) != VT_OK ||
 	    json_set(j, "known", json_new_bool(answer->outcome == LOG_KNOWN)) != VT_OK ||
 	    json_set(j, "checkpoint", json_new_text(buf_bytes(&note))) != VT_OK ||
-	    json_set(j, "inclusionProof", proof_object(answer->index, &head, &proof)) != VT_OK) {
+	    json_set(j, "inclusionProof", proof_object(answer->index, &head, &proof)) != VT_OK ||
+	    json_set_policy_met(j, w, api, buf_bytes(&note)) != VT_OK) {
 		json_free(j);
 		j = NULL;
 	}
@@ -56,14 +57,16 @@ static void answer_append(struct http_exchange *x, void *thread, void *app)
 	unsigned status = a->answer.outcome == LOG_ADDED ? 201 : 200;
 	enum vt_err err;
 
-	(void)app;
 	if (append_failed(x, a))
 		goto done;
 	if (api_accepts(x, "text/plain")) {
 		api_response_init(&r, status, "text/plain; charset=utf-8", API_CACHE_NONE);
 		if ((err = log_tlog_proof(thread, a->answer.index, &r.body)) != VT_OK) {
 			http_response_release(&r);
-			api_problem_err(x, err, "proving the entry");
+			if (err == VT_EUNTRUSTED)
+				api_policy_not_met(x, a->answer.index);
+			else
+				api_problem_err(x, err, "proving the entry");
 			goto done;
 		}
 		http_response_header(&r, "Location", "/api/v1/entries/%llu",
@@ -73,7 +76,7 @@ static void answer_append(struct http_exchange *x, void *thread, void *app)
 		api_response_init(&r, status, "application/json", API_CACHE_NONE);
 		http_response_header(&r, "Location", "/api/v1/entries/%llu",
 				     (unsigned long long)a->answer.index);
-		answer_json(x, &r, thread, &a->answer);
+		answer_json(x, &r, thread, app, &a->answer);
 	}
 done:
 	free(a);

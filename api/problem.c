@@ -23,6 +23,7 @@ const struct problem_type api_problems[] = {
     {"busy", 503, "The outcome is unknown: send the same bytes again"},
     {"not-ready", 503, "The log is not ready"},
     {"gossip-full", 503, "There is no room for this now: show it again later"},
+    {"policy-not-met", 503, "The checkpoint has not the witnesses' quorum yet"},
     {NULL, 0, NULL},
 };
 
@@ -92,6 +93,18 @@ void api_problem_typed(struct http_exchange *x, const struct problem *p, unsigne
 
 	problem_response(&r, p->type, p->detail, retry_after > 0 ? retry_after : 1);
 	http_respond(x, &r);
+}
+
+void api_policy_not_met(struct http_exchange *x, uint64_t index)
+{
+	struct problem p = {.type = type_by_slug("policy-not-met")};
+
+	snprintf(
+	    p.detail, sizeof(p.detail),
+	    "entry %llu is in the log, and published without the witnesses' quorum: ask again for "
+	    "its proof, or send the same bytes again",
+	    (unsigned long long)index);
+	api_problem_typed(x, &p, 5);
 }
 
 void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)

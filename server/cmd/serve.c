@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ static uint64_t opt_witness_interval = 1000, opt_witness_seconds = 10, opt_unpub
 static uint64_t opt_append_seconds = 20;
 static struct option_list opt_peers;
 static uint64_t opt_peer_seconds = 60;
+static bool opt_new_mark;
 static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
 static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
 static uint64_t opt_read_rate = 20000, opt_subscribers = 2048, opt_subscribers_per_address = 64;
@@ -83,6 +85,10 @@ static const struct option options[] = {
     {"append-seconds", OPTION_COUNT, &opt_append_seconds, "N",
      "How long an append waits for the quorum; then it is answered 503, outcome unknown.", 1, 110,
      false, false},
+    {"new-mark", OPTION_FLAG, &opt_new_mark, NULL,
+     "Make a high-water mark where it is missing beside a store that has entries. Only if this is "
+     "the newest store there is: see docs/operations.md.",
+     0, 0, false, false},
     {"workers", OPTION_COUNT, &opt_workers, "N",
      "Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, false},
     {"queue", OPTION_COUNT, &opt_queue, "N",
@@ -224,8 +230,17 @@ static void on_published(void *ctx, const struct tree_head *head)
 		api_published(api);
 }
 
+/* A file in the data folder. */
+static bool data_path(char out[PATH_MAX], const char *name)
+{
+	int n = snprintf(out, PATH_MAX, "%s/%s", opt_data, name);
+
+	return n > 0 && n < PATH_MAX;
+}
+
 static int open_log(struct service *s)
 {
+	char mark[PATH_MAX], frozen[PATH_MAX];
 	bool asks = s->witnesses.gather != NULL;
 	struct log_config config = {
 	    .store = s->store,
@@ -240,11 +255,16 @@ static int open_log(struct service *s)
 	    .unpublished_max = opt_unpublished,
 	    .gather_pause_millis = (unsigned)opt_witness_interval,
 	    .append_wait_millis = (unsigned)opt_append_seconds * 1000,
+	    .mark_path = mark,
+	    .frozen_path = frozen,
+	    .new_mark = opt_new_mark,
 	};
 	char why[STORE_WHY_MAX] = "";
 	enum vt_err err;
 	int code;
 
+	if (!data_path(mark, "high-water-mark") || !data_path(frozen, "FROZEN"))
+		return cmd_fail("serve", CMD_USAGE, "--data: the name is too long");
 	if ((err = log_open(&s->log, &config, why)) != VT_OK)
 		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data,
 				why[0] ? why : vt_err_text(err));

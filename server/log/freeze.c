@@ -75,8 +75,11 @@ static void keep(struct log *log)
 
 void log_freeze_keep(struct log *log)
 {
-	if (log->config.frozen_path != NULL)
-		keep(log);
+	if (log->config.frozen_path == NULL)
+		return;
+	(void)pthread_mutex_lock(&log->frozen_lock);
+	keep(log);
+	(void)pthread_mutex_unlock(&log->frozen_lock);
 }
 
 /* -- freezing ------------------------------------------------------------------------------------------ */

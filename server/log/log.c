@@ -195,6 +195,7 @@ static void init_locks(struct log *log)
 	(void)pthread_rwlock_init(&log->registry_lock, &prefer_writer);
 	(void)pthread_rwlockattr_destroy(&prefer_writer);
 	(void)pthread_mutex_init(&log->lock, NULL);
+	(void)pthread_mutex_init(&log->frozen_lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&log->work, &monotonic);
@@ -213,6 +214,7 @@ static void init(struct log *log, const struct log_config *config)
 	buf_init(&log->round.note);
 	buf_init(&log->gathered.note);
 	buf_init(&log->frozen_text);
+	buf_init(&log->judged_note);
 	log->policy_met = config->gather == NULL;
 	log->status.policy_met = log->policy_met;
 	log->status.asks_witnesses = config->gather != NULL;
@@ -312,12 +314,14 @@ void log_free(struct log *log)
 	buf_release(&log->round.note);
 	buf_release(&log->gathered.note);
 	buf_release(&log->frozen_text);
+	buf_release(&log->judged_note);
 	store_reader_free(log->reader);
 	store_reader_free(log->second);
 	merkle_hasher_release(&log->hasher);
 	merkle_hasher_release(&log->second_hasher);
 	(void)pthread_rwlock_destroy(&log->registry_lock);
 	(void)pthread_mutex_destroy(&log->lock);
+	(void)pthread_mutex_destroy(&log->frozen_lock);
 	(void)pthread_cond_destroy(&log->work);
 	(void)pthread_cond_destroy(&log->progress);
 	free(log->mark_path);

@@ -205,7 +205,9 @@ enum vt_err log_leaf(struct log_worker *w, const struct merkle_hash *leaf, uint6
 /* As far as the largest head handed to anyone reaches. VT_ENOTFOUND beyond. */
 enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t second,
 			    struct merkle_proof *proof);
-/* Does the note satisfy the policy (config.policy_met)? */
+/* Are there witnesses to ask? */
+bool log_asks_witnesses(const struct log *log);
+/* Does the note satisfy the policy (config.policy_met)? Cheap for one and the same note. */
 bool log_policy_met(struct log_worker *w, struct bytes note);
 /* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line that the design
  * page describes. VT_EUNTRUSTED: that checkpoint does not satisfy the policy yet. */

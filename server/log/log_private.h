@@ -111,7 +111,11 @@ struct log {
 	struct gathered gathered;
 	/* Monotonic nanoseconds: nobody waits for a checkpoint any longer then; 0: not stopping. */
 	uint64_t stop_at;
-	struct buf frozen_text; /* of the file that says so, while it could not be written */
+	struct buf
+	    judged_note; /* the last one that was held against the policy, and what came of it */
+	bool judged_met;
+	struct buf frozen_text;      /* of the file that says so, until it is written */
+	pthread_mutex_t frozen_lock; /* held while it is written; taken first */
 	/* There is no mark: nothing is taken until the witnesses' quorum has vouched for the head. */
 	bool probation;
 	struct mark

@@ -215,18 +215,44 @@ enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t secon
 	return prove(w, &plan, second, proof);
 }
 
+bool log_asks_witnesses(const struct log *log)
+{
+	return log->config.gather != NULL;
+}
+
+/* Many ask about one note, and each answer costs the verification of all its signatures. */
+static bool judge_note(struct log *log, struct bytes note)
+{
+	bool known, met;
+
+	(void)pthread_mutex_lock(&log->lock);
+	known = log->judged_note.len > 0 && bytes_equal(buf_bytes(&log->judged_note), note);
+	met = log->judged_met;
+	(void)pthread_mutex_unlock(&log->lock);
+	if (known)
+		return met;
+	met = log->config.policy_met(log->config.ctx, note);
+	(void)pthread_mutex_lock(&log->lock);
+	buf_reset(&log->judged_note);
+	if (buf_append(&log->judged_note, note) != VT_OK)
+		buf_reset(&log->judged_note);
+	log->judged_met = met;
+	(void)pthread_mutex_unlock(&log->lock);
+	return met;
+}
+
 bool log_policy_met(struct log_worker *w, struct bytes note)
 {
-	const struct log_config *config = &w->log->config;
+	struct log *log = w->log;
 	bool met;
 
-	if (config->gather == NULL)
+	if (log->config.gather == NULL)
 		return true;
-	if (config->policy_met != NULL)
-		return config->policy_met(config->ctx, note);
-	(void)pthread_mutex_lock(&w->log->lock);
-	met = w->log->status.policy_met;
-	(void)pthread_mutex_unlock(&w->log->lock);
+	if (log->config.policy_met != NULL)
+		return judge_note(log, note);
+	(void)pthread_mutex_lock(&log->lock);
+	met = log->status.policy_met;
+	(void)pthread_mutex_unlock(&log->lock);
 	return met;
 }
 
