@@ -235,22 +235,30 @@ static void drop_waiting(struct gossip *g, struct followed *log, size_t i)
 	g->dirty = true;
 }
 
+/* It takes two heads to disagree: while the first catch-up has not come to one of the log's heads, what lies beyond
+ * proves nothing but that it goes on. */
+static bool is_overdue(const struct gossip *g, const struct followed *log, const struct waiting *w)
+{
+	uint64_t now = gossip_now(g);
+
+	/* One of size 0 can never be judged: there is nothing to wait for. */
+	if (w->told || w->head.size == 0)
+		return !w->told;
+	return (log->has_ours || log->tree.head == NULL) && now > w->since &&
+	       now - w->since >= g->config.deadline_seconds;
+}
+
 static void settle_log(struct gossip *g, struct followed *log)
 {
 	refresh_ours(log);
 	for (size_t i = 0; i < log->n_waiting;) {
 		struct waiting *w = &log->waiting[i];
-		uint64_t now = gossip_now(g);
 
 		if (judge(g, log, &w->head, buf_bytes(&w->note), w) != OPEN) {
 			drop_waiting(g, log, i);
 			continue;
 		}
-		/* One of size 0 can never be judged: there is nothing to wait for. */
-		if (!w->told &&
-		    (w->head.size == 0 ||
-		     (now > w->since && now - w->since >= g->config.deadline_seconds)) &&
-		    tell_waiting(g, log, w)) {
+		if (is_overdue(g, log, w) && tell_waiting(g, log, w)) {
 			w->told = true;
 			g->dirty = true;
 		}

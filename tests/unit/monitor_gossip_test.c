@@ -272,6 +272,22 @@ static void a_head_that_waits_too_long_is_told_once(void **state)
 	world_now = before;
 }
 
+static void a_first_catch_up_is_no_alert(void **state)
+{
+	const uint64_t before = world_now;
+
+	(void)state;
+	world_join('a', 0, UINT64_MAX, "");
+	show('a', 0, 12);
+	world_now += 100000;
+	gossip_round(world_party('a')->gossip);
+	assert_int_equal(world_party('a')->n_alerts, 0);
+	world_party('a')->size = 9;
+	gossip_round(world_party('a')->gossip);
+	assert_int_equal(world_alerts(world_party('a'), "unresolved"), 1);
+	world_now = before;
+}
+
 static void when_full_it_refuses_and_evicts_nothing(void **state)
 {
 	(void)state;
@@ -734,6 +750,7 @@ int main(void)
 	    TEST(two_roots_of_one_size_are_evidence_without_any_tree),
 	    TEST(what_waits_survives_a_restart),
 	    TEST(a_head_that_waits_too_long_is_told_once),
+	    TEST(a_first_catch_up_is_no_alert),
 	    TEST(when_full_it_refuses_and_evicts_nothing),
 	    TEST(a_tree_that_cannot_be_read_judges_later),
 	    TEST(heads_of_size_zero),

@@ -1,12 +1,13 @@
 """Hold api/openapi.yaml against itself, and the answers of running servers against it.
 
     openapi.py FILE                     the document alone: OpenAPI 3.1, every example fits its schema
-    openapi.py FILE --records URL --raw URL --party ID --refused ENVELOPE
+    openapi.py FILE --records URL --raw URL --party ID --refused ENVELOPE --forked HEAD
 
 The second also asks both servers, one in each mode, for everything that the document has, and fails
 if an operation was never answered with success, or if a status, a media type, a header or a body is
 not what the document says. The records log holds at least one entry that is not an accreditation;
-ID is a party of it, and ENVELOPE a file with a record that it does not take.
+ID is a party of it, ENVELOPE a file with a record that it does not take, and HEAD one with a
+checkpoint that the raw log's key signed for another history: after it the raw log is frozen.
 """
 
 import argparse
@@ -255,10 +256,31 @@ def ask_raw(asker, url):
     ask_standard(asker, url)
 
 
+def ask_gossip(asker, url, forked):
+    """Last of all: it freezes the log."""
+    text = {"Content-Type": "text/plain"}
+    shown, _ = asker.ask("listGossipedHeads", url, status=200)
+    asker.ask("exchangeHeads", url, status=200, body=shown.encode(), headers=text)
+    asker.ask("exchangeHeads", url, status=400, body=b"garbage", headers=text)
+    asker.ask("exchangeHeads", url, status=413, body=b" " * (256 * 1024 + 1), headers=text)
+    none, _ = asker.ask("listEvidence", url, status=200)
+    asker.ask("exchangeHeads", url, status=200, body=forked, headers=text)
+    listed, _ = asker.ask("listEvidence", url, status=200)
+    if none or not listed:
+        asker.problems.append("evidence: %r before and %r after a contradiction" % (none, listed))
+        return
+    found, _ = asker.ask("getEvidence", url, status=200, path="/gossip/v1/evidence/" + listed.split()[0])
+    asker.ask("getEvidence", url, status=404, path="/gossip/v1/evidence/" + "0" * 64)
+    asker.ask("showEvidence", url, status=200, body=found.encode(), headers=text)
+    asker.ask("showEvidence", url, status=400, body=b"garbage", headers=text)
+    changed = found.replace("root " if "root " in found else "log ", "log  ", 1)
+    asker.ask("showEvidence", url, status=400, body=changed.encode(), headers=text)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
-    for option in ("--records", "--raw", "--party", "--refused"):
+    for option in ("--records", "--raw", "--party", "--refused", "--forked"):
         parser.add_argument(option)
     given = parser.parse_args()
     document = Document(given.file)
@@ -268,6 +290,7 @@ def main():
         asker = Asker(document)
         ask_raw(asker, given.raw)
         ask_records(asker, given.records, given.party, pathlib.Path(given.refused).read_bytes())
+        ask_gossip(asker, given.raw, pathlib.Path(given.forked).read_bytes())
         problems += asker.problems
         problems += ["%s was never answered with success" % operation
                      for operation in sorted(set(document.operations) - asker.succeeded)]
