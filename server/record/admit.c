@@ -90,6 +90,15 @@ static enum vt_err add_hash(struct record *r, struct merkle_hasher *h, const cha
 	return add_key(r, h, label, &bytes, 1);
 }
 
+enum vt_err record_pair_key(struct merkle_hash *out, struct merkle_hasher *h,
+			    const struct merkle_hash *pae, const struct merkle_hash *keyid)
+{
+	struct bytes pair[2] = {bytes_of(pae->b, MERKLE_HASH_SIZE),
+				bytes_of(keyid->b, MERKLE_HASH_SIZE)};
+
+	return hash_key(out, h, "pair", pair, 2);
+}
+
 static enum vt_err add_signer_keys(struct record *r, struct merkle_hasher *h)
 {
 	enum vt_err err;

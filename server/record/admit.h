@@ -42,9 +42,10 @@ struct admission_view {
 struct record; /* a submission whose kept signatures have verified */
 
 /*
- * The steps up to the signatures. key_hint (a keyid, may be NULL) names the one key to try. Holds
+ * The steps up to the signatures. key_hint (a keyid, may be NULL) names the one key to try. Where trials run out, the view's
+ * `find` is asked whether this is a retry: then the record stands for the known signatures alone. Holds
  * no pointer into body or view afterwards. Refusals: VT_EMALFORMED, VT_ELIMIT, VT_EUNTRUSTED with
- * *why set; VT_ENOMEM, VT_EINTERNAL without.
+ * *why set; VT_ENOMEM, VT_EINTERNAL and the view's own errors without.
  */
 enum vt_err record_open(struct record **out, struct merkle_hasher *h, struct bytes body,
 			const struct merkle_hash *key_hint, const struct admission_view *view,

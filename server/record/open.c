@@ -12,7 +12,12 @@
 #include "json.h"
 #include "record_impl.h"
 
-enum { KEYID_HEX = 2 * MERKLE_HASH_SIZE };
+enum {
+	KEYID_HEX = 2 * MERKLE_HASH_SIZE,
+	/* Where it turns out that it may be a retry: one more for each signature, and look-ups of pairs. */
+	TRIALS_CAP = RECORD_TRIALS_MAX + RECORD_SIGNATURES_MAX,
+	LOOKUPS_MAX = 4096,
+};
 
 struct trial {
 	size_t sig;
@@ -30,8 +35,8 @@ struct opening {
 	struct buf pae;
 	bool decided[RECORD_SIGNATURES_MAX]; /* this signature is kept, or need not be looked at
 						again */
-	size_t n_trials;
-	struct trial trial[RECORD_TRIALS_MAX];
+	size_t n_trials, trials_max;
+	struct trial trial[TRIALS_CAP];
 	struct problem *why;
 };
 
@@ -110,11 +115,12 @@ static enum vt_err try_key(struct opening *o, size_t sig, const struct party_key
 	if (o->decided[sig] || record_signed_by(o->r, keyid) ||
 	    !party_key_signature_fits(key, scheme, bytes) || tried(o, sig, keyid, scheme))
 		return VT_OK;
-	if (o->n_trials == RECORD_TRIALS_MAX)
+	if (o->n_trials == o->trials_max)
 		return problem_set(
 		    o->why, VT_ELIMIT, "signature-trials",
 		    "signatures[%zu]: more than %d keys would have to be tried; give "
-		    "each signature its keyid, or name one key with the request",
+		    "each signature its keyid, or name the one key to try in the request: "
+		    "?key=KEYID",
 		    sig, RECORD_TRIALS_MAX);
 	k = &o->r->kept[o->r->n]; /* an undecided signature is left, so there is room */
 	o->trial[o->n_trials++] = (struct trial){.sig = sig, .keyid = *keyid, .scheme = scheme};
@@ -384,6 +390,82 @@ static enum vt_err refuse_unsigned(const struct opening *o)
 			   o->envelope.n, o->n_trials);
 }
 
+/* -- retries ------------------------------------------------------------------------------------- */
+
+/* Has this key signed this very statement in an entry before? */
+static enum vt_err pair_known(struct opening *o, const struct merkle_hash *keyid, bool *known)
+{
+	struct merkle_hash pair;
+	uint64_t at;
+	enum vt_err err;
+
+	*known = false;
+	if ((err = record_pair_key(&pair, o->h, &o->r->pae, keyid)) != VT_OK)
+		return err;
+	err = o->view->find(o->view->ctx, &pair, 0, &at);
+	*known = err == VT_OK && at < o->view->size;
+	return err == VT_ENOTFOUND ? VT_OK : err;
+}
+
+static bool fits_any(const struct opening *o, const struct registered_key *key)
+{
+	for (size_t i = 0; i < o->envelope.n; i++)
+		if (!o->decided[i] &&
+		    party_key_signature_fits(key->key, key->scheme, o->envelope.sig[i].sig))
+			return true;
+	return false;
+}
+
+/* The keys that have signed it before. Looking one up costs little beside a trial. */
+static enum vt_err try_those_known(struct opening *o)
+{
+	const struct registry *registry = o->view->registry;
+	size_t looked_up = 0;
+	enum vt_err err;
+	bool known;
+
+	o->trials_max = TRIALS_CAP;
+	for (size_t i = 0; i < registry_count(registry) && looked_up < LOOKUPS_MAX; i++) {
+		const struct registered_key *key = registry_at(registry, i);
+
+		if (registry_accreditation(key, o->view->size) == NULL ||
+		    record_signed_by(o->r, party_key_id(key->key)) || !fits_any(o, key))
+			continue;
+		looked_up++;
+		if ((err = pair_known(o, party_key_id(key->key), &known)) != VT_OK)
+			return err;
+		for (size_t sig = 0; known && sig < o->envelope.n; sig++)
+			if ((err = try_registered(o, sig, key)) != VT_OK)
+				return err;
+	}
+	return VT_OK;
+}
+
+/*
+ * Trials ran out. But if this is a retry, it is free, however many keys were registered since the first time: known keys
+ * that nobody got round to are tried, and if all that has verified then is in the log, nothing new can come of it.
+ */
+static enum vt_err forgive_known(struct opening *o, enum vt_err refusal)
+{
+	struct problem why = o->why == NULL ? (struct problem){0} : *o->why;
+	enum vt_err err;
+	bool known;
+
+	if (refusal != VT_ELIMIT || o->exact || o->key_hint != NULL)
+		return refusal;
+	if ((err = try_those_known(o)) != VT_OK && err != VT_ELIMIT)
+		return err;
+	known = o->r->n > 0;
+	for (size_t i = 0; known && i < o->r->n; i++)
+		if ((err = pair_known(o, &o->r->kept[i].who.keyid, &known)) != VT_OK)
+			return err;
+	if (o->why != NULL)
+		*o->why = known ? (struct problem){0} : why;
+	return known ? VT_OK : refusal;
+}
+
+/* -- the entry ------------------------------------------------------------------------------------ */
+
 static int compare_kept(const void *a, const void *b)
 {
 	const struct kept_signature *x = a, *y = b;
@@ -441,7 +523,7 @@ static enum vt_err open_envelope(struct opening *o, struct bytes body)
 static enum vt_err opening_init(struct opening *o, struct merkle_hasher *h,
 				const struct admission_view *view, struct problem *why)
 {
-	*o = (struct opening){.h = h, .view = view, .why = why};
+	*o = (struct opening){.h = h, .view = view, .why = why, .trials_max = RECORD_TRIALS_MAX};
 	o->r = calloc(1, sizeof(*o->r));
 	return o->r == NULL ? VT_ENOMEM : VT_OK;
 }
@@ -469,7 +551,8 @@ enum vt_err record_open(struct record **out, struct merkle_hasher *h, struct byt
 				  "%zu bytes, expected at most %d", body.len, RECORD_BODY_MAX);
 		goto done;
 	}
-	if ((err = open_envelope(&o, body)) != VT_OK || (err = try_all(&o)) != VT_OK)
+	if ((err = open_envelope(&o, body)) != VT_OK ||
+	    (err = forgive_known(&o, try_all(&o))) != VT_OK)
 		goto done;
 	if (o.r->n == 0) {
 		err = refuse_unsigned(&o);

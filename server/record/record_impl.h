@@ -43,6 +43,9 @@ bool record_signed_by(const struct record *r, const struct merkle_hash *keyid);
 const struct registered_key *view_key(const struct admission_view *view,
 				      const struct merkle_hash *keyid);
 
+/* The index key of a (PAE, keyid) pair. */
+enum vt_err record_pair_key(struct merkle_hash *out, struct merkle_hasher *h,
+			    const struct merkle_hash *pae, const struct merkle_hash *keyid);
 /* Fill in r->key: needs everything else of r. */
 enum vt_err record_make_keys(struct record *r, struct merkle_hasher *h);
 

@@ -501,6 +501,97 @@ static void a_new_key_is_found_among_many(void **state)
 	buf_release(&payload);
 }
 
+/* However many keys are registered between the first time and the next. */
+static void a_retry_stays_free_among_many_keys(void **state)
+{
+	struct world *w = *state;
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct signer *key, *nobody;
+	struct dsse_signature sig[2], turned[2];
+	struct buf body, other, mixed, payload, late, grant;
+	struct dsse d, e;
+	uint64_t index, again, last;
+	char party[20];
+	bool known;
+	struct world_grant g = {
+	    .party = party, .role = "lab", .previous = -1, .types = types, .n_types = 1};
+
+	make_verdict(&payload, "https://lab.example/runs/1", NULL);
+	assert_int_equal(signer_generate(&nobody, "ed25519", NULL), VT_OK);
+	world_sign_one(&body, buf_bytes(&payload), w->lab);
+	world_sign_one(&other, buf_bytes(&payload), nobody);
+	assert_int_equal(dsse_parse(&d, buf_bytes(&body), NULL), VT_OK);
+	assert_int_equal(dsse_parse(&e, buf_bytes(&other), NULL), VT_OK);
+	/* One by the laboratory; one by a key that this log does not know, as other tools add them. */
+	sig[0] = turned[1] = d.sig[0];
+	sig[1] = turned[0] = e.sig[0];
+	buf_init(&mixed);
+	assert_int_equal(dsse_write(&mixed, d.payload, sig, 2), VT_OK);
+	index = world_append(w, buf_bytes(&mixed));
+	make_verdict(&late, "https://lab.example/runs/3", NULL);
+	for (size_t i = 0; i < RECORD_TRIALS_MAX + 8; i++) {
+		snprintf(party, sizeof(party), "lab-%zu", i + 2);
+		assert_int_equal(signer_generate(&key, "ed25519", NULL), VT_OK);
+		g.key = key;
+		world_grant(w, &grant, &g);
+		world_append(w, buf_bytes(&grant));
+		buf_release(&grant);
+		if (i == RECORD_TRIALS_MAX + 7) {
+			/* The last key of all, and no hint: new it must be named, known it need not. */
+			buf_release(&body);
+			sign_as(&body, buf_bytes(&late), key, "", 0);
+			assert_int_equal(world_submit(w, buf_bytes(&body), &again, &known),
+					 VT_ELIMIT);
+			assert_int_equal(world_submit_named(w, buf_bytes(&body), world_keyid(key),
+							    &last, &known),
+					 VT_OK);
+			assert_false(known);
+			assert_int_equal(world_submit(w, buf_bytes(&body), &again, &known), VT_OK);
+			assert_true(known && again == last);
+		}
+		signer_free(key);
+	}
+	buf_release(&body);
+	buf_release(&late);
+	world_sign_one(&body, buf_bytes(&payload), w->lab);
+	assert_int_equal(world_submit(w, buf_bytes(&body), &again, &known), VT_OK);
+	assert_true(known && again == index);
+	assert_int_equal(world_submit(w, buf_bytes(&mixed), &again, &known), VT_OK);
+	assert_true(known && again == index);
+	buf_reset(&mixed);
+	assert_int_equal(dsse_write(&mixed, d.payload, turned, 2), VT_OK);
+	assert_int_equal(world_submit(w, buf_bytes(&mixed), &again, &known), VT_OK);
+	assert_true(known && again == index);
+	/* The same two under a new statement are new: then all must be tried, or one be named. */
+	dsse_release(&d);
+	dsse_release(&e);
+	buf_release(&body);
+	buf_release(&other);
+	buf_release(&payload);
+	make_verdict(&payload, "https://lab.example/runs/2", NULL);
+	world_sign_one(&body, buf_bytes(&payload), w->lab);
+	world_sign_one(&other, buf_bytes(&payload), nobody);
+	assert_int_equal(dsse_parse(&d, buf_bytes(&body), NULL), VT_OK);
+	assert_int_equal(dsse_parse(&e, buf_bytes(&other), NULL), VT_OK);
+	sig[0] = d.sig[0];
+	sig[1] = e.sig[0];
+	buf_reset(&mixed);
+	assert_int_equal(dsse_write(&mixed, d.payload, sig, 2), VT_OK);
+	assert_int_equal(world_submit(w, buf_bytes(&mixed), &again, &known), VT_ELIMIT);
+	assert_string_equal(w->why.type->slug, "signature-trials");
+	assert_non_null(strstr(w->why.detail, "?key=KEYID"));
+	assert_int_equal(
+	    world_submit_named(w, buf_bytes(&mixed), world_keyid(w->lab), &again, &known), VT_OK);
+	assert_false(known);
+	dsse_release(&d);
+	dsse_release(&e);
+	buf_release(&body);
+	buf_release(&other);
+	buf_release(&mixed);
+	buf_release(&payload);
+	signer_free(nobody);
+}
+
 static void the_same_key_signing_twice_counts_once(void **state)
 {
 	struct world *w = *state;
@@ -1110,6 +1201,7 @@ int main(void)
 	    BEGUN(a_record_stays_known_after_its_key_was_suspended),
 	    BEGUN(aliases_and_shapes_find_the_key),
 	    BEGUN(a_new_key_is_found_among_many),
+	    BEGUN(a_retry_stays_free_among_many_keys),
 	    BEGUN(the_same_key_signing_twice_counts_once),
 	    BEGUN(entry_bytes_do_not_depend_on_the_way_in),
 	    BEGUN(statement_v01_and_unknown_predicates_are_taken),
