@@ -16,6 +16,8 @@ if(VITRINE_STAGES)
     vitrine_stage(interop_mutated COST 1 CORES 1 COMMAND ${here}/mutated $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_witnesses COST 2 CORES 1
       COMMAND ${here}/witnesses $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_witness_clients COST 1 CORES 1
+      COMMAND ${here}/witness_clients $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()
