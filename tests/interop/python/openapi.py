@@ -1,9 +1,9 @@
 """Hold api/openapi.yaml against itself, and the answers of running servers against it.
 
     openapi.py FILE                     the document alone: OpenAPI 3.1, every example fits its schema
-    openapi.py FILE --records URL --raw URL --party ID --refused ENVELOPE --forked HEAD
+    openapi.py FILE --records URL --raw URL --witness URL --party ID --refused ENVELOPE --forked HEAD
 
-The second also asks both servers, one in each mode, for everything that the document has, and fails
+The second also asks both logs, one in each mode, and a witness of the raw one, for everything that the document has, and fails
 if an operation was never answered with success, or if a status, a media type, a header or a body is
 not what the document says. The records log holds at least one entry that is not an accreditation;
 ID is a party of it, ENVELOPE a file with a record that it does not take, and HEAD one with a
@@ -11,6 +11,7 @@ checkpoint that the raw log's key signed for another history: after it the raw l
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import sys
@@ -256,6 +257,33 @@ def ask_raw(asker, url):
     ask_standard(asker, url)
 
 
+def ask_witness(asker, url, log):
+    plain = {"Content-Type": "text/plain"}
+    asker.ask("readyz", url, status=200)
+    asker.ask("metrics", url, status=200)
+    checkpoint, _ = asker.ask("getCheckpoint", log, status=200)
+    origin, size = checkpoint.split("\n")[:2]
+    shown = "/%s/checkpoint" % hashlib.sha256(origin.encode()).hexdigest()
+    asker.ask("getCosignedCheckpoint", url, status=404, path=shown)
+    first = ("old 0\n\n" + checkpoint).encode()
+    again = ("old %s\n\n" % size + checkpoint).encode()
+    asker.ask("addCheckpoint", url, status=200, body=first, headers=plain)
+    told, _ = asker.ask("addCheckpoint", url, status=409, body=first, headers=plain)
+    if told != size + "\n":
+        asker.problems.append("POST /add-checkpoint: 409 says %r, not %s" % (told, size))
+    asker.ask("addCheckpoint", url, status=200, body=again, headers=plain)
+    asker.ask("addCheckpoint", url, status=400, body=b"old 01\n\n", headers=plain)
+    other = first.replace(("\n%s\n" % size).encode(), b"\n77\n", 1)
+    asker.ask("addCheckpoint", url, status=403, body=other, headers=plain)
+    asker.ask("addCheckpoint", url, status=404, body=first.replace(origin.encode(), b"unknown", 1),
+              headers=plain)
+    asker.ask("addCheckpoint", url, status=413, body=b" " * (128 * 1024 + 1), headers=plain)
+    asker.ask("index", url, status=200)
+    _, headers = asker.ask("getCosignedCheckpoint", url, status=200, path=shown)
+    asker.ask("getCosignedCheckpoint", url, status=304, path=shown,
+              headers={"If-None-Match": headers["ETag"]})
+
+
 def ask_gossip(asker, url, forked):
     """Last of all: it freezes the log."""
     text = {"Content-Type": "text/plain"}
@@ -280,7 +308,7 @@ def ask_gossip(asker, url, forked):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
-    for option in ("--records", "--raw", "--party", "--refused", "--forked"):
+    for option in ("--records", "--raw", "--witness", "--party", "--refused", "--forked"):
         parser.add_argument(option)
     given = parser.parse_args()
     document = Document(given.file)
@@ -289,6 +317,7 @@ def main():
     if given.records:
         asker = Asker(document)
         ask_raw(asker, given.raw)
+        ask_witness(asker, given.witness, given.raw)
         ask_records(asker, given.records, given.party, pathlib.Path(given.refused).read_bytes())
         ask_gossip(asker, given.raw, pathlib.Path(given.forked).read_bytes())
         problems += asker.problems
