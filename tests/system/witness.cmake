@@ -6,4 +6,6 @@ if(TARGET vitrine_program)
     LINK witness_crowd witness_server)
   vitrine_test(witness_kill_test LABEL system TIMEOUT 300 SOURCES ${here}/witness_kill_test.c
     LINK witness_crowd ARGS $<TARGET_FILE:vitrine_program>)
+  add_test(NAME witness_command COMMAND ${here}/witness_command $<TARGET_FILE:vitrine_program>)
+  set_tests_properties(witness_command PROPERTIES LABELS system TIMEOUT 120)
 endif()
