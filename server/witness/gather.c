@@ -44,6 +44,8 @@ struct round {
 	struct tree_head head;
 	uint64_t begun; /* monotonic nanoseconds */
 	bool *cosigned;
+	bool *
+	    ahead; /* has a later head of ours, from another process: nothing is wrong, and nothing to be had */
 	struct buf *line;
 	size_t n_lines;
 	/* What the log has been told. */
@@ -59,7 +61,7 @@ struct gather {
 	size_t n;
 	pthread_t conductor;
 	bool conducting;
-	bool *could; /* scratch of decided() */
+	bool *could; /* scratch of decided() and missing() */
 
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* for the witnesses: a round, an end, other pauses */
@@ -169,6 +171,16 @@ static bool decided(const struct gather *g)
 	return !policy_quorum(g->config.policy, g->could);
 }
 
+/* Is the quorum missing, or was this head only overtaken? */
+static bool missing(const struct gather *g)
+{
+	if (quorum_holds(g))
+		return false;
+	for (size_t i = 0; i < g->n_listed; i++)
+		g->could[i] = g->round.cosigned[i] || g->round.ahead[i];
+	return !policy_quorum(g->config.policy, g->could);
+}
+
 /* While the quorum is missing, nobody is given long pauses; those that they ask for are kept all the same. */
 static uint64_t due(const struct gather *g, const struct witness *w)
 {
@@ -184,7 +196,7 @@ static void clear_lines(struct gather *g)
 {
 	for (size_t i = 0; i < g->n_listed; i++) {
 		buf_release(&g->round.line[i]);
-		g->round.cosigned[i] = false;
+		g->round.cosigned[i] = g->round.ahead[i] = false;
 	}
 	g->round.n_lines = 0;
 }
@@ -215,11 +227,11 @@ void gather_begin(void *ctx, struct bytes signed_note, const struct tree_head *h
 	(void)pthread_mutex_unlock(&g->lock);
 }
 
-static void set_missing(struct gather *g, bool missing)
+static void set_missing(struct gather *g, bool is_missing)
 {
-	if (g->status.quorum_missing == missing)
+	if (g->status.quorum_missing == is_missing)
 		return;
-	g->status.quorum_missing = missing;
+	g->status.quorum_missing = is_missing;
 	(void)pthread_cond_broadcast(&g->work); /* pauses have changed */
 }
 
@@ -237,7 +249,7 @@ static bool news(struct gather *g, bool *quorum, bool *done, uint64_t *again)
 	*quorum = quorum_holds(g);
 	*done = r->told_done || (is_decided && clock_monotonic_nanos() >= ends);
 	if (is_decided)
-		set_missing(g, !*quorum);
+		set_missing(g, missing(g));
 	if (is_decided && !*done)
 		*again = ends;
 	return (*quorum && !r->told_quorum) || (*done && !r->told_done) ||
@@ -263,7 +275,7 @@ static void mark_told(struct gather *g, bool quorum, bool done)
 		g->status.quorum_size = r->head.size;
 		g->status.quorum_time = clock_unix();
 	}
-	if (done && !r->told_done && !quorum)
+	if (done && !r->told_done && missing(g))
 		g->status.rounds_failed++;
 	r->told_quorum = quorum;
 	r->told_done = done;
@@ -362,6 +374,8 @@ static bool settle(struct gather *g, struct witness *w, const struct asked *got,
 				keep_lines(g, w, got->note);
 		}
 	}
+	for (size_t i = 0; i < w->n && got->ahead && number == g->round.number; i++)
+		g->round.ahead[w->listed[i]] = true;
 	if (got->trouble == GATHER_CONTRADICTS)
 		g->halted = true;
 	(void)pthread_cond_signal(&g->news);
@@ -602,11 +616,12 @@ enum vt_err gather_new(struct gather **out, const struct gather_config *config,
 	buf_init(&g->round.note);
 	take_config(g, config);
 	g->round.cosigned = calloc(n + 1, sizeof(bool));
+	g->round.ahead = calloc(n + 1, sizeof(bool));
 	g->could = calloc(n + 1, sizeof(bool));
 	g->witness = calloc(n + 1, sizeof(*g->witness));
 	g->round.line = calloc(n + 1, sizeof(*g->round.line));
-	if (g->round.cosigned == NULL || g->could == NULL || g->witness == NULL ||
-	    g->round.line == NULL)
+	if (g->round.cosigned == NULL || g->round.ahead == NULL || g->could == NULL ||
+	    g->witness == NULL || g->round.line == NULL)
 		goto done;
 	g->n_listed = n;
 	if ((err = check_listed(g, why)) != VT_OK || (err = add_witnesses(g, why)) != VT_OK)
@@ -684,6 +699,7 @@ void gather_free(struct gather *g)
 	buf_release(&g->round.note);
 	free(g->round.line);
 	free(g->round.cosigned);
+	free(g->round.ahead);
 	free(g->could);
 	free(g->witness);
 	(void)pthread_cond_destroy(&g->work);

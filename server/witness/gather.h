@@ -99,7 +99,8 @@ struct gather_status {
 	uint64_t rounds_failed; /* of these, ended without a quorum */
 	uint64_t quorum_size;   /* of the newest head that had a quorum since the start */
 	uint64_t quorum_time;   /* when that was (POSIX seconds); 0: never */
-	bool quorum_missing;    /* the newest round is decided, and has none */
+	bool
+	    quorum_missing; /* the newest round is decided and has none, and no other process's head overtook it */
 };
 void gather_status(struct gather *g, struct gather_status *out);
 

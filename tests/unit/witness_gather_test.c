@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alloc_fail.h"
 #include "clock.h"
 #include "fake_witness.h"
 #include "gather.h"
@@ -76,7 +77,8 @@ static void on_gathered(void *ctx, const struct tree_head *head, struct bytes no
 	assert_true(w->n_told < TOLD_MAX && note.len < sizeof(t->note));
 	t = &w->told[w->n_told++];
 	*t = (struct told){.size = head->size, .quorum = quorum, .done = done};
-	memcpy(t->note, note.data, note.len);
+	if (note.len > 0)
+		memcpy(t->note, note.data, note.len);
 	for (const char *c = t->note; (c = strstr(c, "\xe2\x80\x94 w")) != NULL; c++)
 		t->lines++;
 	pthread_cond_broadcast(&w->changed);
@@ -892,6 +894,29 @@ static void witness_ahead_of_this_head_is_no_trouble(void **state)
 	assert_true(w->n_observed > 0);
 }
 
+static void head_that_was_overtaken_misses_no_quorum(void **state)
+{
+	struct world *w = *state;
+	struct tree_head head = head_of(w, 30);
+	struct gather_status status;
+	struct buf note;
+
+	start(w, ONLY_C);
+	(void)round_holds(w, 5);
+	buf_init(&note);
+	append_checkpoint(w, &note, 30, "c");
+	fake_witness_remembers(&w->witness[2], &head);
+	fake_witness_shows(&w->witness[2], buf_bytes(&note));
+	buf_release(&note);
+	begin(w, 20);
+	(void)wait_told(w, 20, false, true, 0);
+	gather_status(w->gather, &status);
+	assert_false(status.quorum_missing);
+	assert_int_equal(status.rounds_failed, 0);
+	(void)round_holds(w, 40);
+	assert_int_equal(w->n_alerts, 0);
+}
+
 static void contradiction_stops_all_asking(void **state)
 {
 	struct world *w = *state;
@@ -1017,6 +1042,49 @@ static void stopping_without_having_started_is_fine(void **state)
 	assert_int_equal(w->n_told, 0);
 }
 
+static void gatherer_is_made_whole_or_not_at_all(void **state)
+{
+	struct world *w = *state;
+	char why[GATHER_WHY_MAX];
+	bool failed = true;
+
+	make_policy(w, ALL_HONEST);
+	for (unsigned n = 1; failed; n++) {
+		struct gather *g;
+		enum vt_err err;
+
+		alloc_fail_at(n);
+		err = gather_new(&g, &w->config, why);
+		failed = alloc_failed();
+		assert_int_equal(err, failed ? VT_ENOMEM : VT_OK);
+		gather_free(g);
+	}
+}
+
+static void round_without_memory_is_over_and_says_so(void **state)
+{
+	struct world *w = *state;
+	struct tree_head head = head_of(w, 5);
+	char why[GATHER_WHY_MAX];
+	struct told t;
+	struct buf note;
+
+	make_policy(w, ALL_HONEST);
+	assert_int_equal(gather_new(&w->gather, &w->config, why), VT_OK);
+	buf_init(&note);
+	append_checkpoint(w, &note, 5, "");
+	/* No thread runs yet that could be the one to go without. */
+	alloc_fail_at(1);
+	gather_begin(w->gather, buf_bytes(&note), &head);
+	assert_true(alloc_failed());
+	assert_int_equal(gather_start(w->gather), VT_OK);
+	t = wait_told(w, 5, false, true, 0);
+	assert_string_equal(t.note, "");
+	gather_begin(w->gather, buf_bytes(&note), &head);
+	(void)wait_told(w, 5, true, true, 2);
+	buf_release(&note);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1053,12 +1121,15 @@ int main(void)
 	    TEST(conflict_without_end_is_given_up),
 	    TEST(claim_beyond_us_is_an_alert_and_nothing_else),
 	    TEST(witness_ahead_of_this_head_is_no_trouble),
+	    TEST(head_that_was_overtaken_misses_no_quorum),
 	    TEST(contradiction_stops_all_asking),
 	    TEST(contradiction_shown_at_the_start_is_found_before_anything_is_sent),
 	    TEST(disproof_is_looked_into),
 	    TEST(trouble_is_told_once_for_each_change),
 	    TEST(policies_that_cannot_work_are_refused),
 	    TEST(stopping_without_having_started_is_fine),
+	    TEST(gatherer_is_made_whole_or_not_at_all),
+	    TEST(round_without_memory_is_over_and_says_so),
 	};
 
 	return cmocka_run_group_tests_name("asking witnesses", tests, NULL, NULL);
