@@ -106,6 +106,8 @@ void handle_gossip_heads_post(struct http_exchange *x, void *thread, void *app);
 void handle_evidence_list(struct http_exchange *x, void *thread, void *app);
 void handle_evidence(struct http_exchange *x, void *thread, void *app);
 void handle_evidence_post(struct http_exchange *x, void *thread, void *app);
+void handle_monitor_index(struct http_exchange *x, void *thread, void *app);
+void handle_monitor_readyz(struct http_exchange *x, void *thread, void *app);
 void handle_openapi(struct http_exchange *x, void *thread, void *app);
 
 #endif

@@ -125,6 +125,8 @@ static enum vt_err append_all(struct buf *out, struct api *api)
 		err = metrics_gather(out, api);
 	if (err == VT_OK && api->cosigner != NULL)
 		err = metrics_witness(out, api);
+	if (err == VT_OK && api->monitor != NULL)
+		err = metrics_monitor(out, api);
 	http_server_stats(api->server, &http);
 	return err != VT_OK ? err : append_http(out, &http);
 }

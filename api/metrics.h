@@ -13,6 +13,7 @@ enum vt_err metrics_append(struct buf *out, const struct metric *metric, size_t 
 
 struct api;
 enum vt_err metrics_witness(struct buf *out, const struct api *api);
+enum vt_err metrics_monitor(struct buf *out, const struct api *api);
 enum vt_err metrics_gossip(struct buf *out, const struct api *api);
 enum vt_err metrics_gather(struct buf *out, const struct api *api);
 

@@ -13,6 +13,7 @@
 const struct api_route api_routes[] = {
     {HTTP_GET, "/", handle_index, true, false, 0, API_LOG},
     {HTTP_GET, "/", handle_witness_index, false, false, 0, API_WITNESS},
+    {HTTP_GET, "/", handle_monitor_index, false, false, 0, API_MONITOR},
     {HTTP_GET, "/checkpoint", handle_checkpoint, false, false, 0, API_LOG},
     {HTTP_GET, "/tile/{+path}", handle_tile, false, false, 0, API_LOG},
     {HTTP_POST, "/add", handle_add, false, true, BUNDLE_ENTRY_MAX, API_RAW},
@@ -43,6 +44,7 @@ const struct api_route api_routes[] = {
     {HTTP_GET, "/gossip/v1/evidence/{id}", handle_evidence, false, false, 0, API_GOSSIP},
     {HTTP_GET, "/readyz", handle_readyz, false, false, 0, API_LOG},
     {HTTP_GET, "/readyz", handle_witness_readyz, false, false, 0, API_WITNESS},
+    {HTTP_GET, "/readyz", handle_monitor_readyz, false, false, 0, API_MONITOR},
     {HTTP_GET, "/metrics", handle_metrics, false, false, 0, API_ANY},
     {HTTP_GET, "/openapi.yaml", handle_openapi, true, false, 0, API_ANY},
 };

@@ -12,6 +12,7 @@
 #include "durable.h"
 #include "logline.h"
 #include "monitor.h"
+#include "monitor_gossip.h"
 #include "options.h"
 #include "party_key.h"
 
@@ -24,9 +25,10 @@ enum {
 static const char *opt_policy, *opt_state, *opt_on_alert, *opt_watch_file;
 static const char *opt_listen;
 static const char *opt_log_format = "text", *opt_log_level = "info";
-static struct option_list opt_centre, opt_watch;
+static struct option_list opt_centre, opt_watch, opt_peer;
 static bool opt_once;
 static uint64_t opt_interval = 10, opt_silent_seconds = 3600, opt_alert_seconds = 60;
+static uint64_t opt_gossip_seconds = 60, opt_unresolved_seconds = 3600;
 static uint64_t opt_command_seconds = 60, opt_parallel = 4, opt_memory_pairs = PAIRS_TAIL_DEFAULT;
 
 static const struct option options[] = {
@@ -47,6 +49,16 @@ static const struct option options[] = {
      "if "
      "a log did what it must not, 3 if a log or whoever takes alerts could not be reached.",
      0, 0, false, false},
+    {"peer", OPTION_LIST, &opt_peer, "URL",
+     "Another monitor or log to exchange tree heads and evidence with (its /gossip/v1). The "
+     "policy's "
+     "witnesses are asked what they cosigned without being named here. May be given several times.",
+     0, 0, false, false},
+    {"gossip-seconds", OPTION_COUNT, &opt_gossip_seconds, "N", "Between two rounds with a peer.", 1,
+     86400, false, false},
+    {"unresolved-seconds", OPTION_COUNT, &opt_unresolved_seconds, "N",
+     "A signed head that others showed and that the log does not reach for so long is an alert.", 1,
+     1 << 30, false, false},
     {"watch", OPTION_LIST, &opt_watch, "CONDITIONS",
      "Tell of entries for which all of subject=[ALGORITHM:]HEX, party=ID, type=URI, result=RESULT "
      "hold that are given here, separated by commas, and of corrections of such entries. May be "
@@ -105,6 +117,7 @@ struct service {
 	struct party_key *key[CENTRES_MAX];
 	char *origin[CENTRES_MAX];
 	struct monitor *monitor;
+	struct monitor_gossip *gossip;
 	struct api *api;
 	pthread_mutex_t lock; /* one progress line at a time */
 	bool bar;             /* one is on the terminal */
@@ -210,6 +223,21 @@ static void show_progress(void *ctx, const char *origin, uint64_t at, uint64_t s
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void on_observed(void *ctx, const char *origin, struct bytes note)
+{
+	monitor_gossip_observed(((struct service *)ctx)->gossip, origin, note);
+}
+
+static void on_held(void *ctx, const char *origin, uint64_t size)
+{
+	monitor_gossip_held(((struct service *)ctx)->gossip, origin, size);
+}
+
+static void on_evidence(void *ctx, const char *origin, struct bytes text)
+{
+	monitor_gossip_evidence(((struct service *)ctx)->gossip, origin, text);
+}
+
 /* -- running ---------------------------------------------------------------------------------- */
 
 static int open_monitor(struct service *s)
@@ -228,6 +256,9 @@ static int open_monitor(struct service *s)
 	    .tail_max = (size_t)opt_memory_pairs,
 	    .print = print_alert,
 	    .progress = show_progress,
+	    .observed = on_observed,
+	    .held = on_held,
+	    .evidence = on_evidence,
 	    .ctx = s,
 	};
 	char why[MONITOR_WHY_MAX];
@@ -245,6 +276,7 @@ static int open_api(struct service *s)
 {
 	struct api_config config = {
 	    .monitor = s->monitor,
+	    .gossip = monitor_gossip_gossip(s->gossip),
 	    .version = VITRINE_VERSION,
 	    .http = {.listen = opt_listen},
 	};
@@ -274,17 +306,23 @@ static void *interrupt_on_signal(void *ctx)
 
 static int run_once(struct service *s)
 {
+	struct gossip *gossip = monitor_gossip_gossip(s->gossip);
 	enum monitor_outcome outcome;
+	struct gossip_stats stats;
+	bool reached, delivered;
 	pthread_t signals;
 
 	if (pthread_create(&signals, NULL, interrupt_on_signal, s->monitor) != 0)
 		return cmd_fail("monitor", CMD_UNSURE, "no thread can be had");
-	outcome = monitor_once(s->monitor, (unsigned)opt_alert_seconds);
+	outcome = monitor_once(s->monitor);
+	reached = gossip_round(gossip) == 0;
+	delivered = monitor_deliver(s->monitor, (unsigned)opt_alert_seconds);
 	pthread_cancel(signals);
 	pthread_join(signals, NULL);
-	return outcome == MONITOR_HOLDS   ? CMD_HOLDS
-	       : outcome == MONITOR_FAULT ? CMD_FAILS
-					  : CMD_UNSURE;
+	gossip_stats(gossip, &stats);
+	if (outcome == MONITOR_FAULT || stats.alerts > 0)
+		return CMD_FAILS;
+	return outcome == MONITOR_HOLDS && reached && delivered ? CMD_HOLDS : CMD_UNSURE;
 }
 
 static int run(struct service *s)
@@ -293,7 +331,8 @@ static int run(struct service *s)
 
 	if ((code = open_api(s)) != CMD_HOLDS)
 		return code;
-	if (monitor_start(s->monitor) != VT_OK)
+	if (monitor_start(s->monitor) != VT_OK ||
+	    gossip_start(monitor_gossip_gossip(s->gossip)) != VT_OK)
 		return cmd_fail("monitor", CMD_UNSURE, "no threads can be had");
 	logline(LOGLINE_INFO, "monitoring", "logs=%zu", monitor_logs(s->monitor));
 	sigwait(&stops, &got);
@@ -301,13 +340,20 @@ static int run(struct service *s)
 	return CMD_HOLDS;
 }
 
+/* Each before what it leans on: answers ask gossip and monitor, the monitor's threads show gossip what
+ * they see, and gossip reads the monitor's trees. */
 static void close_service(struct service *s)
 {
 	if (s->monitor != NULL)
 		monitor_interrupt(s->monitor);
+	if (s->gossip != NULL)
+		gossip_stop(monitor_gossip_gossip(s->gossip));
 	if (s->api != NULL)
 		api_stop(s->api, STOP_GRACE_SECONDS);
 	api_free(s->api);
+	if (s->monitor != NULL)
+		monitor_stop(s->monitor);
+	monitor_gossip_free(s->gossip);
 	monitor_free(s->monitor);
 	watch_set_release(&s->watches);
 	for (size_t i = 0; i < s->n_centres; i++) {
@@ -340,7 +386,9 @@ int cmd_monitor(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &stops, NULL);
 	pthread_mutex_init(&s.lock, NULL);
 	watch_set_init(&s.watches);
-	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_monitor(&s)) == CMD_HOLDS)
+	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_monitor(&s)) == CMD_HOLDS &&
+	    (code = monitor_gossip_new(&s.gossip, s.monitor, s.policy, opt_state, &opt_peer,
+				       opt_gossip_seconds, opt_unresolved_seconds)) == CMD_HOLDS)
 		code = opt_once ? run_once(&s) : run(&s);
 	close_service(&s);
 	options_release(&usage);

@@ -30,10 +30,23 @@ static void state_path(char out[MONITOR_PATH_MAX], const struct follower *f)
 	snprintf(out, MONITOR_PATH_MAX, "%s/state", f->dir);
 }
 
+/* The whole tree of the newest checkpoint is on disk. Under the lock; true: that is news. */
+static bool show_held(struct follower *f)
+{
+	struct bytes checkpoint = buf_bytes(&f->state.checkpoint);
+
+	if (checkpoint.len == 0 || f->seen.size != f->state.range.size ||
+	    bytes_equal(checkpoint, buf_bytes(&f->held)))
+		return false;
+	buf_reset(&f->held);
+	return buf_append(&f->held, checkpoint) == VT_OK;
+}
+
 /* What others may see of it. `durable`: the kept tree is on disk up to here. */
 static void show_status(struct follower *f, bool durable)
 {
 	struct monitor_log_status *s = &f->status;
+	bool held = false;
 
 	pthread_mutex_lock(&f->lock);
 	s->mode = f->state.mode;
@@ -43,10 +56,14 @@ static void show_status(struct follower *f, bool durable)
 	s->hits = f->state.hits;
 	s->runs = f->state.checks.runs.n;
 	memcpy(s->since, f->state.since, sizeof(s->since));
-	if (durable && s->head.size != f->state.range.size &&
+	if (durable && (s->head.size != f->state.range.size || s->head.size == 0) &&
 	    merkle_range_root(&s->head.root, &f->hasher, &f->state.range) == VT_OK)
 		s->head.size = f->state.range.size;
+	if (durable)
+		held = show_held(f);
 	pthread_mutex_unlock(&f->lock);
+	if (held && f->m->config.held != NULL)
+		f->m->config.held(f->m->config.ctx, f->origin, f->seen.size);
 }
 
 enum vt_err follow_commit(struct follower *f)

@@ -229,6 +229,7 @@ static void follower_release(struct follower *f)
 {
 	follow_unload(f);
 	log_state_release(&f->state);
+	buf_release(&f->held);
 	merkle_hasher_release(&f->hasher);
 	pthread_mutex_destroy(&f->lock);
 	pthread_rwlock_destroy(&f->kept_lock);
@@ -430,18 +431,7 @@ static void stop_delivery(struct monitor *m)
 	m->has_deliverer = false;
 }
 
-/* Until the outbox is empty. */
-static bool await_delivery(struct monitor *m, unsigned seconds)
-{
-	uint64_t until = clock_monotonic_nanos() + (uint64_t)seconds * 1000000000;
-
-	while (outbox_waiting(m->outbox) > 0 && clock_monotonic_nanos() < until)
-		if (!monitor_sleep(m, 10))
-			break;
-	return outbox_waiting(m->outbox) == 0;
-}
-
-enum monitor_outcome monitor_once(struct monitor *m, unsigned alert_seconds)
+enum monitor_outcome monitor_once(struct monitor *m)
 {
 	struct once *once = calloc(m->n, sizeof(*once));
 	enum monitor_outcome outcome = MONITOR_HOLDS;
@@ -463,10 +453,18 @@ enum monitor_outcome monitor_once(struct monitor *m, unsigned alert_seconds)
 		outcome = worse(outcome, once[i].outcome);
 	}
 	free(once);
-	if (!await_delivery(m, alert_seconds))
-		outcome = worse(outcome, MONITOR_UNSURE);
-	stop_delivery(m);
 	return outcome;
+}
+
+bool monitor_deliver(struct monitor *m, unsigned seconds)
+{
+	uint64_t until = clock_monotonic_nanos() + (uint64_t)seconds * 1000000000;
+
+	while (outbox_waiting(m->outbox) > 0 && clock_monotonic_nanos() < until)
+		if (!monitor_sleep(m, 10))
+			break;
+	stop_delivery(m);
+	return outbox_waiting(m->outbox) == 0;
 }
 
 static void *go_on(void *ctx)

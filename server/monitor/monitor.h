@@ -52,6 +52,9 @@ struct monitor_config {
 	/* A checkpoint that the log showed and signed: the quorum may be missing, and it may contradict
 	 * others. On the log's thread. */
 	void (*observed)(void *ctx, const char *origin, struct bytes note);
+	/* The tree of this size is held here as a whole now, under a checkpoint: monitor_head(). On the
+	 * log's thread. */
+	void (*held)(void *ctx, const char *origin, uint64_t size);
 	/* Evidence (vitrine/evidence.h) that a log signed two histories. On the log's thread. */
 	void (*evidence)(void *ctx, const char *origin, struct bytes text);
 	void *ctx;
@@ -74,10 +77,12 @@ enum monitor_outcome {
 	MONITOR_UNSURE, /* a log could not be asked, or an alert not be delivered */
 };
 /*
- * Look at every log once, follow it up to the head that it shows, and deliver all alerts, for at
- * most alert_seconds after that. A fault comes before what could not be told.
+ * Look at every log once, and follow it up to the head that it shows. A fault comes before what could
+ * not be told. Alerts are being delivered meanwhile, and until monitor_deliver() has returned.
  */
-enum monitor_outcome monitor_once(struct monitor *m, unsigned alert_seconds);
+enum monitor_outcome monitor_once(struct monitor *m);
+/* Wait until all alerts are delivered, at most so long. */
+bool monitor_deliver(struct monitor *m, unsigned seconds);
 
 /* Go on looking, on threads of its own. VT_ENOMEM, VT_EIO: nothing runs. */
 enum vt_err monitor_start(struct monitor *m);
@@ -97,6 +102,8 @@ enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *origi
 
 /* -- what it holds: any thread -------------------------------------------------------------------- */
 
+/* Append the newest checkpoint whose whole tree was replayed. VT_ENOTFOUND: none yet. */
+enum vt_err monitor_head(const struct monitor *m, const char *origin, struct buf *note);
 /* Of the tree that was replayed. origin as the policy has it. VT_ENOTFOUND: no such log, or it is
  * not that large yet; VT_EMISMATCH: the files are damaged. */
 enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_t size,

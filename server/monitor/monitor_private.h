@@ -49,7 +49,8 @@ struct follower {
 
 	pthread_mutex_t lock;
 	struct monitor_log_status status; /* under the lock; head is on disk in `kept` */
-	pthread_rwlock_t kept_lock;       /* held to read while a proof is made */
+	struct buf held; /* under the lock: the newest checkpoint whose whole tree is on disk */
+	pthread_rwlock_t kept_lock; /* held to read while a proof is made */
 };
 
 struct monitor {

@@ -21,6 +21,20 @@ static enum vt_err begin_proof(struct tree_head *head, struct follower *f, uint6
 	return f->kept == NULL || size > head->size ? VT_ENOTFOUND : VT_OK;
 }
 
+enum vt_err monitor_head(const struct monitor *m, const char *origin, struct buf *note)
+{
+	struct follower *f = find(m, origin);
+	enum vt_err err = VT_ENOTFOUND;
+
+	if (f == NULL)
+		return VT_ENOTFOUND;
+	pthread_mutex_lock(&f->lock);
+	if (f->held.len > 0)
+		err = buf_append(note, buf_bytes(&f->held));
+	pthread_mutex_unlock(&f->lock);
+	return err;
+}
+
 enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_t size,
 			    struct merkle_hash *out)
 {
