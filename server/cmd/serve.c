@@ -28,7 +28,7 @@ static const char *opt_policy, *opt_without_quorum = "hold";
 static uint64_t opt_witness_interval = 1000, opt_witness_seconds = 10, opt_unpublished = 65536;
 static uint64_t opt_append_seconds = 20;
 static struct option_list opt_peers;
-static uint64_t opt_peer_seconds = 60;
+static uint64_t opt_gossip_seconds = 60;
 static bool opt_new_mark;
 static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAULT;
 static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
@@ -69,8 +69,8 @@ static const struct option options[] = {
      "given "
      "several times. Others may come here in any case; nobody else is asked.",
      0, 0, false, false},
-    {"peer-seconds", OPTION_COUNT, &opt_peer_seconds, "N", "Time between two rounds with a peer.",
-     1, 86400, false, false},
+    {"gossip-seconds", OPTION_COUNT, &opt_gossip_seconds, "N",
+     "Time between two rounds with a peer.", 1, 86400, false, false},
     {"witness-interval", OPTION_COUNT, &opt_witness_interval, "MILLIS",
      "At least so long between two heads that witnesses are asked about. An append waits for the "
      "next one.",
@@ -341,7 +341,7 @@ static int serve(bool raw, const sigset_t *stops)
 	if ((code = read_keys(&s, raw)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
 	    (code = open_store(&s, raw)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
 	    (code = serve_gossip_start(&s.gossip, s.log, &s.signer.key, opt_data, &opt_peers,
-				       opt_peer_seconds)) == CMD_HOLDS &&
+				       opt_gossip_seconds)) == CMD_HOLDS &&
 	    (code = open_api(&s)) == CMD_HOLDS) {
 		printf("listening on %s\n", api_url(s.api));
 		fflush(stdout);

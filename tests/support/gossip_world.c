@@ -370,7 +370,7 @@ void world_set_up(void)
 		       tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
 	MUST(mkdtemp(folder) != NULL);
 
-	model_tree_sparse(&tree[0], NULL, 0);
+	model_tree_sparse(&tree[0], special, 0);
 	model_tree_sparse(&tree[1], &special[0], 1);
 	model_tree_sparse(&tree[2], &special[1], 1);
 	signer = test_signer(WORLD_ORIGIN, VKEY_TYPE_ED25519, 5);

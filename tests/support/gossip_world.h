@@ -8,6 +8,8 @@
 #ifndef VITRINE_TEST_GOSSIP_WORLD_H
 #define VITRINE_TEST_GOSSIP_WORLD_H
 
+#include <stdatomic.h>
+
 #include "gossip.h"
 
 #define WORLD_ORIGIN "log.example/gossip"
@@ -23,11 +25,12 @@ struct party {
 	char name[8], folder[512];
 	struct gossip *gossip;
 	int history;
-	uint64_t size; /* that it holds; UINT64_MAX: no tree yet */
-	bool gone;     /* does not answer */
-	bool broken;   /* its tree cannot be read */
-	bool deaf;     /* its alerts fail */
-	unsigned n_alerts, n_observed, n_evidence_posts;
+	_Atomic uint64_t size; /* that it holds; UINT64_MAX: no tree yet */
+	bool gone;             /* does not answer */
+	bool broken;           /* its tree cannot be read */
+	bool deaf;             /* its alerts fail */
+	unsigned n_alerts;
+	_Atomic unsigned n_observed, n_evidence_posts;
 	char alert[WORLD_ALERTS][16]; /* kinds */
 };
 extern struct party party[WORLD_PARTIES];

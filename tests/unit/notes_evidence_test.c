@@ -19,7 +19,7 @@ static int set_up(void **state)
 	static const uint64_t first_leaf = 0;
 
 	(void)state;
-	model_tree_sparse(&shown_to[0], NULL, 0);
+	model_tree_sparse(&shown_to[0], &first_leaf, 0);
 	model_tree_sparse(&shown_to[1], &first_leaf, 1);
 	signer = test_signer(ORIGIN, VKEY_TYPE_ED25519, 7);
 	return merkle_hasher_init(&hasher) == VT_OK ? 0 : -1;
