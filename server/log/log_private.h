@@ -27,6 +27,12 @@ enum {
 	RETRY_AFTER_QUORUM = 10,
 };
 
+/* What whoever reads why a log is frozen should do about it. */
+#define LOG_SEE_FROZEN "; see \"Frozen\" in docs/operations.md"
+/* A signed head that the store does not reach to. */
+#define LOG_WHY_BEYOND                                                                             \
+	"an older copy of the store was put back, or something else signs with this log's key"
+
 /* Whether a record is known cannot be told any more, so nothing may be added. */
 #define LOG_WHY_INDEX "the stored index contradicts the entries: run fsck"
 

@@ -26,7 +26,8 @@ static enum vt_err compare(struct log_worker *w, const struct tree_head *head,
 		return err;
 	if (head->size > state.head.size) {
 		(void)snprintf(why, LOG_WHY_MAX,
-			       "is beyond what the store holds (%" PRIu64 " entries)",
+			       "is beyond what the store holds (%" PRIu64
+			       " entries): " LOG_WHY_BEYOND,
 			       state.head.size);
 		return VT_EMISMATCH;
 	}
@@ -51,7 +52,7 @@ enum vt_err log_observe(struct log_worker *w, struct bytes note, const char *fro
 	if (err == VT_EMISMATCH) {
 		(void)snprintf(why, sizeof(why),
 			       "a checkpoint of size %" PRIu64
-			       " that this log signed, shown by %.100s, %s",
+			       " that this log signed, shown by %.100s, %s" LOG_SEE_FROZEN,
 			       cp.head.size, from, what);
 		log_freeze_with(w->log, why, note);
 	}

@@ -61,9 +61,10 @@ static void remember(struct log *log, const struct tree_head *head, struct buf *
 
 static enum vt_err freeze(struct log *log, uint64_t size, const char *what, struct bytes note)
 {
-	char why[LOG_WHY_MAX];
+	char why[LOG_FROZEN_WHY_MAX];
 
-	(void)snprintf(why, sizeof(why), "the published checkpoint of size %" PRIu64 " %s", size,
+	(void)snprintf(why, sizeof(why),
+		       "the published checkpoint of size %" PRIu64 " %s" LOG_SEE_FROZEN, size,
 		       what);
 	log_freeze_with(log, why, note);
 	return VT_EBUSY;

@@ -1,5 +1,6 @@
 # Logs that ask witnesses of our own; others' are asked in tests/interop.
 if(TARGET vitrine_program)
   add_test(NAME witnesses COMMAND ${here}/witnesses $<TARGET_FILE:vitrine_program>)
-  set_tests_properties(witnesses PROPERTIES LABELS system TIMEOUT 120)
+  add_test(NAME older_copy COMMAND ${here}/older_copy $<TARGET_FILE:vitrine_program>)
+  set_tests_properties(witnesses older_copy PROPERTIES LABELS system TIMEOUT 120)
 endif()
