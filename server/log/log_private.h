@@ -69,7 +69,6 @@ struct round {
 	struct tree_head head;
 	struct buf
 	    note; /* as it was handed over: every note that is published for it begins with these bytes */
-	uint64_t began; /* monotonic nanoseconds */
 };
 
 /* What the gatherer brought, until the sequencer takes it. Under log->lock. */
@@ -153,6 +152,8 @@ struct log {
 	/* Monotonic nanoseconds: when the missing quorum was last mentioned; 0: it is there. */
 	uint64_t missing_told;
 	uint64_t gather_at; /* monotonic nanoseconds: no round begins before */
+	uint64_t
+	    unmet_since; /* the same: the first round's begin since one had its quorum; 0: the last one had */
 	uint64_t looked_at; /* the same: when what is published was last read */
 	bool index_more;    /* there is folding or merging to do */
 	struct batch *batch;

@@ -52,6 +52,8 @@ static void remember(struct log *log, const struct tree_head *head, struct buf *
 	log->verified_note = *note;
 	buf_init(note);
 	log->policy_met = meets(log, buf_bytes(&log->verified_note), gathered);
+	if (log->policy_met) /* if by another process, ours may still come to it */
+		log->unmet_since = log->round.asked ? clock_monotonic_nanos() : 0;
 	(void)pthread_mutex_lock(&log->lock);
 	log->status.policy_met = log->policy_met;
 	if (log->policy_met)

@@ -76,6 +76,16 @@ static bool same_note(const struct round *r, struct bytes note)
 	return same;
 }
 
+/* Also if the head is published by now without it: the next ones wait for theirs again. */
+static void quorum_came(struct log *log)
+{
+	log->round.quorum = true;
+	log->unmet_since = 0;
+	(void)pthread_mutex_lock(&log->lock);
+	log->status.quorum_missing_since = 0;
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
 static enum vt_err use(struct log *log, const struct gathered *g)
 {
 	struct round *r = &log->round;
@@ -90,7 +100,8 @@ static enum vt_err use(struct log *log, const struct gathered *g)
 	if ((err = publish_check(log)) != VT_OK ||
 	    (err = publish_note(log, &r->head, buf_bytes(&g->note), g->quorum)) != VT_OK)
 		return err;
-	r->quorum |= g->quorum;
+	if (g->quorum)
+		quorum_came(log);
 	return VT_OK;
 }
 
@@ -178,23 +189,20 @@ static enum vt_err begin(struct log *log)
 		return err;
 	if (log_frozen(log))
 		return VT_EBUSY;
-	r->began = clock_monotonic_nanos();
 	r->asked = true;
-	log->gather_at = r->began + nanos(log->config.gather_pause_millis);
+	log->gather_at = clock_monotonic_nanos() + nanos(log->config.gather_pause_millis);
+	if (log->unmet_since == 0)
+		log->unmet_since = clock_monotonic_nanos();
 	hand_over(log);
 	return VT_OK;
 }
 
-/* LOG_PUBLISH: the newest head, once the quorum of the one that was handed over is late. */
-static enum vt_err publish_late(struct log *log)
+/* LOG_PUBLISH: when heads go out without a quorum, as long as none comes. */
+static uint64_t patience_ends(const struct log *log)
 {
-	const struct round *r = &log->round;
-
-	if (log->config.without_quorum != LOG_PUBLISH || log->probation || r->quorum ||
-	    r->note.len == 0 ||
-	    clock_monotonic_nanos() - r->began < nanos(log->config.quorum_patience_millis))
-		return VT_OK;
-	return publish_head(log);
+	if (log->config.without_quorum != LOG_PUBLISH || log->probation || log->unmet_since == 0)
+		return UINT64_MAX;
+	return log->unmet_since + nanos(log->config.quorum_patience_millis);
 }
 
 enum vt_err round_step(struct log *log)
@@ -215,16 +223,15 @@ enum vt_err round_step(struct log *log)
 		if ((err = publish_check(log)) != VT_OK)
 			return err;
 	}
-	return publish_late(log);
+	return patience_ends(log) <= now ? publish_head(log) : VT_OK;
 }
 
 uint64_t round_next(const struct log *log)
 {
-	const struct round *r = &log->round;
+	uint64_t patience = patience_ends(log);
 
-	if (!r->asked)
-		return log->gather_at;
-	if (log->config.without_quorum == LOG_PUBLISH && !r->quorum)
-		return r->began + nanos(log->config.quorum_patience_millis);
-	return UINT64_MAX;
+	/* One that has ended was made use of: what it is owed is published, or could not be. */
+	if (patience <= clock_monotonic_nanos())
+		patience = UINT64_MAX;
+	return !log->round.asked && log->gather_at < patience ? log->gather_at : patience;
 }

@@ -416,6 +416,35 @@ static void a_head_is_published_as_it_is_when_its_quorum_is_late(void **state)
 	buf_release(&out);
 }
 
+static void with_the_quorum_back_heads_wait_for_it_again(void **state)
+{
+	struct world *w = *state;
+	struct sent s[3];
+	uint64_t size;
+
+	w->f.config.without_quorum = LOG_PUBLISH;
+	w->f.config.quorum_patience_millis = 1000;
+	start(w);
+	send_number(w, &s[0], 0);
+	gatherer_wait(&w->g, 1);
+	wait_for(s, 1);
+	send_number(w, &s[1], 1); /* at once: it is known by now that the quorum is missing */
+	wait_for(s, 2);
+	assert_int_equal(cosigned(w, &size), 0);
+	assert_int_equal(size, 2);
+	/* It comes for a head that has been overtaken. */
+	gatherer_reply(&w->g, 2, true);
+	gatherer_wait(&w->g, 2);
+	assert_int_equal(cosigned(w, &size), 0);
+	send_number(w, &s[2], 2);
+	gatherer_reply(&w->g, 2, true);
+	wait_cosigned(w, 2, 2);
+	gatherer_wait(&w->g, 3);
+	gatherer_reply(&w->g, 2, true);
+	wait_for(s, 3);
+	wait_cosigned(w, 3, 2);
+}
+
 static void a_note_without_quorum_never_replaces_one_with_it(void **state)
 {
 	struct world *w = *state;
@@ -559,6 +588,7 @@ int main(void)
 	    GATHER_TEST(what_waits_for_the_quorum_is_bounded),
 	    GATHER_TEST(proofs_reach_to_what_witnesses_were_shown),
 	    GATHER_TEST(a_head_is_published_as_it_is_when_its_quorum_is_late),
+	    GATHER_TEST(with_the_quorum_back_heads_wait_for_it_again),
 	    GATHER_TEST(a_note_without_quorum_never_replaces_one_with_it),
 	    GATHER_TEST(a_restart_goes_on_with_the_same_head),
 	    GATHER_TEST(what_was_published_before_there_were_witnesses_is_gathered),
