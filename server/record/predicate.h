@@ -83,6 +83,9 @@ enum vt_err rule_kind(const struct json *value, const char *path, const char *ex
 		      const char *slug, struct problem *why);
 enum vt_err rule_hash(struct merkle_hash *out, const struct json *value, const char *path,
 		      const char *slug, struct problem *why);
+/* No member is called almost as one that is defined at its place: in the statement, and in the predicate where it is one of those
+ * in the table. predicate_type and predicate have been taken from s->json. */
+enum vt_err rule_member_case(const struct statement *s, struct problem *why);
 /* A sealed record must hold a salt when it is revealed: predicate.salt, hexadecimal, 128 bits at least. */
 enum vt_err rule_salt(const struct statement *s, struct problem *why);
 /* *out NULL: absent or null. */

@@ -34,6 +34,7 @@ const struct problem_type admission_problems[] = {
     {"statement-digest-missing", 422, "A subject has no strong digest"},
     {"statement-digest-count", 422, "The Statement has too many digests"},
     {"statement-predicate-type", 422, "The predicateType is malformed"},
+    {"statement-member-case", 422, "A member's name is a defined one in other letter case"},
     /* the signers */
     {"signer-not-accredited", 403, "A signer is not accredited for this predicateType"},
     {"signer-suspended", 403, "A signer's accreditation is suspended"},

@@ -443,7 +443,8 @@ enum vt_err statement_parse(struct statement *s, struct bytes payload, struct pr
 		err = rule_kind(s->json, "the payload", "an object", "statement-shape", why);
 		goto done;
 	}
-	if ((err = parse_type(s, why)) != VT_OK || (err = parse_predicate(s, why)) != VT_OK)
+	if ((err = parse_type(s, why)) != VT_OK || (err = parse_predicate(s, why)) != VT_OK ||
+	    (err = rule_member_case(s, why)) != VT_OK)
 		goto done;
 	err = parse_subjects(s, why);
 done:

@@ -371,6 +371,53 @@ static void statements_keep_their_rules(void **state)
 	TRY_CHANGES(w, verdict, w->lab, changes);
 }
 
+/* Readers that fold case would take one name for the other. */
+static void names_in_other_letter_case_are_refused(void **state)
+{
+	struct world *w = *state;
+	static const char slug[] = "statement-member-case";
+	static const struct change changes[] = {
+	    {slug, "'predicate':{", "'Subject':[],'predicate':{",
+	     "Subject: differs from \"subject\" in letter case alone", 0},
+	    {slug, "'predicate':{", "'predicatetype':'x','predicate':{",
+	     "predicatetype: differs from \"predicateType\"", 0},
+	    {slug, "'predicate':{", "'\xc5\xbfubject':[],'predicate':{", "differs from \"subject\"",
+	     0},
+	    {slug, "'name':'bios.bin'", "'NAME':'bios.bin'",
+	     "subject[0].NAME: differs from \"name\"", 0},
+	    {slug, "'result':'PASSED'", "'result':'PASSED','Result':'FAILED'",
+	     "predicate.Result: differs from \"result\"", 0},
+	    {slug, "'result':'PASSED'", "'result':'PASSED','Assessment':{}",
+	     "predicate.Assessment: differs from \"assessment\"", 0},
+	    {slug, "[{'uri':", "[{'URI':'x','uri':",
+	     "predicate.configuration[0].URI: differs from \"uri\"", 0},
+	    /* Which rules hold must be certain first; and this comes before the subjects' own. */
+	    {"statement-shape", "'predicateType'", "'PredicateType'", "predicateType: missing", 0},
+	    {slug, "'digest':", "'Digest':", "subject[0].Digest: differs from \"digest\"", 0},
+	};
+	static const char *const taken[][2] = {
+	    {"'predicate':{", "'Subjects':[],'RESULT':1,'predicate':{'Extra':1,'eXtra':2,"},
+	    {"'digest':{", "'digest':{'SHA256':'x',"},
+	    {"'predicate':{", "'predicate':{'PURL':'only a release has one',"},
+	};
+
+	TRY_CHANGES(w, verdict, w->lab, changes);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		char *base = quoted(verdict), *from = quoted(taken[i][0]),
+		     *to = quoted(taken[i][1]);
+		char *text = edited(base, from, to);
+		struct buf body;
+
+		world_sign_one(&body, bytes_str(text), w->lab);
+		world_append(w, buf_bytes(&body));
+		buf_release(&body);
+		free(text);
+		free(from);
+		free(to);
+		free(base);
+	}
+}
+
 /* n subjects with m digests each, all different. */
 static char *many_subjects(size_t n, size_t m)
 {
@@ -1293,6 +1340,7 @@ int main(void)
 	    BEGUN(the_65th_trial_is_refused),
 	    EMPTY(nothing_comes_before_the_centre),
 	    BEGUN(statements_keep_their_rules),
+	    BEGUN(names_in_other_letter_case_are_refused),
 	    BEGUN(subjects_and_digests_are_bounded),
 	    BEGUN(signers_must_be_accredited),
 	    BEGUN(verdicts_keep_their_rules),

@@ -311,6 +311,7 @@ class Story:
         self.entries()
         self.signers()
         self.statements()
+        self.letter_case()
         self.predicates()
         self.registry()
         self.corrections()
@@ -457,6 +458,43 @@ class Story:
         self.each("statement-predicate-type", verdict(), lab, (("predicateType",), "verdict"),
                   (("predicateType",), "urn:example:with space"),
                   (("predicateType",), "urn:" + "a" * 252))
+
+    def letter_case(self):
+        """A name beside the one that it is almost, or in its place, for a reader that folds case to take."""
+        lab, vendor, centre, p = (self.lab,), (self.vendor,), (self.centre,), "predicate"
+        fresh = Party("lab-8", "lab", "ed25519")
+        mine = self.log.take(entry_of(verdict(), *lab))
+        for good, signers, *paths in (
+                (verdict(), lab, ("Subject",), ("predicatetype",), ("_TYPE",), ("Predicate",),
+                 ("\u017fubject",), ("subject", 0, "Digest"), ("subject", 0, "medIaType"),
+                 ("subject", 0, "Annotations"), (p, "Result"), (p, "assessMent"), (p, "Salt"),
+                 (p, "\u017falt"), (p, "configuration", 0, "URI")),
+                (verdict(assessment=assessment()), lab, (p, "assessment", "reportID"),
+                 (p, "assessment", "laboratory", "Name"), (p, "assessment", "dates", "ISSUED"),
+                 (p, "assessment", "report", "DownloadLocation")),
+                (release(firmware=firmware()), vendor, (p, "PURL"), (p, "packageID"),
+                 (p, "firmware", "hardwareRevision\u017f"), (p, "firmware", "suit", "digesT")),
+                (release(RELEASE_V01), vendor, (p, "releaseid"),),
+                (event(attachments=[{"name": "a", "digest": {"sha256": serial()}}]), centre,
+                 (p, "EventType"), (p, "initiator", "typeUri"), (p, "targetID"), (p, "target", "ID"),
+                 (p, "attachments", 0, "Content")),
+                (correction(mine), lab, (p, "Action"), (p, "target", "leafhash"), (p, "Replacement"))):
+            self.each("statement-member-case", good, signers, *((path, "x") for path in paths))
+        self.each("statement-member-case", self.seal_of_nothing(), lab, ((p, "embargountil"), "x"))
+        # A \u212aelvin sign folds to k, as an accreditation's two k's show.
+        for path in ((p, "Party"), (p, "\u212aeyidAliases"), (p, "sp\u212ai")):
+            self.log.refuse("statement-member-case", entry_of(
+                changed(self.accreditation(fresh, (TEST_RESULT,)), path, "x"), self.centre))
+        # What nobody defines may be called anything, and digests are named by a map's keys.
+        for good in (changed(verdict(), (p, "Extra"), 1), changed(verdict(), ("RESULT",), "FAILED"),
+                     changed(verdict(), ("subject", 0, "digest", "SHA256"), "x"),
+                     changed(verdict(), (p, "PackageId"), "x"), changed(verdict(), ("subjects",), []),
+                     statement(OTHER, {"Result": 1, "result": 2, "RESULT": 3})):
+            self.log.take(entry_of(good, *lab))
+
+    @staticmethod
+    def seal_of_nothing():
+        return statement(SEALED, {"reason": "embargo"})
 
     def predicates(self):
         lab, vendor, centre = (self.lab,), (self.vendor,), (self.centre,)

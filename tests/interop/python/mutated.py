@@ -92,11 +92,19 @@ class Mutator:
             elif kind < 0.35:
                 objects = [()] + [p for p in places if isinstance(at(value, p), dict)]
                 at(value, self.random.choice(objects))[self.random.choice(MEMBERS)] = self.value()
-            elif kind < 0.4 and isinstance(parent, list):
+            elif kind < 0.38 and isinstance(parent, dict):
+                name = self.other_case(path[-1])
+                parent[name] = parent.pop(path[-1]) if self.random.random() < 0.5 else self.value()
+            elif kind < 0.43 and isinstance(parent, list):
                 parent.append(copy.deepcopy(parent[path[-1]]))
             else:
                 parent[path[-1]] = self.similar(parent[path[-1]])
         return value
+
+    def other_case(self, name):
+        at = self.random.randrange(len(name)) if name else 0
+        return name[:at] + name[at:at + 1].swapcase() + name[at + 1:] if self.random.random() < 0.7 else \
+            name.replace("s", "\u017f").replace("k", "\u212a")
 
     def similar(self, value):
         """Often another text of the same kind: what is nearly right finds more."""

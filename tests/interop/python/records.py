@@ -358,6 +358,55 @@ def plausible_uri(value):
             re.fullmatch(r'[a-z][a-z0-9+.-]*:[^\x00-\x20\x7f-\U0010ffff"<>\\^`{|}]+', value) is not None)
 
 
+# --- names in other letter case -----------------------------------------------------------------
+
+# What is defined for an object: its members, and what is defined inside those (also in lists of them).
+REF = {"index": {}, "leafHash": {}}
+RESOURCE = {name: {} for name in ("name", "uri", "digest", "content", "downloadLocation", "mediaType",
+                                  "annotations")}
+ACTOR = {"id": {}, "typeURI": {}, "name": {}}
+RELEASE = {"purl": {}, "firmware": {"vendor": {}, "model": {}, "version": {}, "hardwareRevisions": {},
+                                    "suit": RESOURCE}, "salt": {}}
+PREDICATES = {
+    TEST_RESULT: {
+        "result": {}, "configuration": RESOURCE, "url": {}, "passedTests": {}, "warnedTests": {},
+        "failedTests": {}, "salt": {}, "assessment": {
+            "laboratory": {"name": {}, "location": {}, "accreditation": {}}, "reportId": {}, "scheme": {},
+            "decisionRule": {}, "deviations": {}, "report": RESOURCE,
+            "dates": {"received": {}, "started": {}, "completed": {}, "issued": {}}}},
+    RELEASE_V02: {**RELEASE, "packageId": {}},
+    RELEASE_V01: {**RELEASE, "releaseId": {}},
+    AUDIT_EVENT: {
+        "id": {}, "action": {}, "eventType": {}, "outcome": {}, "eventTime": {}, "reason": {}, "salt": {},
+        "initiator": ACTOR, "target": ACTOR, "observer": ACTOR, "initiatorId": {}, "targetId": {},
+        "observerId": {}, "attachments": {"digest": {}, "content": {}}},
+    ACCREDITATION: {
+        **{name: {} for name in ("log", "party", "role", "spki", "scheme", "keyidAliases", "predicateTypes",
+                                 "status", "validUntil", "admissionRules")},
+        "previous": REF, "recovery": {"spki": {}, "scheme": {}}},
+    SEALED: {"embargoUntil": {}, "reason": {}, "salt": {}},
+    CORRECTION: {"action": {}, "reason": {}, "target": REF, "replacement": REF, "salt": {}},
+}
+
+
+def fold(name):
+    """Unicode's simple case folding, as far as it leads to ASCII."""
+    return "".join(c.lower() if c.isascii() else {"\u017f": "s", "\u212a": "k"}.get(c, c) for c in name)
+
+
+def check_case(value, defined, path=""):
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            continue
+        almost = {fold(name) for name in defined}
+        for name, inner in item.items():
+            if name in defined:
+                if defined[name]:
+                    check_case(inner, defined[name], "%s.%s" % (path, name))
+            elif fold(name) in almost:
+                raise Problem("statement-member-case", "%s.%s" % (path, name))
+
+
 # --- statements and predicates ---------------------------------------------------------------
 
 
@@ -373,6 +422,8 @@ class Statement:
         predicate = value.get("predicate")
         self.predicate = {} if predicate is None else need(predicate, dict, "statement-shape",
                                                            "predicate")
+        check_case(value, {"_type": {}, "subject": RESOURCE, "predicateType": {}, "predicate": {}})
+        check_case(self.predicate, PREDICATES.get(self.type, {}))
         subjects = need(value.get("subject"), list, "statement-shape", "subject")
         if not 1 <= len(subjects) <= SUBJECTS_MAX:
             raise Problem("statement-subject-count")
