@@ -101,7 +101,8 @@ struct request {
 	struct note *note;
 	struct checkpoint cp;
 	struct origin *origin;
-	struct buf kept; /* the text with the log's signature lines that verified */
+	struct buf kept;  /* the text with the log's signature lines that verified */
+	bool contradicts; /* it and the latest cosigned checkpoint are proof of two histories */
 };
 
 /* Does a signature line begin with the name and the ID of one of these keys? */
@@ -272,7 +273,7 @@ static enum vt_err check_empty_tree(const struct tree_head *head)
 }
 
 /* The specification's checks in its order, from the old size on. Under the origin's lock. */
-static enum vt_err check_consistency(const struct origin *o, const struct request *q,
+static enum vt_err check_consistency(const struct origin *o, struct request *q,
 				     struct cosigner_answer *out)
 {
 	const struct tree_head *head = &q->cp.head;
@@ -304,6 +305,7 @@ static enum vt_err check_consistency(const struct origin *o, const struct reques
 	if (head->size == o->head.size && !merkle_hash_equal(&head->root, &o->head.root)) {
 		say(out, "another root at the size of the latest cosigned checkpoint: the log has "
 			 "signed two histories");
+		q->contradicts = true;
 		return VT_EMISMATCH;
 	}
 	if ((err = merkle_hasher_init(&h)) != VT_OK)
@@ -397,8 +399,9 @@ static void tell(const struct request *q, enum vt_err err, const struct cosigner
 		level = LOGLINE_ERROR;
 	if (err == VT_EMISMATCH) {
 		/* "the witness MAY log the request even if the checkpoint fails one of the
-		 * consistency checks above [...], as it might be proof of log misbehavior" */
-		level = LOGLINE_WARN;
+		 * consistency checks above [...], as it might be proof of log misbehavior". Most are
+		 * not: anybody can put a bad proof before a good checkpoint. */
+		level = q->contradicts ? LOGLINE_WARN : LOGLINE_INFO;
 		memcpy(note, " note=", 6);
 		logline_quote(note + 6, sizeof(note) - 6, buf_bytes(&q->kept));
 	}

@@ -6,8 +6,7 @@
  * Thread-safe. Requests for different logs run side by side; those for one log one after another,
  * from the check of the old size to the signature.
  *
- * The state folder holds:
- *   lock      held by the one process that uses the folder
+ * The state folder is locked by the one process that uses it, and holds:
  *   vkey      the witness key that it belongs to
  *   <hash>    per log, named by its origin hash: what was last cosigned (cosigner_state.c)
  * Losing a file means forgetting what was signed: never restore the folder from a copy.

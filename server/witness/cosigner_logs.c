@@ -308,20 +308,18 @@ enum vt_err cosigner_set_policy(struct cosigner *c, const struct policy *policy)
 
 /* -- opening --------------------------------------------------------------------------------- */
 
-/* Two processes on one folder would each check against its own memory. */
+/* Two processes on one folder would each check against its own memory. The lock is on the folder
+ * itself, so that no file can be taken for a leftover and removed. */
 static enum vt_err take_lock(struct cosigner *c, char why[COSIGNER_WHY_MAX])
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/lock", c->folder);
-	if ((c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0) {
-		snprintf(why, COSIGNER_WHY_MAX, "lock: %s", strerror(errno));
+	if ((c->lock_fd = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		snprintf(why, COSIGNER_WHY_MAX, "%s", strerror(errno));
 		return VT_EIO;
 	}
 	if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return VT_OK;
 	if (errno != EWOULDBLOCK) {
-		snprintf(why, COSIGNER_WHY_MAX, "lock: %s", strerror(errno));
+		snprintf(why, COSIGNER_WHY_MAX, "it cannot be locked: %s", strerror(errno));
 		return VT_EIO;
 	}
 	snprintf(why, COSIGNER_WHY_MAX, "another process is a witness with this folder");
