@@ -203,6 +203,11 @@ static int open_witnesses(struct service *s)
 	if (strcmp(opt_without_quorum, "hold") != 0 && strcmp(opt_without_quorum, "publish") != 0)
 		return cmd_fail("serve", CMD_USAGE, "--without-quorum: hold or publish, not %s",
 				opt_without_quorum);
+	/* Otherwise every append would be given up before its round begins. */
+	if (opt_policy != NULL && opt_witness_interval >= opt_append_seconds * 1000)
+		return cmd_fail("serve", CMD_USAGE,
+				"--witness-interval is in milliseconds and must be shorter than "
+				"--append-seconds");
 	return serve_witnesses_open(&s->witnesses, &o, &s->signer.key);
 }
 
