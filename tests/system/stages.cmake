@@ -29,6 +29,8 @@ if(VITRINE_STAGES)
   if(TARGET vitrine_program)
     vitrine_stage(sanitize_valgrind COST 1 CORES 1
       COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(hundred_restarts COST 1
+      COMMAND ${here}/split_view $<TARGET_FILE:vitrine_program> 100)
     vitrine_stage(evidence_every_byte COST 1
       COMMAND ${here}/evidence_verifiers $<TARGET_FILE:vitrine_program> 1)
     # In no sanitizer's build, as no stage is: the same code runs there over small logs, in log_fsck_test.
