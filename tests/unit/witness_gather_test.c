@@ -594,6 +594,20 @@ static void silent_witness_delays_nothing(void **state)
 	/* Stopping breaks off what it is asked: the end of the test. */
 }
 
+static void silent_witness_is_given_up_after_its_deadline(void **state)
+{
+	struct world *w = *state;
+	struct gather_status status;
+
+	w->config.request_seconds = 0.2;
+	start(w, TWO_OF("@a", "@silent", "@refused"));
+	begin(w, 5);
+	(void)wait_told(w, 5, false, true, 1);
+	wait_alert(w, "b", GATHER_UNREACHABLE);
+	gather_status(w->gather, &status);
+	assert_true(status.quorum_missing);
+}
+
 static void witness_that_is_not_needed_is_waited_for_by_nobody(void **state)
 {
 	struct world *w = *state;
@@ -1106,6 +1120,7 @@ int main(void)
 	    TEST(round_lasts_its_interval),
 	    TEST(figures_are_kept_for_each_witness),
 	    TEST(silent_witness_delays_nothing),
+	    TEST(silent_witness_is_given_up_after_its_deadline),
 	    TEST(witness_that_is_not_needed_is_waited_for_by_nobody),
 	    TEST(missing_quorum_is_told_and_comes_by_itself),
 	    TEST(failed_witness_is_asked_but_not_waited_for),
