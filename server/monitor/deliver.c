@@ -22,6 +22,7 @@ enum {
 	LOOK_MILLIS = 100,   /* how soon a stop is noticed while a command runs */
 	GRACE_MILLIS = 2000, /* for a command under way when the monitor stops */
 	IDLE_MILLIS = 1000,
+	MARK_EVERY = 64, /* printed alerts */
 };
 
 /* The alert and a newline as a file to read, so that a command which does not read it blocks nobody. */
@@ -134,6 +135,12 @@ static bool deliver(struct monitor *m, struct bytes alert)
 	return taken;
 }
 
+/* A printed alert costs less than a mark on disk. */
+static bool may_wait(const struct monitor *m)
+{
+	return m->on_alert == NULL && m->delivered % MARK_EVERY != 0;
+}
+
 void *deliver_alerts(void *monitor)
 {
 	struct monitor *m = monitor;
@@ -143,10 +150,12 @@ void *deliver_alerts(void *monitor)
 
 	buf_init(&alert);
 	while (!m->deliver_stop) {
-		if (!outbox_wait(m->outbox, IDLE_MILLIS))
+		if (!outbox_wait(m->outbox, 0) && outbox_mark(m->outbox) == VT_OK &&
+		    !outbox_wait(m->outbox, IDLE_MILLIS))
 			continue;
 		if ((err = outbox_next(m->outbox, &alert)) == VT_OK &&
-		    deliver(m, buf_bytes(&alert)) && (err = outbox_taken(m->outbox)) == VT_OK) {
+		    deliver(m, buf_bytes(&alert)) &&
+		    (err = outbox_taken(m->outbox, may_wait(m))) == VT_OK) {
 			pause = FIRST_PAUSE_MILLIS;
 			continue;
 		}
@@ -157,6 +166,7 @@ void *deliver_alerts(void *monitor)
 		monitor_pause_delivery(m, pause);
 		pause = pause * 2 < LONGEST_PAUSE_MILLIS ? pause * 2 : LONGEST_PAUSE_MILLIS;
 	}
+	outbox_mark(m->outbox);
 	buf_release(&alert);
 	return NULL;
 }

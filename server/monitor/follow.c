@@ -18,7 +18,7 @@
 #include "monitor_private.h"
 
 enum {
-	COMMIT_NANOS = 1000000000, /* a catch-up commits at least this often */
+	COMMIT_NANOS = 250000000, /* a catch-up commits at least this often */
 	PROGRESS_NANOS = 200000000,
 	CLOCK_LOOKS = 64, /* entries between looks at the clock */
 };

@@ -28,6 +28,8 @@ enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of
 	enum vt_err err;
 
 	f->found_fault = f->found_fault || t != TROUBLE_SILENT;
+	if (f->why.text != text)
+		snprintf(f->why.text, sizeof(f->why.text), "%s", text);
 	if (f->state.since[t] != 0) {
 		json_free(more);
 		return VT_OK;
@@ -164,7 +166,7 @@ static enum vt_err proof_from_log(struct merkle_hash *other, struct merkle_proof
 				       .policy = f->m->config.policy,
 				       .origin = f->origin,
 				       .cache_bytes = 1 << 20,
-				       .read_seconds = 10,
+				       .read_seconds = f->m->config.read_seconds,
 				       .wait = keep_waiting,
 				       .ctx = f};
 	struct client *c;
@@ -297,7 +299,7 @@ static enum vt_err make_client(struct follower *f, struct client_error *why)
 				       .origin = f->origin,
 				       .cache_bytes = 4 << 20,
 				       .parallel = f->m->config.parallel,
-				       .read_seconds = 30,
+				       .read_seconds = f->m->config.read_seconds,
 				       .wait = keep_waiting,
 				       .ctx = f};
 	struct client *c;

@@ -19,7 +19,8 @@ enum {
 	INTERVAL_SECONDS = 10,
 	SILENT_SECONDS = 3600,
 	COMMAND_SECONDS = 60,
-	COMMIT_ENTRIES = 4096,
+	READ_SECONDS = 30,
+	COMMIT_ENTRIES = 16384,
 	FOLDER_HEX = 16, /* digits of the log's folder name */
 	ID_HEX = 32,
 };
@@ -335,6 +336,8 @@ static void fill_in_defaults(struct monitor_config *c)
 		c->silent_seconds = SILENT_SECONDS;
 	if (c->command_seconds == 0)
 		c->command_seconds = COMMAND_SECONDS;
+	if (c->read_seconds == 0)
+		c->read_seconds = READ_SECONDS;
 	if (c->commit_entries == 0)
 		c->commit_entries = COMMIT_ENTRIES;
 	if (c->watches != NULL && c->watches->n == 0)
@@ -417,6 +420,7 @@ static enum monitor_outcome worse(enum monitor_outcome a, enum monitor_outcome b
 
 static bool start_delivery(struct monitor *m)
 {
+	m->deliver_stop = false;
 	m->has_deliverer = pthread_create(&m->deliverer, NULL, deliver_alerts, m) == 0;
 	return m->has_deliverer;
 }

@@ -38,9 +38,10 @@ struct monitor_config {
 	unsigned interval_seconds;       /* between looks at a log; 0: 10 */
 	unsigned silent_seconds;         /* until a log that does not answer is an alert; 0: 3600 */
 	unsigned command_seconds;        /* until a command is ended; 0: 60 */
+	unsigned read_seconds;           /* until a question to a log is given up; 0: 30 */
 	unsigned parallel;               /* connections to a log; 0: 4 */
 	size_t tail_max;                 /* as in pairs_open() */
-	size_t commit_entries;           /* at most between commits; 0: 4096. Or a second */
+	size_t commit_entries; /* at most between commits; 0: 16384. Or a quarter of a second */
 	/*
 	 * Print one alert, a line of JSON without its newline; false: it could not be written. On the
 	 * thread that delivers. NULL only with on_alert.

@@ -41,6 +41,7 @@ struct outbox {
 	uint64_t waiting, waiting_bytes;
 	uint64_t synced_n, synced_at; /* the reader stops here */
 	bool woken;
+	bool unmarked; /* alerts were taken since the mark was written */
 	struct buf recent[OUTBOX_RECENT];
 	size_t n_recent; /* ever */
 };
@@ -344,6 +345,7 @@ static enum vt_err write_mark(struct outbox *o)
 	if ((err = files_path(path, o->dir, "taken", UINT64_MAX)) == VT_OK &&
 	    (err = buf_appendf(&text, "%" PRIu64 " %" PRIu64 "\n", o->read_n, o->read_at)) == VT_OK)
 		err = durable_write(path, buf_bytes(&text), 0600);
+	o->unmarked = o->unmarked && err != VT_OK;
 	buf_release(&text);
 	return err;
 }
@@ -391,16 +393,28 @@ enum vt_err outbox_next(struct outbox *o, struct buf *alert)
 	return err;
 }
 
-enum vt_err outbox_taken(struct outbox *o)
+enum vt_err outbox_mark(struct outbox *o)
 {
 	enum vt_err err;
+
+	pthread_mutex_lock(&o->lock);
+	err = o->unmarked ? write_mark(o) : VT_OK;
+	pthread_mutex_unlock(&o->lock);
+	return err;
+}
+
+enum vt_err outbox_taken(struct outbox *o, bool later)
+{
+	enum vt_err err = VT_OK;
 
 	pthread_mutex_lock(&o->lock);
 	o->read_at += o->shown;
 	o->waiting--;
 	o->waiting_bytes -= o->shown;
 	o->shown = 0;
-	err = write_mark(o);
+	o->unmarked = true;
+	if (!later)
+		err = write_mark(o);
 	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
 	return err;

@@ -30,8 +30,10 @@ enum vt_err outbox_sync(struct outbox *o);
 
 /* Replace *alert by the oldest that was not taken. VT_ENOTFOUND: none; VT_EMISMATCH: damaged. */
 enum vt_err outbox_next(struct outbox *o, struct buf *alert);
-/* The one that outbox_next() showed is taken; durable when it returns. */
-enum vt_err outbox_taken(struct outbox *o);
+/* The one that outbox_next() showed is taken. Durable when it returns, or (later) with the next one that is,
+ * or outbox_mark(): until then a crash makes it be taken again. */
+enum vt_err outbox_taken(struct outbox *o, bool later);
+enum vt_err outbox_mark(struct outbox *o);
 /* Wait until there is something to take (true), or outbox_wake() was called or the time is over. */
 bool outbox_wait(struct outbox *o, uint64_t millis);
 void outbox_wake(struct outbox *o);

@@ -31,6 +31,8 @@ if(VITRINE_STAGES)
       COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
     vitrine_stage(hundred_restarts COST 1
       COMMAND ${here}/split_view $<TARGET_FILE:vitrine_program> 100)
+    vitrine_stage(monitor_kill_200 COST 4 COMMAND ${here}/monitor_kill_200
+      $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load>)
     vitrine_stage(evidence_every_byte COST 1
       COMMAND ${here}/evidence_verifiers $<TARGET_FILE:vitrine_program> 1)
     # In no sanitizer's build, as no stage is: the same code runs there over small logs, in log_fsck_test.

@@ -1,0 +1,7 @@
+if(TARGET vitrine_program)
+  foreach(script monitor_run monitor_kill)
+    add_test(NAME ${script} COMMAND ${here}/${script}
+      $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load>)
+    set_tests_properties(${script} PROPERTIES LABELS system TIMEOUT 300)
+  endforeach()
+endif()

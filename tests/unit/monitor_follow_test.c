@@ -1,0 +1,600 @@
+/* A monitor against a log that exists only in this process, and that does what logs must not. */
+#include "vitrine_test.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fake_log.h"
+#include "json.h"
+#include "monitor.h"
+#include "scratch.h"
+#include "test_policy.h"
+#include "vitrine/evidence.h"
+
+enum {
+	ALERTS_MAX = 64,
+};
+
+static struct policy *policy;
+static struct monitor *monitor;
+static struct monitor_config config;
+static char state_dir[600];
+static unsigned states;
+
+static struct json *alert[ALERTS_MAX];
+static size_t n_alerts;
+static bool refuse_alerts;
+static struct buf evidence, observed;
+
+static bool take_alert(void *ctx, struct bytes text)
+{
+	(void)ctx;
+	if (refuse_alerts)
+		return false;
+	assert_true(n_alerts < ALERTS_MAX);
+	assert_int_equal(json_parse(&alert[n_alerts++], text, NULL), VT_OK);
+	return true;
+}
+
+static void take_evidence(void *ctx, const char *origin, struct bytes text)
+{
+	(void)ctx;
+	assert_string_equal(origin, "la.example");
+	buf_reset(&evidence);
+	assert_int_equal(buf_append(&evidence, text), VT_OK);
+}
+
+static void take_observed(void *ctx, const char *origin, struct bytes note)
+{
+	(void)ctx;
+	(void)origin;
+	buf_reset(&observed);
+	assert_int_equal(buf_append(&observed, note), VT_OK);
+}
+
+static void open_monitor(const char *policy_template)
+{
+	char why[MONITOR_WHY_MAX];
+	struct policy_error reason;
+	struct buf text;
+
+	monitor_free(monitor);
+	policy_free(policy);
+	buf_init(&text);
+	test_policy_text(&text, policy_template);
+	assert_int_equal(policy_parse(&policy, buf_bytes(&text), &reason), VT_OK);
+	buf_release(&text);
+	config.policy = policy;
+	if (monitor_new(&monitor, &config, why) != VT_OK)
+		fail_msg("%s", why);
+}
+
+#define PLAIN  "log $La " FAKE_LOG_URL "\nquorum none\n"
+#define QUORUM "log $La " FAKE_LOG_URL "\nwitness w1 $Wa\nquorum w1\n"
+
+static void restart(void)
+{
+	open_monitor(PLAIN);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	fake_log_reset('a');
+	fake_log_grow(300, "one");
+	fake_log_publish();
+	snprintf(state_dir, sizeof(state_dir), "%s/%u", scratch_folder(), states++);
+	config = (struct monitor_config){.state_dir = state_dir,
+					 .read_seconds = 1,
+					 .commit_entries = 64,
+					 .print = take_alert,
+					 .evidence = take_evidence,
+					 .observed = take_observed};
+	restart();
+	return 0;
+}
+
+static void forget_alerts(void)
+{
+	while (n_alerts > 0)
+		json_free(alert[--n_alerts]);
+}
+
+static void remove_all(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	char name[1200];
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
+		if (unlink(name) != 0)
+			remove_all(name);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	rmdir(path);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	monitor_free(monitor);
+	monitor = NULL;
+	policy_free(policy);
+	policy = NULL;
+	forget_alerts();
+	buf_release(&evidence);
+	buf_release(&observed);
+	fake_log_release();
+	remove_all(state_dir);
+	return 0;
+}
+
+static enum monitor_outcome look(void)
+{
+	enum monitor_outcome outcome = monitor_once(monitor);
+
+	monitor_deliver(monitor, 10);
+	return outcome;
+}
+
+static void assert_followed(uint64_t size)
+{
+	struct tree_head expected = fake_log_head_at(size);
+	struct monitor_log_status s;
+
+	monitor_log_status(monitor, 0, &s);
+	assert_int_equal(s.head.size, size);
+	assert_true(merkle_hash_equal(&s.head.root, &expected.root));
+}
+
+static bool text_is(const struct json *j, const char *name, const char *text)
+{
+	struct bytes b;
+
+	return json_text(json_member(j, name), &b) && bytes_is(b, text);
+}
+
+static void assert_told(const char *kind)
+{
+	assert_int_equal(n_alerts, 1);
+	assert_true(text_is(alert[0], "kind", kind));
+	assert_true(text_is(alert[0], "log", "la.example"));
+	assert_non_null(json_member(alert[0], "id"));
+}
+
+static void assert_evidence(void)
+{
+	struct note_signer key = test_log('a');
+	struct merkle_hasher h;
+	const char *why = "";
+
+	assert_int_equal(merkle_hasher_init(&h), VT_OK);
+	if (evidence_verify(NULL, &why, &h, buf_bytes(&evidence), &key.key) != VT_OK)
+		fail_msg("%s", why);
+	merkle_hasher_release(&h);
+}
+
+/* -- following -------------------------------------------------------------------------------- */
+
+static void it_follows_and_goes_on_where_it_stopped(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(300);
+	fake_log_grow(1000, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(1000);
+	restart();
+	assert_followed(1000);
+	unsigned before = fake_log_requests_of("/tile/entries/000");
+	fake_log_grow(1001, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(1001);
+	assert_int_equal(fake_log_requests_of("/tile/entries/000"), before);
+	assert_int_equal(n_alerts, 0);
+	assert_true(bytes_equal(buf_bytes(&observed), fake_log_checkpoint()));
+}
+
+static void an_empty_log_is_followed_too(void **state)
+{
+	(void)state;
+	fake_log_cut(0);
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(0);
+	fake_log_grow(2, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(2);
+}
+
+static void roots_and_proofs_below_what_was_followed_are_the_trees(void **state)
+{
+	struct tree_head second = fake_log_head_at(300);
+	struct merkle_hasher h;
+	struct merkle_hash root;
+	struct merkle_proof proof;
+	struct buf note;
+
+	(void)state;
+	buf_init(&note);
+	assert_int_equal(monitor_head(monitor, "la.example", &note), VT_ENOTFOUND);
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_int_equal(merkle_hasher_init(&h), VT_OK);
+	for (uint64_t size = 0; size <= 300; size++) {
+		struct tree_head head = fake_log_head_at(size);
+		assert_int_equal(monitor_root_at(monitor, "la.example", size, &root), VT_OK);
+		assert_true(merkle_hash_equal(&root, &head.root));
+		assert_int_equal(monitor_consistency(monitor, "la.example", size, 300, &proof),
+				 VT_OK);
+		if (size > 0)
+			assert_int_equal(proof_verify_consistency(&h, &proof, &head, &second),
+					 VT_OK);
+	}
+	assert_int_equal(monitor_root_at(monitor, "la.example", 301, &root), VT_ENOTFOUND);
+	assert_int_equal(monitor_root_at(monitor, "lb.example", 1, &root), VT_ENOTFOUND);
+	assert_int_equal(monitor_head(monitor, "la.example", &note), VT_OK);
+	assert_true(bytes_equal(buf_bytes(&note), fake_log_checkpoint()));
+	buf_release(&note);
+	merkle_hasher_release(&h);
+}
+
+static void damaged_tiles_give_no_root_and_no_start(void **state)
+{
+	char why[MONITOR_WHY_MAX], path[1200] = "", logs[700];
+	struct merkle_hash root;
+	struct dirent *e;
+	DIR *dir;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	snprintf(logs, sizeof(logs), "%s/logs", state_dir);
+	dir = opendir(logs);
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.')
+			snprintf(path, sizeof(path), "%s/%s/tiles-0", logs, e->d_name);
+	closedir(dir);
+	f = fopen(path, "r+b");
+	assert_non_null(f);
+	fseek(f, 5 * MERKLE_HASH_SIZE, SEEK_SET);
+	fputc('x', f);
+	fflush(f);
+	assert_int_equal(monitor_root_at(monitor, "la.example", 7, &root), VT_EMISMATCH);
+	assert_int_equal(monitor_root_at(monitor, "la.example", 256, &root),
+			 VT_OK); /* tile above */
+	monitor_free(monitor);
+	monitor = NULL;
+	fseek(f, 299 * MERKLE_HASH_SIZE, SEEK_SET);
+	fputc('x', f);
+	fclose(f);
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_EMISMATCH);
+	assert_non_null(strstr(why, "tiles"));
+}
+
+/* -- what logs must not do -------------------------------------------------------------------- */
+
+static void a_fork_at_the_same_size_is_told_with_evidence(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_cut(299);
+	fake_log_grow(300, "two");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("forked");
+	assert_evidence();
+	assert_int_equal(look(), MONITOR_FAULT); /* told once */
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 1);
+}
+
+static void fork_after(uint64_t seen, uint64_t common, uint64_t shown)
+{
+	fake_log_cut(common);
+	fake_log_grow(seen, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_cut(common);
+	fake_log_grow(shown, "two");
+	fake_log_publish();
+}
+
+static void a_fork_that_has_grown_is_told_with_evidence(void **state)
+{
+	(void)state;
+	fork_after(300, 256, 700);
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("forked");
+	assert_evidence();
+}
+
+static void a_fork_that_has_grown_is_found_after_a_restart_too(void **state)
+{
+	(void)state;
+	fork_after(300, 10, 700);
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("forked");
+	assert_evidence();
+}
+
+static void a_smaller_fork_is_told_with_evidence_from_the_kept_tiles(void **state)
+{
+	(void)state;
+	fork_after(300, 10, 256);
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("forked");
+	assert_evidence();
+}
+
+static void a_fork_without_quorum_is_a_fork_all_the_same(void **state)
+{
+	(void)state;
+	open_monitor(QUORUM);
+	fake_log_publish_at(300, "a");
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_cut(10);
+	fake_log_grow(200, "two");
+	fake_log_publish_at(200, "");
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_true(text_is(alert[0], "kind", "forked"));
+	assert_evidence();
+}
+
+static void a_head_that_goes_backwards_is_told_once_until_it_is_over(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_publish_at(200, "");
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("backwards");
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 1);
+	assert_followed(300);
+	fake_log_grow(310, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(310);
+	fake_log_publish_at(200, "");
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 2);
+}
+
+static void a_missing_quorum_is_told_and_nothing_is_followed(void **state)
+{
+	(void)state;
+	open_monitor(QUORUM);
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("quorum");
+	assert_followed(0);
+	fake_log_publish_at(300, "a");
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(300);
+	assert_int_equal(n_alerts, 1);
+}
+
+static void answers_that_are_no_checkpoint_are_told(void **state)
+{
+	static const struct {
+		const char *text, *kind;
+	} cases[] = {
+	    {"<html>moved</html>", "malformed"},
+	    {"la.example\n300\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"
+	     "\xe2\x80\x94 other.example AAAAAAAA\n",
+	     "untrusted"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		forget_alerts();
+		fake_log_serve_checkpoint(bytes_str(cases[i].text));
+		assert_int_equal(look(), MONITOR_FAULT);
+		assert_told(cases[i].kind);
+		fake_log_publish();
+		assert_int_equal(look(), MONITOR_HOLDS);
+	}
+}
+
+static void a_signature_that_fails_is_told(void **state)
+{
+	struct buf bent;
+
+	(void)state;
+	buf_init(&bent);
+	assert_int_equal(buf_append(&bent, fake_log_checkpoint()), VT_OK);
+	bent.data[11] = '4'; /* the size */
+	fake_log_serve_checkpoint(buf_bytes(&bent));
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("untrusted");
+	assert_int_equal(observed.len, 0);
+	buf_release(&bent);
+}
+
+static void entries_that_do_not_make_the_root_are_told_and_not_followed(void **state)
+{
+	static const struct fake_fault bent = {
+	    .path = "/tile/entries/000", .times = 1000, .status = 200, .flip_bit = 77};
+
+	(void)state;
+	fake_log_fault(&bent);
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("contradicts");
+	assert_followed(0);
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(300);
+}
+
+static void what_was_replayed_before_a_failure_counts(void **state)
+{
+	static const struct fake_fault gone = {
+	    .path = "/tile/entries/002", .times = 1000, .status = 404};
+	struct monitor_log_status s;
+
+	(void)state;
+	fake_log_grow(1000, "one");
+	fake_log_publish();
+	fake_log_fault(&gone);
+	assert_int_equal(look(), MONITOR_UNSURE);
+	restart();
+	monitor_log_status(monitor, 0, &s);
+	assert_int_equal(s.head.size, 512);
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(1000);
+	assert_int_equal(fake_log_requests_of("/tile/entries/000"),
+			 1 + 1); /* and one for its mode */
+}
+
+static void silence_is_told_after_its_deadline_only(void **state)
+{
+	static const struct fake_fault down = {.times = 1000000};
+
+	(void)state;
+	config.silent_seconds = 2;
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_fault(&down);
+	for (unsigned i = 0; n_alerts == 0 && i < 20; i++)
+		assert_int_equal(look(), MONITOR_UNSURE);
+	assert_told("silent");
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_int_equal(n_alerts, 1);
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+}
+
+/* -- alerts and the folder -------------------------------------------------------------------- */
+
+static void an_alert_that_nobody_took_waits_over_a_restart(void **state)
+{
+	struct monitor_status s;
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_publish_at(200, "");
+	refuse_alerts = true;
+	assert_int_equal(monitor_once(monitor), MONITOR_FAULT);
+	assert_false(monitor_deliver(monitor, 1));
+	refuse_alerts = false;
+	restart();
+	monitor_status(monitor, &s);
+	assert_int_equal(s.waiting, 1);
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("backwards");
+	monitor_status(monitor, &s);
+	assert_int_equal(s.waiting, 0);
+}
+
+static void an_alert_of_others_is_told_like_its_own(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    monitor_alert(monitor, "evidence", "la.example", bytes_str("x"), "two \"heads\"", NULL),
+	    VT_OK);
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_told("evidence");
+}
+
+static void a_folder_is_for_one_monitor_at_a_time(void **state)
+{
+	struct monitor *other;
+	char why[MONITOR_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(monitor_new(&other, &config, why), VT_EBUSY);
+	assert_non_null(strstr(why, "another monitor"));
+}
+
+static void a_damaged_state_is_no_state(void **state)
+{
+	char why[MONITOR_WHY_MAX], path[1200] = "", logs[700];
+	struct dirent *e;
+	DIR *dir;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	monitor_free(monitor);
+	monitor = NULL;
+	snprintf(logs, sizeof(logs), "%s/logs", state_dir);
+	dir = opendir(logs);
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.')
+			snprintf(path, sizeof(path), "%s/%s/state", logs, e->d_name);
+	closedir(dir);
+	f = fopen(path, "r+b");
+	assert_non_null(f);
+	fseek(f, 200, SEEK_SET);
+	fputc(7, f);
+	fclose(f);
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_EMISMATCH);
+	assert_non_null(strstr(why, "damaged"));
+}
+
+static void *interrupt(void *ctx)
+{
+	(void)ctx;
+	monitor_interrupt(monitor);
+	return NULL;
+}
+
+static void an_interrupted_look_ends_and_loses_nothing(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	fake_log_grow(20000, "one");
+	fake_log_publish();
+	assert_int_equal(pthread_create(&thread, NULL, interrupt, NULL), 0);
+	look();
+	pthread_join(thread, NULL);
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(20000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	    TEST(it_follows_and_goes_on_where_it_stopped),
+	    TEST(an_empty_log_is_followed_too),
+	    TEST(roots_and_proofs_below_what_was_followed_are_the_trees),
+	    TEST(damaged_tiles_give_no_root_and_no_start),
+	    TEST(a_fork_at_the_same_size_is_told_with_evidence),
+	    TEST(a_fork_that_has_grown_is_told_with_evidence),
+	    TEST(a_fork_that_has_grown_is_found_after_a_restart_too),
+	    TEST(a_smaller_fork_is_told_with_evidence_from_the_kept_tiles),
+	    TEST(a_fork_without_quorum_is_a_fork_all_the_same),
+	    TEST(a_head_that_goes_backwards_is_told_once_until_it_is_over),
+	    TEST(a_missing_quorum_is_told_and_nothing_is_followed),
+	    TEST(answers_that_are_no_checkpoint_are_told),
+	    TEST(a_signature_that_fails_is_told),
+	    TEST(entries_that_do_not_make_the_root_are_told_and_not_followed),
+	    TEST(what_was_replayed_before_a_failure_counts),
+	    TEST(silence_is_told_after_its_deadline_only),
+	    TEST(an_alert_that_nobody_took_waits_over_a_restart),
+	    TEST(an_alert_of_others_is_told_like_its_own),
+	    TEST(a_folder_is_for_one_monitor_at_a_time),
+	    TEST(a_damaged_state_is_no_state),
+	    TEST(an_interrupted_look_ends_and_loses_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
