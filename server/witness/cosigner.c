@@ -128,6 +128,21 @@ static bool line_names_key(struct bytes line, const struct origin *o)
 	return false;
 }
 
+/* Would a note of this text and this line alone parse? */
+static bool line_parses(struct bytes text, struct bytes line)
+{
+	struct note *n = NULL;
+	struct buf alone;
+
+	buf_init(&alone);
+	if (buf_append(&alone, text) == VT_OK && buf_append_byte(&alone, '\n') == VT_OK &&
+	    buf_append(&alone, line) == VT_OK)
+		(void)note_parse(&n, buf_bytes(&alone));
+	note_free(n);
+	buf_release(&alone);
+	return n != NULL;
+}
+
 /*
  * A note that does not parse is malformed, 400. But if what is broken is a line that names a trusted
  * key, then "a signature line's key name and ID match a trusted key but the signature itself fails to
@@ -135,7 +150,8 @@ static bool line_names_key(struct bytes line, const struct origin *o)
  */
 static bool broken_line_is_trusted(struct cosigner *c, struct bytes note)
 {
-	const uint8_t *at, *line;
+	const uint8_t *end, *at;
+	struct bytes text, line;
 	struct merkle_hash hash;
 	struct checkpoint cp;
 	struct origin *o;
@@ -144,17 +160,18 @@ static bool broken_line_is_trusted(struct cosigner *c, struct bytes note)
 
 	while (split >= 2 && memcmp(note.data + split - 2, "\n\n", 2) != 0)
 		split--;
-	if (split < 2 || checkpoint_parse(&cp, bytes_of(note.data, split - 1)) != VT_OK ||
-	    cosigner_hash(&hash, cp.origin) != VT_OK)
+	text = bytes_of(note.data, split < 2 ? 0 : split - 1);
+	if (checkpoint_parse(&cp, text) != VT_OK || cosigner_hash(&hash, cp.origin) != VT_OK)
 		return false;
 	pthread_rwlock_rdlock(&c->lock);
 	o = cosigner_find(c, &hash);
-	for (line = note.data + split; o != NULL && !found; line = at + 1) {
-		size_t left = note.len - (size_t)(line - note.data);
+	for (at = note.data + split; o != NULL && !found; at = end + 1) {
+		size_t left = note.len - (size_t)(at - note.data);
 
-		if (left == 0 || (at = memchr(line, '\n', left)) == NULL)
+		if (left == 0 || (end = memchr(at, '\n', left)) == NULL)
 			break;
-		found = line_names_key(bytes_of(line, (size_t)(at - line)), o);
+		line = bytes_of(at, (size_t)(end + 1 - at));
+		found = line_names_key(line, o) && !line_parses(text, line);
 	}
 	pthread_rwlock_unlock(&c->lock);
 	return found;

@@ -30,6 +30,12 @@ static void remove_all(void)
 	(void)rmdir(folder);
 }
 
+void scratch_in_memory(void)
+{
+	if (access("/dev/shm", W_OK | X_OK) == 0)
+		(void)setenv("TMPDIR", "/dev/shm", 1);
+}
+
 const char *scratch_folder(void)
 {
 	const char *tmp = getenv("TMPDIR");

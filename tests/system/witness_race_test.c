@@ -23,9 +23,76 @@ static double duration(void)
 	return 3;
 }
 
+/* Meanwhile the policy changes, and readers read. */
+struct meddler {
+	struct witness_server *server;
+	struct policy *longer;
+	struct merkle_hash hash;
+	atomic_bool stop;
+	pthread_t thread;
+	uint64_t changes;
+};
+
+static enum vt_err look_at(void *ctx, const struct cosigner_log *log)
+{
+	uint64_t *size = ctx;
+
+	if (log->cosigned && log->listed)
+		*size = log->head.size;
+	return VT_OK;
+}
+
+static void *meddle(void *arg)
+{
+	struct meddler *m = arg;
+	uint64_t size = 0;
+
+	while (!m->stop) {
+		uint64_t before = size;
+		struct buf note;
+
+		if (cosigner_set_policy(m->server->cosigner,
+					m->changes++ % 2 == 0 ? m->longer : m->server->policy) !=
+		    VT_OK)
+			abort();
+		buf_init(&note);
+		(void)cosigner_checkpoint(m->server->cosigner, &m->hash, &note);
+		buf_release(&note);
+		if (cosigner_each(m->server->cosigner, look_at, &size) != VT_OK || size < before)
+			abort(); /* what is shown never goes back */
+	}
+	return NULL;
+}
+
+static void meddler_start(struct meddler *m, struct witness_server *server, struct crowd *c)
+{
+	struct witness_log other;
+	struct buf policy;
+
+	*m = (struct meddler){.server = server, .hash = witness_log_origin_hash(&c->log)};
+	witness_log_init(&other, "log.example/other", 5);
+	buf_init(&policy);
+	witness_log_policy_line(&policy, &c->log);
+	witness_log_policy_line(&policy, &other);
+	assert_int_equal(buf_append_str(&policy, "quorum none\n"), VT_OK);
+	assert_int_equal(policy_parse(&m->longer, buf_bytes(&policy), NULL), VT_OK);
+	assert_int_equal(pthread_create(&m->thread, NULL, meddle, m), 0);
+	witness_log_release(&other);
+	buf_release(&policy);
+}
+
+static void meddler_stop(struct meddler *m)
+{
+	m->stop = true;
+	assert_int_equal(pthread_join(m->thread, NULL), 0);
+	assert_true(m->changes > 2);
+	policy_free(m->longer);
+}
+
 static void all_that_is_cosigned_is_one_history(void **state)
 {
 	static struct crowd c;
+	static struct meddler meddler;
 	struct witness_server server;
 	struct buf policy;
 	char *text;
@@ -41,7 +108,9 @@ static void all_that_is_cosigned_is_one_history(void **state)
 	c.witness = server.key.key;
 	c.seconds = duration();
 	c.least = 50; /* a slow disk takes longer */
+	meddler_start(&meddler, &server, &c);
 	crowd_push(&c, 64);
+	meddler_stop(&meddler);
 	crowd_settle(&c);
 	crowd_check(&c);
 	printf("%zu heads cosigned up to size %llu; refused: %llu stale, %llu inconsistent, %llu "
@@ -59,6 +128,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(all_that_is_cosigned_is_one_history)};
 
+	scratch_in_memory(); /* more races in the same time */
 	logline_configure(LOGLINE_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -528,6 +528,29 @@ static void a_trusted_keys_bad_signature_condemns_the_note(void **state)
 	assert_int_equal(shown(w, &w->log, &head), VT_ENOTFOUND);
 }
 
+/* A line that holds no signature is its key's fault only if it names the key. */
+static void a_broken_line_condemns_the_note_by_whose_it_is(void **state)
+{
+	struct world *w = *state;
+	struct tree_head head = witness_log_head(&w->log, 5);
+	char *good = note_with(&w->log, &head, ""), *note;
+	char *line = strdup(strstr(good, "\n\n") + 2);
+
+	note = note_with(&w->log, &head, "\xe2\x80\x94 elsewhere.example A=A=\n");
+	assert_int_equal(push_note(w, note), VT_EMALFORMED);
+	free(note);
+	line[strlen(line) - 3] = '*'; /* of the base64's end */
+	note = note_with(&w->log, &head, line);
+	assert_int_equal(push_note(w, note), VT_EUNTRUSTED);
+	free(note);
+	memcpy(strstr(line, ORIGIN), "log.example/eno", strlen(ORIGIN));
+	note = note_with(&w->log, &head, line);
+	assert_int_equal(push_note(w, note), VT_EMALFORMED);
+	free(note);
+	free(line);
+	free(good);
+}
+
 static void the_same_line_twice_does_no_harm(void **state)
 {
 	struct world *w = *state;
@@ -1096,6 +1119,7 @@ int main(void)
 	    TEST(an_unknown_origin_is_not_found_whoever_signed),
 	    TEST(only_the_origins_own_keys_count),
 	    TEST(a_trusted_keys_bad_signature_condemns_the_note),
+	    TEST(a_broken_line_condemns_the_note_by_whose_it_is),
 	    TEST(the_same_line_twice_does_no_harm),
 	    TEST(lines_of_others_are_ignored_and_not_kept),
 	    TEST(a_log_may_have_two_keys),
@@ -1120,6 +1144,7 @@ int main(void)
 	    TEST(a_policy_for_which_there_is_no_memory_changes_nothing),
 	};
 
+	scratch_in_memory(); /* hundreds of flushes, and no power cut */
 	logline_configure(LOGLINE_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
