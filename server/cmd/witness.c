@@ -19,7 +19,7 @@ enum {
 static const char *opt_key, *opt_state, *opt_policy, *opt_name, *opt_passphrase_file;
 static const char *opt_listen = "127.0.0.1:8081";
 static const char *opt_log_format = "text", *opt_log_level = "info";
-static uint64_t opt_workers, opt_connections = 4096, opt_per_address = 512, opt_rate = 1000;
+static uint64_t opt_workers = 16, opt_connections = 4096, opt_per_address = 512, opt_rate = 1000;
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
 
 static const struct option options[] = {
@@ -41,7 +41,8 @@ static const struct option options[] = {
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
      false, false},
     {"workers", OPTION_COUNT, &opt_workers, "N",
-     "Threads that verify, write and sign; 0: one per core, at least two.", 0, 256, false, false},
+     "Threads that verify, write and sign: so many logs' checkpoints are flushed side by side.", 1,
+     256, false, false},
     {"connections", OPTION_COUNT, &opt_connections, "N", "Connections at once.", 1, 1 << 20, false,
      false},
     {"connections-per-address", OPTION_COUNT, &opt_per_address, "N", "Of those, from one address.",

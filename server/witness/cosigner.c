@@ -279,6 +279,9 @@ static enum vt_err admit_request(struct cosigner *c, struct request *q, struct c
 	return err;
 }
 
+static const char stale_old_size[] =
+    "the old size is not the size of the latest cosigned checkpoint";
+
 static enum vt_err check_empty_tree(const struct tree_head *head)
 {
 	struct merkle_hash empty;
@@ -302,7 +305,7 @@ static enum vt_err check_consistency(const struct origin *o, struct request *q,
 	 * cosigned for the checkpoint's origin (or zero if it never cosigned a checkpoint for that
 	 * origin)." */
 	if (q->add.old_size != out->size) {
-		say(out, "the old size is not the size of the latest cosigned checkpoint");
+		say(out, stale_old_size);
 		return VT_ECONFLICT;
 	}
 	/* "A checkpoint of size zero MUST have the root hash of the empty tree" */
@@ -336,6 +339,19 @@ static enum vt_err check_consistency(const struct origin *o, struct request *q,
 	return err;
 }
 
+/* Heads only grow, so an old size below the one that readers see is stale whatever is under way; and
+ * who is behind does not wait for a disk to be told so. */
+static bool surely_stale(struct origin *o, uint64_t old_size, struct cosigner_answer *out)
+{
+	bool stale;
+
+	pthread_mutex_lock(&o->show);
+	stale = o->shown.len > 0 && !o->shown_damaged && old_size < o->shown_head.size;
+	out->size = o->shown_head.size;
+	pthread_mutex_unlock(&o->show);
+	return stale;
+}
+
 /* "checking the old size against the latest checkpoint and persisting the new checkpoint must be
  * performed atomically": all of this is under the origin's lock. */
 static enum vt_err cosign(const struct cosigner *c, struct request *q, struct cosigner_answer *out)
@@ -348,6 +364,10 @@ static enum vt_err cosign(const struct cosigner *c, struct request *q, struct co
 	if (q->add.old_size > q->cp.head.size) {
 		say(out, "the old size is beyond the checkpoint's");
 		return VT_EMALFORMED;
+	}
+	if (surely_stale(o, q->add.old_size, out)) {
+		say(out, stale_old_size);
+		return VT_ECONFLICT;
 	}
 	pthread_mutex_lock(&o->update);
 	if (o->damaged) {

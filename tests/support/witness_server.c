@@ -20,7 +20,9 @@ void witness_server_start(struct witness_server *s, const char *name, const char
 	struct cosigner_config config = {
 	    .state_path = scratch_folder(), .signer = &s->key, .policy = s->policy};
 	struct api_config api = {.version = "test",
-				 .http = {.listen = "127.0.0.1:0", .rate_per_second = rate}};
+				 .http = {.listen = "127.0.0.1:0",
+					  .workers = 16, /* as the command has by default */
+					  .rate_per_second = rate}};
 	if (cosigner_open(&s->cosigner, &config, why) != VT_OK)
 		fail_msg("the witness does not start: %s", why);
 	api.cosigner = s->cosigner;
