@@ -139,12 +139,16 @@ static enum vt_err copy_result(struct json *into, const struct json *statement)
 	return copy_member(into, json_member(statement, "predicate"), "result");
 }
 
-static enum vt_err summarise_record(struct json *into, struct log_worker *w, uint64_t index)
+static enum vt_err summarise_record(struct json *into, size_t *read, struct log_worker *w,
+				    uint64_t index)
 {
 	struct json *full = NULL;
 	const struct json *statement;
+	struct bytes payload = bytes_of(NULL, 0);
 	enum vt_err err = log_describe(w, index, &full);
 
+	(void)json_text(json_member(json_member(full, "envelope"), "payload"), &payload);
+	*read = payload.len;
 	statement = json_member(full, "statement");
 	if (err == VT_OK && (err = copy_member(into, full, "index")) == VT_OK &&
 	    (err = copy_member(into, full, "leafHash")) == VT_OK &&
@@ -157,7 +161,8 @@ static enum vt_err summarise_record(struct json *into, struct log_worker *w, uin
 	return err;
 }
 
-static enum vt_err summarise_raw(struct json *into, struct log_worker *w, uint64_t index)
+static enum vt_err summarise_raw(struct json *into, size_t *read, struct log_worker *w,
+				 uint64_t index)
 {
 	struct merkle_hash leaf;
 	struct buf entry;
@@ -168,19 +173,24 @@ static enum vt_err summarise_raw(struct json *into, struct log_worker *w, uint64
 	    (err = merkle_hash_leaf(&leaf, log_worker_hasher(w), buf_bytes(&entry))) == VT_OK &&
 	    (err = json_set(into, "index", json_size(index))) == VT_OK)
 		err = json_set(into, "leafHash", json_hash(&leaf));
+	*read = entry.len;
 	buf_release(&entry);
 	return err;
 }
 
-enum vt_err entry_summary(struct json **out, struct log_worker *w, enum log_mode mode,
+enum vt_err entry_summary(struct json **out, size_t *read, struct log_worker *w, enum log_mode mode,
 			  uint64_t index)
 {
 	struct json *j = json_new_object();
 	enum vt_err err = VT_ENOMEM;
+	size_t bytes;
 
 	*out = NULL;
 	if (j != NULL)
-		err = mode == LOG_RAW ? summarise_raw(j, w, index) : summarise_record(j, w, index);
+		err = mode == LOG_RAW ? summarise_raw(j, &bytes, w, index)
+				      : summarise_record(j, &bytes, w, index);
+	if (err == VT_OK && read != NULL)
+		*read = bytes;
 	if (err == VT_OK)
 		*out = j;
 	else

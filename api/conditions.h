@@ -26,8 +26,8 @@ enum vt_err conditions_append(struct buf *out, const struct conditions *c);
 #define CONDITION_NAMES "subject", "type", "party", "result"
 
 /* Enough of a published entry to choose which one to open: of a record what SearchResult in openapi.yaml shows, in raw
- * mode index and leaf hash. *out is new, NULL on failure. */
-enum vt_err entry_summary(struct json **out, struct log_worker *w, enum log_mode mode,
+ * mode index and leaf hash. *out is new, NULL on failure. *read (may be NULL): about how many bytes of entry that took. */
+enum vt_err entry_summary(struct json **out, size_t *read, struct log_worker *w, enum log_mode mode,
 			  uint64_t index);
 
 #endif

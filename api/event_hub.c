@@ -283,7 +283,7 @@ static enum vt_err entry_event(struct http_chunk **out, struct hub *hub, uint64_
 		return VT_OK;
 	}
 	hub->work_left--;
-	if ((err = entry_summary(&data, hub->worker, hub->mode, index)) != VT_OK ||
+	if ((err = entry_summary(&data, NULL, hub->worker, hub->mode, index)) != VT_OK ||
 	    (err = make_event(out, "entry", 'e', index, data)) != VT_OK)
 		return err;
 	if (hub->entry[i].chunk != NULL)

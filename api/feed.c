@@ -347,7 +347,7 @@ static enum vt_err append_entry(struct buf *out, struct feed *f, uint64_t index)
 	enum vt_err err;
 
 	(void)snprintf(href, sizeof(href), "/api/v1/entries/%llu", (unsigned long long)index);
-	if ((err = entry_summary(&entry, f->w, f->mode, index)) != VT_OK ||
+	if ((err = entry_summary(&entry, NULL, f->w, f->mode, index)) != VT_OK ||
 	    (err = buf_append_str(out, "<entry>\n<id>urn:vitrine:entry:")) != VT_OK ||
 	    (err = append_origin(out, f->origin)) != VT_OK ||
 	    (err = buf_appendf(out, ":%llu</id>\n", (unsigned long long)index)) != VT_OK ||

@@ -6,19 +6,36 @@
 enum {
 	LIMIT_DEFAULT = 100,
 	LIMIT_MAX = 1000,
+	PAGE_BYTES_MAX =
+	    1 << 20, /* of the entries that one page reads and takes apart, but for the last */
 };
 
-static struct json *result_object(struct log_worker *w, const struct log_search_result *found)
+/* A page that has become too dear ends early: *found is cut, and says where to go on. */
+static void cut_page(struct log_search_result *found, size_t n)
+{
+	if (n == found->n)
+		return;
+	found->more = true;
+	found->next = found->index[n];
+	found->n = n;
+}
+
+static struct json *result_object(struct log_worker *w, struct log_search_result *found)
 {
 	struct json *j = json_new_object(), *list = json_new_array();
 	enum vt_err err = list ? VT_OK : VT_ENOMEM;
+	size_t i = 0, bytes = 0;
 
-	for (size_t i = 0; i < found->n && err == VT_OK; i++) {
+	for (; i < found->n && err == VT_OK && bytes < PAGE_BYTES_MAX; i++) {
 		struct json *entry;
+		size_t read;
 
-		if ((err = entry_summary(&entry, w, LOG_RECORDS, found->index[i])) == VT_OK)
-			err = json_push(list, entry);
+		if ((err = entry_summary(&entry, &read, w, LOG_RECORDS, found->index[i])) != VT_OK)
+			break;
+		bytes += read;
+		err = json_push(list, entry);
 	}
+	cut_page(found, i);
 	if (err == VT_OK)
 		err = json_set(j, "treeSize", json_size(found->size));
 	if (err == VT_OK && found->more)
@@ -60,10 +77,12 @@ static void search(struct http_exchange *x, struct log_worker *w, const struct c
 	if (err != VT_OK) {
 		conditions_problem(x, err);
 	} else {
+		struct json *page = result_object(w, found);
+
 		api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 		if (found->more)
 			add_next_link(&r, c, found, limit);
-		api_send_json(x, &r, result_object(w, found));
+		api_send_json(x, &r, page);
 	}
 	free(found);
 }
