@@ -107,6 +107,21 @@ static void tell_full(struct gossip *g, struct followed *log)
 	log->full_told = gossip_tell(g, &alert) == VT_OK;
 }
 
+/* A log that does not want its heads to be compared could make them too large for that. */
+static void tell_unusable(struct gossip *g, struct followed *log, size_t len)
+{
+	struct gossip_alert alert = {.kind = "unusable", .origin = log->key.name};
+
+	if (log->unusable_told)
+		return;
+	(void)snprintf(alert.text, sizeof(alert.text),
+		       "the log signs checkpoints of %zu bytes, of which %d are taken: what it "
+		       "shows here cannot "
+		       "be compared with what it shows to others",
+		       len, EVIDENCE_NOTE_MAX);
+	log->unusable_told = gossip_tell(g, &alert) == VT_OK;
+}
+
 /* -- judging ------------------------------------------------------------------------------------------ */
 
 enum verdict {
@@ -193,7 +208,7 @@ static enum verdict judge(struct gossip *g, struct followed *log, const struct t
 }
 
 /* What the owner of the tree shows now. An old head stays if there is none to be had. */
-static void refresh_ours(struct followed *log)
+static void refresh_ours(struct gossip *g, struct followed *log)
 {
 	struct buf shown, note;
 	struct tree_head head;
@@ -208,8 +223,10 @@ static void refresh_ours(struct followed *log)
 		goto done;
 	if (err == VT_OK)
 		err = evidence_head_text(&note, &head, buf_bytes(&shown), &log->key);
+	if (err == VT_ELIMIT)
+		tell_unusable(g, log, buf_bytes(&shown).len);
 	if (err != VT_OK) {
-		logline(LOGLINE_WARN, "the head of the tree held here cannot be used",
+		logline(LOGLINE_DEBUG, "the head of the tree held here cannot be used",
 			"error=\"%s\"", vt_err_text(err));
 		goto done;
 	}
@@ -250,7 +267,7 @@ static bool is_overdue(const struct gossip *g, const struct followed *log, const
 
 static void settle_log(struct gossip *g, struct followed *log)
 {
-	refresh_ours(log);
+	refresh_ours(g, log);
 	for (size_t i = 0; i < log->n_waiting;) {
 		struct waiting *w = &log->waiting[i];
 
@@ -288,6 +305,13 @@ static bool is_known(const struct gossip *g, const struct followed *log,
 	return gossip_is_proven(g, log, head);
 }
 
+static bool has_room(const struct followed *log, size_t len)
+{
+	for (size_t i = 0; i < log->n_waiting; i++)
+		len += log->waiting[i].note.len;
+	return log->n_waiting < GOSSIP_UNRESOLVED_MAX && len <= GOSSIP_UNRESOLVED_BYTES;
+}
+
 /* One of its key's verified heads; note has the log's signature line alone. */
 static enum vt_err judge_new(struct gossip *g, struct followed *log, const struct tree_head *head,
 			     struct buf *note, const char *from, struct gossip_taken *taken)
@@ -306,7 +330,7 @@ static enum vt_err judge_new(struct gossip *g, struct followed *log, const struc
 		taken->proven++;
 		break;
 	case OPEN:
-		if (log->n_waiting == GOSSIP_UNRESOLVED_MAX) {
+		if (!has_room(log, note->len)) {
 			taken->refused++;
 			log->full = true;
 			tell_full(g, log);
@@ -435,7 +459,7 @@ enum vt_err gossip_take_heads(struct gossip *g, struct bytes heads, const char *
 		return err;
 	(void)pthread_mutex_lock(&g->lock);
 	for (size_t i = 0; heads.len > 0 && i < g->n_logs; i++)
-		refresh_ours(&g->log[i]);
+		refresh_ours(g, &g->log[i]);
 	while (heads.len > 0 && err == VT_OK && (err = gossip_next_head(&heads, &one)) == VT_OK)
 		err = judge_shown(g, one, from, limited, taken);
 	saved = gossip_save_heads(g);
@@ -476,7 +500,7 @@ enum vt_err gossip_heads(struct gossip *g, struct buf *out)
 
 	(void)pthread_mutex_lock(&g->lock);
 	for (size_t i = 0; i < g->n_logs && err == VT_OK; i++) {
-		refresh_ours(&g->log[i]);
+		refresh_ours(g, &g->log[i]);
 		if (g->log[i].has_ours)
 			err = show(out, before, buf_bytes(&g->log[i].ours_note), &n);
 	}

@@ -20,7 +20,8 @@ enum {
 	GOSSIP_BODY_MAX = 256 * 1024, /* bytes of heads sent or taken at once */
 	GOSSIP_HEADS_MAX = 512,       /* heads of those */
 	GOSSIP_UNRESOLVED_MAX = 64,   /* heads of one log that wait: beyond it they are refused */
-	GOSSIP_EVIDENCE_MAX = 16,     /* of one log: more would prove nothing more */
+	GOSSIP_UNRESOLVED_BYTES = 512 * 1024, /* of their texts, likewise */
+	GOSSIP_EVIDENCE_MAX = 16,             /* of one log: more would prove nothing more */
 	GOSSIP_PEERS_MAX = 32,
 	GOSSIP_ID_SIZE = 65, /* of evidence: SHA-256 of its text in hex, and a NUL */
 	GOSSIP_WHY_MAX = 256,
@@ -55,11 +56,13 @@ struct gossip_peer {
 struct gossip_alert {
 	/* "evidence": a log signed two histories. "unresolved": a signed head that nobody could connect with the
 	 * tree held here for longer than the deadline. "impossible": a signed head of size 0 with a root that no empty tree
-	 * has. "full": so many signed heads wait for judgement that further ones are refused. */
+	 * has. "full": so many signed heads wait for judgement that further ones are refused. "unusable": the signed head of the
+	 * tree held here is too large to be shown to anybody. */
 	const char *kind;
 	const char *origin;
-	char text[400];    /* sentences for people, printable ASCII */
-	struct bytes note; /* the signed head that it is about; empty for "evidence" and "full" */
+	char text[400]; /* sentences for people, printable ASCII */
+	struct bytes
+	    note; /* the signed head that it is about; empty for the kinds that are about none */
 	const char *evidence; /* the evidence's ID, or NULL */
 };
 

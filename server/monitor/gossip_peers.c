@@ -17,6 +17,9 @@ enum {
 	FETCHES_MAX = 16,   /* evidence fetched in one round */
 	PATH_MAX_BYTES = 2048,
 	PAUSE_MAX = 3600, /* seconds between two tries of a peer that fails */
+	/* A round ends after the time of so many slowest answers, and a quarter of one for each log (witnesses are asked for
+	 * each). */
+	ROUND_ANSWERS = 6,
 };
 
 /* -- asking -------------------------------------------------------------------------------------------- */
@@ -34,6 +37,10 @@ static enum vt_err ask(struct peer *p, struct http_reply *reply, const char *met
 
 	if (n < 0 || (size_t)n >= sizeof(url))
 		return VT_EINVAL;
+	if (clock_monotonic_nanos() > p->round_until) {
+		(void)snprintf(why, 160, "the round takes too long");
+		return VT_EIO;
+	}
 	if (strcmp(method, "POST") == 0)
 		what.content_type = "text/plain; charset=utf-8";
 	if ((err = http_fetch(reply, p->fetcher, &what, why)) != VT_OK)
@@ -263,6 +270,9 @@ static bool peer_round(struct peer *p)
 
 	(void)pthread_mutex_lock(&p->busy);
 	p->retry_after = 0;
+	p->round_until =
+	    clock_monotonic_nanos() + (uint64_t)((double)(ROUND_ANSWERS + g->n_logs / 4) *
+						 g->config.answer_seconds * (double)SECOND);
 	(void)pthread_mutex_lock(&g->lock);
 	p->woken = false;
 	(void)pthread_mutex_unlock(&g->lock);

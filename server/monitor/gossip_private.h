@@ -27,7 +27,7 @@ struct followed {
 	struct waiting waiting[GOSSIP_UNRESOLVED_MAX];
 	size_t n_waiting;
 	size_t n_evidence;
-	bool full, full_told;
+	bool full, full_told, unusable_told;
 };
 
 /* Evidence on disk. */
@@ -52,6 +52,8 @@ struct peer {
 	bool woken;   /* since its round began */
 	unsigned failures;
 	uint64_t retry_after; /* seconds that the peer asked for */
+	uint64_t
+	    round_until; /* monotonic nanoseconds: a round has an end, however slowly it is answered */
 };
 
 struct gossip {

@@ -45,12 +45,14 @@ static struct merkle_hash root_of(int history, uint64_t size)
 	return root;
 }
 
-void world_signed(struct buf *out, const struct tree_head *head)
+void world_signed(struct buf *out, const struct tree_head *head, size_t extension)
 {
 	struct buf text;
 
 	buf_init(&text);
 	MUST(checkpoint_format(&text, WORLD_ORIGIN, head) == VT_OK);
+	for (size_t i = 0; i < extension; i++)
+		MUST(buf_append_byte(&text, i + 1 < extension ? 'x' : '\n') == VT_OK);
 	MUST(note_sign(out, buf_bytes(&text), &signer, 1) == VT_OK);
 	buf_release(&text);
 }
@@ -62,7 +64,7 @@ void world_head(struct buf *out, int history, uint64_t size)
 	(void)pthread_mutex_lock(&lock);
 	head.root = root_of(history, size);
 	(void)pthread_mutex_unlock(&lock);
-	world_signed(out, &head);
+	world_signed(out, &head, 0);
 }
 
 static enum vt_err tree_head_of(void *ctx, struct buf *note)
@@ -71,7 +73,10 @@ static enum vt_err tree_head_of(void *ctx, struct buf *note)
 
 	if (p->size == UINT64_MAX)
 		return VT_ENOTFOUND;
-	world_head(note, p->history, p->size);
+	if (p->large)
+		world_signed(note, &(struct tree_head){.size = p->size}, 100000);
+	else
+		world_head(note, p->history, p->size);
 	return VT_OK;
 }
 

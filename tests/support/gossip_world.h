@@ -29,6 +29,7 @@ struct party {
 	bool gone;             /* does not answer */
 	bool broken;           /* its tree cannot be read */
 	bool deaf;             /* its alerts fail */
+	bool large;            /* the log signs its head with a very long extension line */
 	unsigned n_alerts;
 	_Atomic unsigned n_observed, n_evidence_posts;
 	char alert[WORLD_ALERTS][16]; /* kinds */
@@ -49,8 +50,8 @@ void world_restart(char name, const char *peers); /* the same folder */
 void world_leave(char name);
 /* A signed head of that history. */
 void world_head(struct buf *out, int history, uint64_t size);
-/* A signed head with any root. */
-void world_signed(struct buf *out, const struct tree_head *head);
+/* A signed head with any root, and an extension line of `extension` bytes if that is not 0. */
+void world_signed(struct buf *out, const struct tree_head *head, size_t extension);
 void world_witness(struct bytes shown);
 unsigned world_alerts(const struct party *p, const char *kind);
 /* Does it hold evidence that verifies? */

@@ -4,3 +4,7 @@ vitrine_test(monitor_gossip_test LABEL unit
     ${PROJECT_SOURCE_DIR}/tests/support/model_tree.c ${PROJECT_SOURCE_DIR}/tests/support/test_signer.c
   LINK monitor base OpenSSL::Crypto)
 target_include_directories(monitor_gossip_test PRIVATE ${PROJECT_SOURCE_DIR}/server/http)
+vitrine_test(monitor_gossip_alloc_test LABEL unit
+  SOURCES ${here}/monitor_gossip_alloc_test.c ${PROJECT_SOURCE_DIR}/tests/support/model_tree.c
+    ${PROJECT_SOURCE_DIR}/tests/support/test_signer.c ${alloc_fail_source}
+  LINK monitor base OpenSSL::Crypto ${alloc_fail})

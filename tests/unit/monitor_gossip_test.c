@@ -311,6 +311,42 @@ static void when_full_it_refuses_and_evicts_nothing(void **state)
 	assert_int_equal(unresolved('a'), GOSSIP_UNRESOLVED_MAX);
 }
 
+static void large_heads_fill_a_log_sooner(void **state)
+{
+	struct gossip_taken taken;
+	struct buf note;
+	uint64_t n = 0;
+
+	(void)state;
+	world_join('a', 0, 9, "");
+	buf_init(&note);
+	do {
+		buf_reset(&note);
+		world_signed(&note, &(struct tree_head){.size = 100 + n++}, 60000);
+		(void)gossip_take(world_party('a')->gossip, buf_bytes(&note), "test", &taken);
+	} while (taken.kept == 1);
+	assert_int_equal(taken.refused, 1);
+	assert_true(n < 12);
+	assert_int_equal(world_alerts(world_party('a'), "full"), 1);
+	assert_int_equal(show('a', 0, 5000).kept, 1); /* a small one fits */
+	buf_reset(&note);
+	world_signed(&note, &(struct tree_head){.size = 200}, 100000);
+	assert_int_equal(gossip_take(world_party('a')->gossip, buf_bytes(&note), "test", &taken),
+			 VT_OK);
+	assert_int_equal(taken.unknown, 1); /* no evidence could hold it */
+	buf_release(&note);
+}
+
+static void a_log_whose_heads_are_too_large_is_told_of_once(void **state)
+{
+	(void)state;
+	world_join('a', 0, 9, "");
+	world_party('a')->large = true;
+	gossip_round(world_party('a')->gossip);
+	gossip_round(world_party('a')->gossip);
+	assert_int_equal(world_alerts(world_party('a'), "unusable"), 1);
+}
+
 static void a_tree_that_cannot_be_read_judges_later(void **state)
 {
 	(void)state;
@@ -332,7 +368,7 @@ static void heads_of_size_zero(void **state)
 
 	(void)state;
 	buf_init(&note);
-	world_signed(&note, &odd);
+	world_signed(&note, &odd, 0);
 	world_join('a', 0, 9, "");
 	assert_int_equal(show('a', 0, 0).consistent, 1);
 	/* A root that no empty tree has, and nothing to hold it against. */
@@ -753,6 +789,8 @@ int main(void)
 	    TEST(a_head_that_waits_too_long_is_told_once),
 	    TEST(a_first_catch_up_is_no_alert),
 	    TEST(when_full_it_refuses_and_evicts_nothing),
+	    TEST(large_heads_fill_a_log_sooner),
+	    TEST(a_log_whose_heads_are_too_large_is_told_of_once),
 	    TEST(a_tree_that_cannot_be_read_judges_later),
 	    TEST(heads_of_size_zero),
 	    TEST(a_hundred_honest_restarts_raise_nothing),
