@@ -54,8 +54,8 @@ void crowd_push(struct crowd *c, unsigned clients);
 /* Ask the witness for its latest checkpoint. It must be the history's last head, or one of the
  * extensions whose answer was lost, which is then taken over. */
 void crowd_settle(struct crowd *c);
-/* Is every head that was ever cosigned one of this history? Then every two are consistent; that of
- * each with the next larger one is proven as well. */
+/* Is every head that was ever cosigned one of this history? Then every two are consistent. That is
+ * proven as well: each with the next larger one, and every pair of some four hundred. */
 void crowd_check(struct crowd *c);
 
 #endif
