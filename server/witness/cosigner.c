@@ -103,6 +103,7 @@ struct request {
 	struct origin *origin;
 	struct buf kept;  /* the text with the log's signature lines that verified */
 	bool contradicts; /* it and the latest cosigned checkpoint are proof of two histories */
+	bool damaged;     /* its log's file is, which was told when it was read */
 };
 
 /* Does a signature line begin with the name and the ID of one of these keys? */
@@ -133,14 +134,14 @@ static bool line_parses(struct bytes text, struct bytes line)
 {
 	struct note *n = NULL;
 	struct buf alone;
+	bool parses;
 
 	buf_init(&alone);
-	if (buf_append(&alone, text) == VT_OK && buf_append_byte(&alone, '\n') == VT_OK &&
-	    buf_append(&alone, line) == VT_OK)
-		(void)note_parse(&n, buf_bytes(&alone));
+	parses = buf_append(&alone, text) == VT_OK && buf_append_byte(&alone, '\n') == VT_OK &&
+		 buf_append(&alone, line) == VT_OK && note_parse(&n, buf_bytes(&alone)) == VT_OK;
 	note_free(n);
 	buf_release(&alone);
-	return n != NULL;
+	return parses;
 }
 
 /*
@@ -371,6 +372,7 @@ static enum vt_err cosign(const struct cosigner *c, struct request *q, struct co
 	}
 	pthread_mutex_lock(&o->update);
 	if (o->damaged) {
+		q->damaged = true;
 		say(out,
 		    "the file that says what was last cosigned for this log is damaged; nothing "
 		    "is cosigned for it until the witness's operator has looked at it");
@@ -432,7 +434,7 @@ static void tell(const struct request *q, enum vt_err err, const struct cosigner
 		logline(level, "not cosigned", "status=400 why=%s", why);
 		return;
 	}
-	if (err == VT_EINTERNAL || err == VT_EIO || err == VT_ENOMEM)
+	if ((err == VT_EINTERNAL && !q->damaged) || err == VT_EIO || err == VT_ENOMEM)
 		level = LOGLINE_ERROR;
 	if (err == VT_EMISMATCH) {
 		/* "the witness MAY log the request even if the checkpoint fails one of the
