@@ -151,6 +151,8 @@ struct client_receipt {
 	struct buf entry;      /* as the log holds it */
 	struct buf proof;      /* the tlog-proof file */
 	bool proof_has_entry;  /* false: too large for the file, so keep the entry beside it */
+	bool
+	    admission_checked; /* signatures and accreditations hold; false: they could not be had */
 };
 void client_receipt_init(struct client_receipt *r);
 void client_receipt_release(struct client_receipt *r);
@@ -158,8 +160,8 @@ void client_receipt_release(struct client_receipt *r);
 /*
  * Append a record, sending the same bytes until the log answers or the deadline is over, and
  * verify what comes back: the checkpoint under the policy, the inclusion of the entry, that the
- * entry holds the record's own payload, and (if the proof carries them) that its signatures and
- * accreditations hold. If the client has a head, the answer's checkpoint is adopted too, so a log
+ * entry holds the record's own payload, and that its signatures and accreditations hold (where the
+ * proof has no room for these, they are fetched, if the log will give them). If the client has a head, the answer's checkpoint is adopted too, so a log
  * that shows two faces is noticed. *out is initialised.
  *
  * Refused by the log: VT_EMALFORMED, VT_EUNTRUSTED, VT_ECONFLICT, VT_ELIMIT, VT_ENOTFOUND by its

@@ -123,6 +123,27 @@ static enum vt_err check_admission(struct client *c, const struct extra *extra, 
 	return VT_OK;
 }
 
+/* The same for an entry that is too large for its proof to carry it. The log has just answered: what it cannot say now is left
+ * open, and *checked tells. */
+static enum vt_err check_fetched(bool *checked, struct client *c, uint64_t index,
+				 struct bytes entry, struct client_error *why)
+{
+	struct checkpoint cp = {.head = c->head};
+	struct client_error inner = {0};
+	struct extra *extra = NULL;
+	enum vt_err err = client_support(&extra, c, index, entry, &inner);
+
+	*checked = err == VT_OK;
+	if (err == VT_OK)
+		err = check_admission(c, extra, index, &cp, c->log, why);
+	else if (err == VT_EMISMATCH || err == VT_EMALFORMED)
+		err = does_not_hold(err, why, "what made it admissible does not hold", inner.text);
+	else
+		err = VT_OK;
+	extra_free(extra);
+	return err;
+}
+
 /* out->proof is the answer. */
 static enum vt_err take_answer(struct client_receipt *out, struct client *c, struct bytes record,
 			       struct client_error *why)
@@ -160,6 +181,10 @@ static enum vt_err take_answer(struct client_receipt *out, struct client *c, str
 	if (extra != NULL && (err = check_admission(c, extra, proof.index, &cp, log, why)) != VT_OK)
 		goto done;
 	if (c->log != NULL && (err = client_adopt(c, proof.checkpoint, NULL, why)) != VT_OK)
+		goto done;
+	out->admission_checked = extra != NULL;
+	if (extra == NULL && (err = check_fetched(&out->admission_checked, c, proof.index,
+						  buf_bytes(&out->entry), why)) != VT_OK)
 		goto done;
 	out->index = proof.index;
 	out->head = cp.head;

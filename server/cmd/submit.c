@@ -34,7 +34,8 @@ static const struct command_usage usage = {
     "vitrine submit --log URL --policy FILE RECORD...",
     "Appends records and checks what comes back (the checkpoint's signatures, the inclusion proof, "
     "that "
-    "the entry holds this very record) before saying that it worked. Writes the proof beside each "
+    "the entry holds this very record, who signed it) before saying that it worked. Writes the "
+    "proof beside each "
     "record. Sending a record twice is harmless: the log answers with the same index.",
     "  vitrine submit --log https://log.example.org --policy policy.txt verdict.json\n",
     "RECORD...",
@@ -86,8 +87,9 @@ static void report(const char *record, const struct client_receipt *r, const cha
 
 	hex_encode(leaf, bytes_of(r->leaf.b, sizeof(r->leaf.b)));
 	if (!opt_json) {
-		printf("%s: entry %llu of %s%s, leaf %s\n", record, (unsigned long long)r->index,
-		       origin, r->known ? " (it was there already)" : "", leaf);
+		printf("%s: entry %llu of %s%s, leaf %s%s\n", record, (unsigned long long)r->index,
+		       origin, r->known ? " (it was there already)" : "", leaf,
+		       r->admission_checked ? "" : "; who signed it was not checked");
 		return;
 	}
 	buf_init(&out);
@@ -97,6 +99,7 @@ static void report(const char *record, const struct client_receipt *r, const cha
 	    json_set(j, "index", json_new_integer((int64_t)r->index)) == VT_OK &&
 	    json_set(j, "leafHash", json_new_str(leaf)) == VT_OK &&
 	    json_set(j, "known", json_new_bool(r->known)) == VT_OK &&
+	    json_set(j, "admissionChecked", json_new_bool(r->admission_checked)) == VT_OK &&
 	    json_set(j, "treeSize", json_new_integer((int64_t)r->head.size)) == VT_OK &&
 	    json_write(&out, j, JSON_COMPACT) == VT_OK)
 		printf("%.*s\n", (int)out.len, (const char *)out.data);

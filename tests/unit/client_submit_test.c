@@ -187,6 +187,7 @@ static void an_honest_answer_is_taken(void **state)
 	assert_true(bytes_equal(buf_bytes(&receipt.entry), fake_log_entry(index_of_record)));
 	assert_true(bytes_equal(buf_bytes(&receipt.proof), buf_bytes(&answer)));
 	assert_true(receipt.proof_has_entry);
+	assert_true(receipt.admission_checked);
 	assert_false(receipt.known);
 	fake_log_answer_post(200, "text/plain; charset=utf-8", buf_bytes(&answer));
 	assert_ok(submit());
@@ -335,6 +336,126 @@ static void an_entry_too_large_for_the_file_is_read_from_its_bundle(void **state
 	assert_refused(VT_EMISMATCH, "another payload");
 }
 
+/* -- what made a record admissible, fetched ---------------------------------------------------------- */
+
+static void describe(const char *path, const char *body)
+{
+	fake_log_fault(&(struct fake_fault){.path = path,
+					    .times = 100,
+					    .status = 200,
+					    .content_type = "application/json",
+					    .body = body});
+}
+
+#define SIGNERS(list) "{\"record\":{\"signers\":[" list "]}}"
+
+/* As the log of the world does: the laboratory, accredited by entry 1, which the centre and the laboratory signed. */
+static void describe_honestly(void)
+{
+	describe("/api/v1/entries/0",
+		 SIGNERS("{\"accreditation\":0},{\"accreditation\":0,\"keyid\":\"x\"}"));
+	describe("/api/v1/entries/1", SIGNERS("{\"accreditation\":0},{\"accreditation\":1}"));
+	describe("/api/v1/entries/3", SIGNERS("{\"accreditation\":1}"));
+}
+
+static enum vt_err fetch_support(struct extra **x)
+{
+	return client_support(x, client, index_of_record, fake_log_entry(index_of_record), &why);
+}
+
+static void support_is_fetched_and_verifies(void **state)
+{
+	struct extra_verdict verdict;
+	struct problem problem = {0};
+	struct extra *x;
+
+	(void)state;
+	assert_int_equal(index_of_record, 3);
+	assert_ok(client_refresh(client, &why));
+	describe_honestly();
+	assert_ok(fetch_support(&x));
+	assert_int_equal(extra_verify(&verdict, &world->h, x, index_of_record, client_head(client),
+				      WORLD_ORIGIN, world_spki(world->centre), &problem),
+			 VT_OK);
+	extra_verdict_release(&verdict);
+	extra_free(x);
+}
+
+static void a_log_that_hides_what_a_record_rests_on_proves_nothing(void **state)
+{
+	struct extra_verdict verdict;
+	struct problem problem = {0};
+	struct extra *x;
+
+	(void)state;
+	assert_ok(client_refresh(client, &why));
+	describe("/api/v1/entries/3", SIGNERS("{\"accreditation\":0}"));
+	describe_honestly();
+	assert_ok(fetch_support(&x));
+	assert_true(extra_verify(&verdict, &world->h, x, index_of_record, client_head(client),
+				 WORLD_ORIGIN, world_spki(world->centre), &problem) != VT_OK);
+	extra_free(x);
+}
+
+static void answers_that_help_nobody_are_no_finding(void **state)
+{
+	static const struct {
+		const char *body;
+		enum vt_err err;
+	} answers[] = {
+	    {SIGNERS("{\"accreditation\":4}"), VT_EIO}, /* what came later */
+	    {SIGNERS("{\"accreditation\":9007199254740991}"), VT_EIO},
+	    {SIGNERS("{\"accreditation\":-1}"), VT_EIO},
+	    {SIGNERS("{\"accreditation\":\"1\"}"), VT_EIO},
+	    {SIGNERS("{\"accreditation\":1,\"sealed\":[]}"), VT_EIO},
+	    {"{\"record\":", VT_EIO},
+	    {"[]", VT_ENOTFOUND},
+	    {"{\"record\":{}}", VT_ENOTFOUND},
+	};
+	struct extra *x;
+
+	(void)state;
+	assert_ok(client_refresh(client, &why));
+	assert_int_equal(fetch_support(&x), VT_ENOTFOUND); /* no API at all */
+	assert_null(x);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		fake_log_mend();
+		describe("/api/v1/entries/3", answers[i].body);
+		assert_int_equal(fetch_support(&x), answers[i].err);
+		assert_null(x);
+	}
+}
+
+static void support_that_the_tree_does_not_hold_is_a_finding(void **state)
+{
+	struct extra *x;
+
+	(void)state;
+	assert_ok(client_refresh(client, &why));
+	describe_honestly();
+	fake_log_fault(&(struct fake_fault){
+	    .path = "/tile/entries/000.p/4", .times = 1, .status = 200, .flip_bit = 800});
+	assert_int_equal(fetch_support(&x), VT_EMISMATCH);
+	assert_null(x);
+}
+
+/* Its proof has no room for the accreditations, but the log tells of them. */
+static void the_signers_of_a_large_record_are_checked_too(void **state)
+{
+	(void)state;
+	buf_reset(&answer);
+	make_proof(&answer, index_of_record, false, 1);
+	fake_log_answer_post(201, "text/plain", buf_bytes(&answer));
+	assert_ok(submit());
+	assert_false(receipt.admission_checked);
+	describe_honestly();
+	assert_ok(submit());
+	assert_true(receipt.admission_checked);
+	assert_false(receipt.proof_has_entry);
+	open_client(world_spki(world->stranger));
+	assert_refused(VT_EMISMATCH, "its admission does not hold");
+}
+
 static void what_is_no_record_is_never_reported_as_logged(void **state)
 {
 	(void)state;
@@ -360,6 +481,11 @@ int main(void)
 	    IN_WORLD(a_proof_under_another_key_is_refused),
 	    IN_WORLD(a_second_history_shows_when_the_client_has_a_head),
 	    IN_WORLD(an_entry_too_large_for_the_file_is_read_from_its_bundle),
+	    IN_WORLD(support_is_fetched_and_verifies),
+	    IN_WORLD(a_log_that_hides_what_a_record_rests_on_proves_nothing),
+	    IN_WORLD(answers_that_help_nobody_are_no_finding),
+	    IN_WORLD(support_that_the_tree_does_not_hold_is_a_finding),
+	    IN_WORLD(the_signers_of_a_large_record_are_checked_too),
 	    IN_WORLD(what_is_no_record_is_never_reported_as_logged),
 	};
 
