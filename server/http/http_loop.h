@@ -50,7 +50,7 @@ struct http_conn {
 	uint64_t idle_since;
 	uint64_t acked; /* at the last look while writing */
 	bool looked;
-	bool pending; /* a stream: there was something to send then */
+	bool pending; /* a stream: there was something its client had not taken */
 	bool linger;  /* the client may still be sending when it closes */
 	bool cut;     /* shut down already, */
 	bool reset;   /* and what was not sent forgotten */

@@ -47,8 +47,6 @@ void streams_resume(struct http_server *s);
 void stream_finish(struct http_stream *st);
 /* The loop's: send nothing more and cut the connection off. */
 void stream_cut(struct http_stream *st);
-/* Is there anything that its client has not got? */
-bool stream_pending(struct http_stream *st);
 /* Send x's answer, which goes on with st. Takes the answer over. */
 void respond_stream(struct http_exchange *x, struct http_stream *st, unsigned status,
 		    struct MHD_Response *answer);

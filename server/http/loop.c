@@ -110,11 +110,12 @@ static void check_write(struct http_conn *c)
 	loop_enter(c, PHASE_WRITE);
 }
 
-/* Half of write_seconds is over. A stream that had nothing to send, then or now, is well. */
+/* Half of write_seconds is over. A stream whose client had taken all that the socket was given, then or now, is well: what it
+ * still holds is ours to send. */
 static void check_stream(struct http_conn *c)
 {
 	struct socket_progress p = {0};
-	bool pending = stream_pending(c->stream);
+	bool pending = socket_unsent(c->fd) > 0;
 
 	(void)socket_progress(c->fd, &p);
 	if (c->looked && c->pending && pending && p.acked == c->acked) {

@@ -317,11 +317,6 @@ void stream_cut(struct http_stream *st)
 	resume(st);
 }
 
-bool stream_pending(struct http_stream *st)
-{
-	return http_stream_held(st) > 0 || socket_unsent(st->conn->fd) > 0;
-}
-
 void streams_resume(struct http_server *s)
 {
 	struct http_stream *st;

@@ -1,0 +1,4 @@
+if(TARGET api)
+  vitrine_test(api_events_test LABEL unit SOURCES ${here}/api_events_test.c
+    LINK api log_fixture record_world http_test_support)
+endif()
