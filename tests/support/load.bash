@@ -13,7 +13,7 @@
 said_by_load=
 origin=example.com/bounds
 # All load comes from one address. An option given to start_raw wins over this.
-export VITRINE_RATE=0
+export VITRINE_RATE=0 VITRINE_READ_RATE=0
 
 fail() {
 	echo "FAILED: $*"

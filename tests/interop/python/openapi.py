@@ -18,8 +18,11 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+import xml.etree.ElementTree
 
 import yaml
+import feedparser
+import sseclient
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate as validate_document
 from referencing import Registry, Resource
@@ -207,7 +210,97 @@ def ask_standard(asker, url):
     asker.ask("listTreeHeads", url, status=200, query={"limit": 1})
     asker.ask("listTreeHeads", url, status=200, query={"at": heads["treeHeads"][-1]["time"]})
     asker.ask("listTreeHeads", url, status=400, query={"limit": 1001})
+    first, _ = asker.ask("listTreeHeads", url, status=200, query={"size": 1})
+    if first["treeHeads"] != [h for h in heads["treeHeads"] if h["treeSize"] >= 1][:1]:
+        asker.problems.append("tree-heads?size=1 is not the first one that covers it")
+    beyond, _ = asker.ask("listTreeHeads", url, status=200, query={"size": size + 1})
+    if beyond["treeHeads"]:
+        asker.problems.append("there is a tree head beyond what is published")
+    asker.ask("listTreeHeads", url, status=400, query={"size": 1, "after": 1})
+    ask_events(asker, url, size)
+    ask_feed(asker, url, size)
     return size
+
+
+def listen(asker, url, size, query=None, headers=None):
+    """The events from there to the tree head of this size, as somebody else's client reads them."""
+    where = url + "/api/v1/events" + ("?" + urllib.parse.urlencode(query) if query else "")
+    events = []
+    request = urllib.request.Request(where, headers=headers or {})
+    with asker.opener.open(request, timeout=60) as stream:
+        for event in sseclient.SSEClient(stream).events():
+            data = json.loads(event.data)
+            schema = {"entry": "EntryEvent", "tree-head": "TreeHead"}[event.event]
+            asker.problems.extend(
+                "GET %s: %s: %s" % (where, event.id, error)
+                for error in asker.document.errors(data, "components", "schemas", schema))
+            place = "e%d" % data["index"] if event.event == "entry" else "h%d" % data["treeSize"]
+            if event.id != place:
+                asker.problems.append("GET %s: id %s of %s" % (where, event.id, place))
+            events.append((event.id, data))
+            if event.id == "h%d" % size:
+                break
+    asker.succeeded.add("streamEvents")
+    return events
+
+
+def ask_events(asker, url, size):
+    everything = listen(asker, url, size, {"last-event-id": "h0"})
+    entries = [data["index"] for place, data in everything if place[0] == "e"]
+    if entries != list(range(size)):
+        asker.problems.append("events: entries %r of %d" % (entries, size))
+    newest = listen(asker, url, size)
+    if [place for place, _ in newest] != ["h%d" % size]:
+        asker.problems.append("events: a new subscriber hears %r first" % newest)
+    middle = everything[len(everything) // 2][0]
+    rest = listen(asker, url, size, headers={"Last-Event-ID": middle})
+    after = [place for place, _ in everything[len(everything) // 2 + 1:] if place[0] == "e"]
+    if [place for place, _ in rest if place[0] == "e"] != after:
+        asker.problems.append("events: behind %s come %r" % (middle, rest))
+    asker.ask("streamEvents", url, status=200, head=True)
+    asker.ask("streamEvents", url, status=400, query={"last-event-id": "7"})
+    asker.ask("streamEvents", url, status=400, query={"colour": "red"})
+    asker.ask("streamEvents", url, status=404, headers={"Last-Event-ID": "h%d" % (size + 1)})
+
+
+def read_feed(asker, url, query=None):
+    """One page: what two parsers say of it."""
+    atom = "{http://www.w3.org/2005/Atom}"
+    text, headers = asker.ask("getFeed", url, status=200, query=query)
+    root = xml.etree.ElementTree.fromstring(text)
+    parsed = feedparser.parse(text.encode(), response_headers={"content-type": "application/atom+xml"})
+    if parsed.bozo or parsed.version != "atom10":
+        asker.problems.append("feed %r: %r" % (query, parsed.get("bozo_exception")))
+    # RFC 4287, sections 4.1.1 and 4.1.2: what a feed and an entry must have, once.
+    for element in [root, *root.findall(atom + "entry")]:
+        for name in ("id", "title", "updated"):
+            if len(element.findall(atom + name)) != 1:
+                asker.problems.append("feed: %s of %s" % (name, element.tag))
+    for entry in root.findall(atom + "entry"):
+        if not [e for e in entry.findall(atom + "link") if e.get("rel") == "alternate"]:
+            asker.problems.append("feed: an entry without content has no alternate link")
+    asker.ask("getFeed", url, status=304, query=query, headers={"If-None-Match": headers["ETag"]})
+    return parsed, headers
+
+
+def ask_feed(asker, url, size):
+    feed, _ = read_feed(asker, url)
+    ids = [entry.id for entry in feed.entries]
+    if len(set(ids)) != size or not ids[0].endswith(":%d" % (size - 1)):
+        asker.problems.append("feed: entries %r of %d" % (ids, size))
+    for entry in feed.entries:
+        asker.ask("getEntry", url, status=200, path=entry.link)
+    page, headers = read_feed(asker, url, {"limit": 1})
+    paged = [entry.id for entry in page.entries]
+    while "Link" in headers:
+        link = headers["Link"].split(">")[0].lstrip("<")
+        query = dict(urllib.parse.parse_qsl(link.partition("?")[2]))
+        page, headers = read_feed(asker, url, query)
+        paged += [entry.id for entry in page.entries]
+    if paged != ids:
+        asker.problems.append("feed: pages of one give %r, not %r" % (paged, ids))
+    asker.ask("getFeed", url, status=400, query={"limit": 201})
+    asker.ask("getFeed", url, status=400, query={"colour": "red"})
 
 
 def ask_records(asker, url, party, refused):
@@ -224,6 +317,17 @@ def ask_records(asker, url, party, refused):
         asker.ask("searchEntries", url, status=200, query=query)
     for query in ({"limit": 0}, {"limit": 1001}, {"result": "GOOD"}, {"colour": "red"}):
         asker.ask("searchEntries", url, status=400, query=query)
+    for query in ({"subject": "bios.bin"}, {"result": "GOOD"}):
+        asker.ask("streamEvents", url, status=400, query=query)
+        asker.ask("getFeed", url, status=400, query=query)
+    passed, _ = asker.ask("searchEntries", url, status=200, query={"result": "PASSED"})
+    passed = [entry["index"] for entry in passed["entries"]]
+    heard = listen(asker, url, size, {"last-event-id": "h0", "result": "PASSED"})
+    if [data["index"] for place, data in heard if place[0] == "e"] != passed:
+        asker.problems.append("events: PASSED are %r, the search says %r" % (heard, passed))
+    feed, _ = read_feed(asker, url, {"result": "PASSED"})
+    if [int(entry.id.rpartition(":")[2]) for entry in feed.entries] != passed[::-1]:
+        asker.problems.append("feed: PASSED are not %r" % passed)
     asker.ask("listParties", url, status=200)
     parties, after = [], 0
     while after is not None:
