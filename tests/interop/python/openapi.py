@@ -252,9 +252,10 @@ def ask_events(asker, url, size):
     newest = listen(asker, url, size)
     if [place for place, _ in newest] != ["h%d" % size]:
         asker.problems.append("events: a new subscriber hears %r first" % newest)
-    middle = everything[len(everything) // 2][0]
+    half = (len(everything) - 1) // 2
+    middle = everything[half][0]
     rest = listen(asker, url, size, headers={"Last-Event-ID": middle})
-    after = [place for place, _ in everything[len(everything) // 2 + 1:] if place[0] == "e"]
+    after = [place for place, _ in everything[half + 1:] if place[0] == "e"]
     if [place for place, _ in rest if place[0] == "e"] != after:
         asker.problems.append("events: behind %s come %r" % (middle, rest))
     asker.ask("streamEvents", url, status=200, head=True)
@@ -289,7 +290,8 @@ def ask_feed(asker, url, size):
     if len(set(ids)) != size or not ids[0].endswith(":%d" % (size - 1)):
         asker.problems.append("feed: entries %r of %d" % (ids, size))
     for entry in feed.entries:
-        asker.ask("getEntry", url, status=200, path=entry.link)
+        [link] = [link for link in entry.links if link.rel == "alternate"]
+        asker.ask("getEntry", url, status=200, path=link.href)
     page, headers = read_feed(asker, url, {"limit": 1})
     paged = [entry.id for entry in page.entries]
     while "Link" in headers:
