@@ -146,7 +146,7 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 		snprintf(
 		    c->why, sizeof(c->why),
 		    "it is in the log, but who signed it was not checked: the proof does not carry "
-		    "the accreditations");
+		    "the accreditations (vitrine find asks the log for them)");
 		return CMD_UNSURE;
 	}
 	/* A correction is about an entry, not about a file: weigh() sees whether that entry is here. */
