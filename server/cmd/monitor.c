@@ -215,6 +215,8 @@ static void show_progress(void *ctx, const char *origin, uint64_t at, uint64_t s
 			at, size, size == 0 ? 100 : (unsigned)((double)at / (double)size * 100),
 			at == size ? "\n" : "");
 		s->bar = at != size;
+	} else if (s->line_at == 0) { /* what is quickly done is not worth a line */
+		s->line_at = now;
 	} else if (at != size && now - s->line_at >= PROGRESS_LINE_SECONDS) {
 		s->line_at = now;
 		logline(LOGLINE_INFO, "catching up", "log=%s at=%" PRIu64 " size=%" PRIu64, quoted,

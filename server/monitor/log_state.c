@@ -94,6 +94,19 @@ static struct json *troubles_json(const struct log_state *s)
 	return o;
 }
 
+/* A checkpoint may hold text that strict JSON refuses (noncharacters). */
+static struct json *base64(struct bytes raw)
+{
+	struct json *j = NULL;
+	struct buf text;
+
+	buf_init(&text);
+	if (buf_append_base64(&text, raw) == VT_OK)
+		j = json_new_text(buf_bytes(&text));
+	buf_release(&text);
+	return j;
+}
+
 static struct json *state_json(const struct log_state *s)
 {
 	const struct pairs_mark *runs = &s->checks.runs;
@@ -104,7 +117,7 @@ static struct json *state_json(const struct log_state *s)
 	    json_set(o, "mode", number(s->mode)) == VT_OK &&
 	    json_set(o, "size", number(s->range.size)) == VT_OK &&
 	    json_set(o, "range", range_json(&s->range)) == VT_OK &&
-	    json_set(o, "checkpoint", json_new_text(buf_bytes(&s->checkpoint))) == VT_OK &&
+	    json_set(o, "checkpoint", base64(buf_bytes(&s->checkpoint))) == VT_OK &&
 	    json_set(o, "registryBytes", number(s->checks.registry_bytes)) == VT_OK &&
 	    json_set(o, "runs", runs_json(runs)) == VT_OK &&
 	    json_set(o, "nextRun", number(runs->next_id)) == VT_OK &&
@@ -176,6 +189,14 @@ static bool get_text(struct buf *out, const struct json *o, const char *name)
 	return json_text(json_member(o, name), &text) && buf_append(out, text) == VT_OK;
 }
 
+static bool get_base64(struct buf *out, const struct json *o, const char *name)
+{
+	struct bytes text;
+
+	return json_text(json_member(o, name), &text) &&
+	       buf_append_decoded_base64(out, text, BASE64_STANDARD) == VT_OK;
+}
+
 static bool get_range(struct merkle_range *range, const struct json *o)
 {
 	const struct json *list = json_member(o, "range");
@@ -220,7 +241,7 @@ static bool get_state(struct log_state *s, const struct json *o)
 	if (!get_number(&format, o, "format") || format != FORMAT ||
 	    !get_number(&mode, o, "mode") || mode > LOG_MODE_RAW || !get_range(&s->range, o) ||
 	    !get_runs(&s->checks.runs, o) || !get_text(&s->vkey, o, "vkey") ||
-	    !get_text(&s->checkpoint, o, "checkpoint") ||
+	    !get_base64(&s->checkpoint, o, "checkpoint") ||
 	    !get_number(&s->checks.registry_bytes, o, "registryBytes") ||
 	    !get_number(&s->answered, o, "answered") ||
 	    !get_number(&s->inadmissible, o, "inadmissible") || !get_number(&s->hits, o, "hits"))
