@@ -1,5 +1,7 @@
 /* What a monitor says of itself: a page for people at /, /readyz and its part of /metrics. */
 #include "monitor.h"
+#include <string.h>
+
 #include "clock.h"
 #include "gossip.h"
 #include "handler.h"
@@ -35,7 +37,8 @@ static enum vt_err append_cell(struct buf *out, const char *text)
 {
 	enum vt_err err;
 
-	if ((err = buf_append_str(out, "<td>")) != VT_OK ||
+	/* What has no spaces is short: a time, a kind. */
+	if ((err = buf_append_str(out, strlen(text) < 24 ? "<td class=\"t\">" : "<td>")) != VT_OK ||
 	    (err = append_escaped(out, bytes_str(text))) != VT_OK)
 		return err;
 	return buf_append_str(out, "</td>");
@@ -59,11 +62,12 @@ static const char page_head[] =
     "color:#1a1a1a;background:#fff}\n"
     "table{border-collapse:collapse;width:100%;margin:1rem 0}\n"
     "th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #ccc;"
-    "vertical-align:top;overflow-wrap:anywhere}\n"
+    "vertical-align:top;overflow-wrap:break-word}\n"
+    "th,.t{white-space:nowrap}\n"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     "th.n{text-align:right}\n"
     ".good{color:#0a5c2b}.bad{color:#a01010;font-weight:600}\n"
-    "code{font-size:.85em;overflow-wrap:anywhere}\n"
+    "code{display:block;font-size:.8em;max-width:20rem;overflow-wrap:anywhere}\n"
     "</style></head><body>\n<h1>Monitor</h1>\n";
 
 static enum vt_err append_troubles(struct buf *out, const struct monitor_log_status *s)
@@ -114,13 +118,12 @@ static enum vt_err append_log_row(struct buf *out, const struct monitor_log_stat
 	    (err = append_escaped(out, bytes_str(s->origin))) != VT_OK ||
 	    (err = buf_append_str(out, "</b><br>")) != VT_OK ||
 	    (err = append_escaped(out, bytes_str(s->url))) != VT_OK ||
-	    (err = buf_appendf(out, "<br>%s<br><code>%s</code></td>", mode[s->mode], hex)) !=
-		VT_OK ||
+	    (err = buf_appendf(out, "<br>%s<code>%s</code></td>", mode[s->mode], hex)) != VT_OK ||
 	    (err = append_troubles(out, s)) != VT_OK)
 		return err;
 	return buf_appendf(out,
 			   "<td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
-			   "<td class=\"n\">%llu</td><td>%s</td></tr>\n",
+			   "<td class=\"n\">%llu</td><td class=\"t\">%s</td></tr>\n",
 			   (unsigned long long)s->head.size, (unsigned long long)s->seen,
 			   (unsigned long long)s->hits, time_text(time, s->answered));
 }

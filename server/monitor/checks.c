@@ -7,17 +7,27 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "reopener.h"
 
 enum {
 	/* The registry's file: for each entry its index, its length, its bytes and a digest. */
 	ROW_HEAD = 16,
 };
 
+struct slice {
+	struct reopen_slice entries;
+	struct merkle_hash leaf[REOPEN_ENTRIES_MAX];
+};
+
 struct checks {
 	char *origin;
 	struct buf centre;
 	enum vt_err (*read)(void *ctx, uint64_t index, struct buf *entry);
+	checks_judged_fn judged;
 	void *ctx;
+	struct reopener *reopener; /* between begin and end */
+	struct slice slice[2];
+	struct slice *gathering, *opening; /* each is one of the two */
 	struct merkle_hasher hasher;
 	struct pairs *runs;
 	struct registry *registry;
@@ -52,6 +62,17 @@ static enum vt_err view_read(void *ctx, uint64_t index, struct buf *entry)
 	if (err != VT_OK)
 		c->view_err = err;
 	return err;
+}
+
+static struct admission_view view_of(struct checks *c, uint64_t size)
+{
+	return (struct admission_view){.size = size,
+				       .registry = c->registry,
+				       .origin = c->origin,
+				       .centre = buf_bytes(&c->centre),
+				       .find = view_find,
+				       .read = view_read,
+				       .ctx = c};
 }
 
 /* -- the registry's file ---------------------------------------------------------------------- */
@@ -202,45 +223,95 @@ static bool is_verdict(enum vt_err err)
 	       err == VT_ELIMIT || err == VT_EMISMATCH;
 }
 
-enum vt_err checks_entry(struct checks *c, uint64_t index, struct bytes entry,
-			 struct record **record, struct checks_refusal *refusal)
+static enum vt_err apply(struct checks *c, const struct record *r, uint64_t index,
+			 struct bytes entry, struct problem *why)
 {
-	struct admission_view view = {.size = index,
-				      .registry = c->registry,
-				      .origin = c->origin,
-				      .centre = buf_bytes(&c->centre),
-				      .find = view_find,
-				      .read = view_read,
-				      .ctx = c};
+	if (!record_is_accreditation(r))
+		return VT_OK;
+	reopener_wait(c->reopener); /* the registry is about to change */
+	return registry_apply(c->registry, index, record_leaf(r), entry, why);
+}
+
+static enum vt_err judge_one(struct checks *c, struct slice *s, size_t i)
+{
+	struct bytes entry = reopen_slice_entry(&s->entries, i);
+	struct admission_view view = view_of(c, s->entries.entry[i].index);
+	struct checks_refusal refusal = {.rule = NULL};
 	struct problem why = {0};
 	struct record *r = NULL;
 	enum vt_err err;
 
-	refusal->rule = NULL;
 	c->view_err = VT_OK;
-	if ((err = record_reopen(&r, &c->hasher, entry, &view, &why)) == VT_OK)
-		err = record_replay(r, &view, &why);
-	if (err == VT_OK && record_is_accreditation(r))
-		err = registry_apply(c->registry, index, record_leaf(r), entry, &why);
+	if ((err = reopen_slice_take(&r, &s->entries, i, &c->hasher, &view, &why)) == VT_OK &&
+	    (err = record_replay(r, &view, &why)) == VT_OK)
+		err = apply(c, r, view.size, entry, &why);
 	if (c->view_err != VT_OK) {
 		err = c->view_err;
 	} else if (err != VT_OK && (why.type != NULL || is_verdict(err))) {
 		/* Without a reason: it leans on an entry that is none, which no admission let in. */
-		refusal->rule = why.type != NULL ? why.type->slug : "entry-reference";
-		snprintf(refusal->detail, sizeof(refusal->detail), "%s",
+		refusal.rule = why.type != NULL ? why.type->slug : "entry-reference";
+		snprintf(refusal.detail, sizeof(refusal.detail), "%s",
 			 why.type != NULL ? why.detail : "it names an entry that is no record");
 		err = VT_OK;
 	}
-	if (err == VT_OK && refusal->rule == NULL)
-		err = remember(c, index, entry, r);
-	if (err == VT_OK && refusal->rule == NULL && record != NULL) {
-		*record = r;
-		r = NULL; /* transferred */
-	} else if (record != NULL) {
-		*record = NULL;
-	}
+	if (err == VT_OK && refusal.rule == NULL)
+		err = remember(c, view.size, entry, r);
+	if (err == VT_OK)
+		err = c->judged(c->ctx, view.size, &s->leaf[i], refusal.rule == NULL ? r : NULL,
+				&refusal);
 	record_free(r);
 	return err;
+}
+
+/* Let the threads open what was gathered, and judge what they opened before. */
+static enum vt_err turn(struct checks *c)
+{
+	struct slice *opened = c->opening;
+	enum vt_err err = VT_OK;
+
+	reopener_wait(c->reopener);
+	c->opening = c->gathering;
+	c->gathering = opened;
+	reopener_start(c->reopener, &c->opening->entries);
+	for (size_t i = 0; err == VT_OK && i < opened->entries.n; i++)
+		err = judge_one(c, opened, i);
+	reopen_slice_clear(&opened->entries);
+	return err;
+}
+
+enum vt_err checks_add(struct checks *c, uint64_t index, struct bytes entry,
+		       const struct merkle_hash *leaf)
+{
+	enum vt_err err = reopen_slice_add(&c->gathering->entries, index, entry);
+
+	if (err == VT_ELIMIT && (err = turn(c)) == VT_OK)
+		err = reopen_slice_add(&c->gathering->entries, index, entry);
+	if (err == VT_OK)
+		c->gathering->leaf[c->gathering->entries.n - 1] = *leaf;
+	return err;
+}
+
+enum vt_err checks_finish(struct checks *c)
+{
+	enum vt_err err = turn(c);
+
+	return err != VT_OK ? err : turn(c);
+}
+
+enum vt_err checks_begin(struct checks *c, unsigned threads)
+{
+	struct admission_view view = view_of(c, 0);
+
+	checks_end(c);
+	return reopener_new(&c->reopener, threads, &view);
+}
+
+void checks_end(struct checks *c)
+{
+	reopener_free(c->reopener);
+	c->reopener = NULL;
+	for (size_t i = 0; i < 2; i++)
+		reopen_slice_clear(&c->slice[i].entries);
 }
 
 /* -- opening and saving ----------------------------------------------------------------------- */
@@ -287,6 +358,9 @@ enum vt_err checks_open(struct checks **out, const struct checks_config *config,
 		return VT_ENOMEM;
 	c->registry_fd = -1;
 	c->read = config->read;
+	c->judged = config->judged;
+	c->gathering = &c->slice[0];
+	c->opening = &c->slice[1];
 	c->ctx = config->ctx;
 	buf_init(&c->centre);
 	if ((c->origin = strdup(config->origin)) == NULL ||
@@ -310,6 +384,9 @@ void checks_free(struct checks *c)
 {
 	if (c == NULL)
 		return;
+	checks_end(c);
+	for (size_t i = 0; i < 2; i++)
+		reopen_slice_release(&c->slice[i].entries);
 	if (c->registry_fd >= 0)
 		close(c->registry_fd);
 	pairs_free(c->runs);

@@ -20,13 +20,27 @@ struct checks_mark {
 	struct pairs_mark runs;
 };
 
+/* The rule that is broken, by its problem's slug, and what about it. */
+struct checks_refusal {
+	const char *rule; /* NULL: none, the entry is admissible */
+	char detail[PROBLEM_DETAIL_MAX];
+};
+/*
+ * Called for each entry in order, when it was judged: it is remembered, and may be saved. record: of an
+ * admissible one, else NULL; gone after the call, like all of it. Anything but VT_OK stops.
+ */
+typedef enum vt_err (*checks_judged_fn)(void *ctx, uint64_t index, const struct merkle_hash *leaf,
+					const struct record *record,
+					const struct checks_refusal *refusal);
+
 struct checks_config {
 	const char *dir; /* exists */
 	const char *origin;
 	struct bytes centre; /* canonical SPKI; empty: entry 0 is believed */
 	size_t tail_max;     /* as in pairs_open() */
-	/* Append the entry's bytes, verified. Its errors come back from checks_entry(). */
+	/* Append the entry's bytes, verified. Its errors come back from checks_add(). */
 	enum vt_err (*read)(void *ctx, uint64_t index, struct buf *entry);
+	checks_judged_fn judged;
 	void *ctx;
 };
 
@@ -35,20 +49,21 @@ enum vt_err checks_open(struct checks **out, const struct checks_config *config,
 			const struct checks_mark *mark, char why[PAIRS_WHY_MAX]);
 void checks_free(struct checks *c);
 
-/* The rule that is broken, by its problem's slug, and what about it. */
-struct checks_refusal {
-	const char *rule; /* NULL: none */
-	char detail[PROBLEM_DETAIL_MAX];
-};
 /*
- * The entry at `index`, which is the one after the last. VT_OK: it is admissible (refusal->rule is
- * NULL) or not; either way it is remembered and the next may come. *record (may be NULL) is its
- * record, the caller's to free, if it is admissible; otherwise NULL. Anything else: no verdict,
- * because the log could not be read, or because of memory or the disk here; nothing but
- * checks_free() is possible then.
+ * Signatures are verified ahead on threads (0: one a core) between these two. checks_end() forgets
+ * what was added and not judged.
  */
-enum vt_err checks_entry(struct checks *c, uint64_t index, struct bytes entry,
-			 struct record **record, struct checks_refusal *refusal);
+enum vt_err checks_begin(struct checks *c, unsigned threads);
+void checks_end(struct checks *c);
+/*
+ * The entry at `index`, which is the one after the last. Those before it are judged meanwhile, this one
+ * by checks_finish() at the latest. VT_OK, or what `judged` returned (the entries up to it count), or no
+ * verdict, because the log could not be read, or because of memory or the disk here: nothing but
+ * checks_end() and checks_free() is possible then.
+ */
+enum vt_err checks_add(struct checks *c, uint64_t index, struct bytes entry,
+		       const struct merkle_hash *leaf);
+enum vt_err checks_finish(struct checks *c);
 /* As pairs_save() and pairs_saved(). */
 enum vt_err checks_save(struct checks *c, struct checks_mark *out, const atomic_bool *stop);
 void checks_saved(struct checks *c);

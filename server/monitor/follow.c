@@ -16,10 +16,12 @@
 #include "files.h"
 #include "logline.h"
 #include "monitor_private.h"
+#include "party_key.h"
 
 enum {
 	COMMIT_NANOS = 250000000, /* a catch-up commits at least this often */
 	PROGRESS_NANOS = 200000000,
+	REPLAY_ALONE = 256,
 	CLOCK_LOOKS = 64, /* entries between looks at the clock */
 };
 
@@ -151,6 +153,9 @@ enum vt_err follow_read_earlier(void *ctx, uint64_t index, struct buf *entry)
 	return err;
 }
 
+static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
+			  const struct record *record, const struct checks_refusal *refusal);
+
 static enum vt_err open_checks(struct follower *f, char why[MONITOR_WHY_MAX])
 {
 	struct checks_config config = {.dir = f->dir,
@@ -158,9 +163,40 @@ static enum vt_err open_checks(struct follower *f, char why[MONITOR_WHY_MAX])
 				       .centre = f->centre,
 				       .tail_max = f->m->config.tail_max,
 				       .read = follow_read_earlier,
+				       .judged = judged,
 				       .ctx = f};
 
 	return checks_open(&f->checks, &config, &f->state.checks, why);
+}
+
+/* Was entry 0 signed by this key, although nobody asked for that then? */
+static bool began_with(const struct follower *f, struct bytes centre)
+{
+	const struct registry *r = f->checks == NULL ? NULL : checks_registry(f->checks);
+
+	return r != NULL && registry_count(r) > 0 &&
+	       bytes_equal(party_key_spki(registry_at(r, 0)->key), centre);
+}
+
+/* What was replayed was held against the centre of that time: another one would judge it otherwise. */
+static enum vt_err check_centre(struct follower *f, char why[MONITOR_WHY_MAX])
+{
+	struct bytes before = buf_bytes(&f->state.centre);
+
+	if (f->state.range.size > 0) {
+		if (f->centre.len == 0 || bytes_equal(before, f->centre))
+			return VT_OK;
+		if (before.len > 0 || !began_with(f, f->centre)) {
+			snprintf(
+			    why, MONITOR_WHY_MAX,
+			    "%s: its entries were replayed under another centre, or none; move the "
+			    "folder away to replay them under this one",
+			    f->dir);
+			return VT_ECONFLICT;
+		}
+	}
+	buf_reset(&f->state.centre);
+	return buf_append(&f->state.centre, f->centre);
 }
 
 void follow_unload(struct follower *f)
@@ -205,7 +241,8 @@ enum vt_err follow_load(struct follower *f, char why[MONITOR_WHY_MAX])
 			 err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
 		goto done;
 	}
-	if (f->state.mode == LOG_MODE_RECORDS && (err = open_checks(f, why)) != VT_OK)
+	if ((f->state.mode == LOG_MODE_RECORDS && (err = open_checks(f, why)) != VT_OK) ||
+	    (err = check_centre(f, why)) != VT_OK)
 		goto done;
 	f->loaded = true;
 	f->uncommitted = 0;
@@ -257,40 +294,37 @@ static enum vt_err after_entry(struct follower *f)
 	return follow_commit(f);
 }
 
-static enum vt_err replay_entry(struct follower *f, uint64_t index, struct bytes entry,
-				const struct merkle_hash *leaf)
+/* The next leaf is in the tree. */
+static enum vt_err grow(struct follower *f, const struct merkle_hash *leaf)
 {
-	struct checks_refusal refusal;
-	struct record *record = NULL;
-	enum vt_err err;
+	enum vt_err err =
+	    merkle_range_append(&f->state.range, &f->hasher, leaf, kept_node, f->kept);
 
-	if (f->checks == NULL)
-		return VT_OK;
-	if ((err = checks_entry(f->checks, index, entry, &record, &refusal)) != VT_OK)
-		return err;
-	if (refusal.rule != NULL)
-		err = entry_refused(f, index, leaf, &refusal);
-	else if (record != NULL && f->m->config.watches != NULL)
+	return err != VT_OK ? err : after_entry(f);
+}
+
+static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
+			  const struct record *record, const struct checks_refusal *refusal)
+{
+	struct follower *f = ctx;
+	enum vt_err err = VT_OK;
+
+	if (refusal->rule != NULL)
+		err = entry_refused(f, index, leaf, refusal);
+	else if (f->m->config.watches != NULL)
 		err = entry_watched(f, index, record);
-	record_free(record);
-	return err;
+	return err != VT_OK ? err : grow(f, leaf);
 }
 
 static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 			 const struct merkle_hash *leaf)
 {
 	struct follower *f = ctx;
-	enum vt_err err;
 
 	if (f->m->stop)
-		err = VT_EBUSY;
-	else if ((err = replay_entry(f, index, entry, leaf)) == VT_OK &&
-		 (err = merkle_range_append(&f->state.range, &f->hasher, leaf, kept_node,
-					    f->kept)) == VT_OK)
-		err = after_entry(f);
-	if (err != VT_OK && !f->m->stop)
-		f->fault = err;
-	return err;
+		return VT_EBUSY;
+	f->fault = f->checks != NULL ? checks_add(f->checks, index, entry, leaf) : grow(f, leaf);
+	return f->fault;
 }
 
 /* A log of records begins with the centre's own accreditation; anything else in front means raw,
@@ -344,6 +378,24 @@ static enum monitor_outcome check_root(struct follower *f, const struct tree_hea
 	return MONITOR_HOLDS;
 }
 
+/* Also when fetching fails: what came before that is judged, and counts. */
+static enum vt_err fetch_and_judge(struct follower *f, uint64_t end, struct client_error *why)
+{
+	uint64_t first = f->state.range.size;
+	enum vt_err err;
+
+	/* A thread for a handful of entries that a look finds; all cores for a catch-up. */
+	if (f->checks != NULL &&
+	    (f->fault = checks_begin(f->checks, end - first > REPLAY_ALONE ? 0 : 1)) != VT_OK)
+		return f->fault;
+	err = client_entries(f->client, first, end, visit, f, why);
+	if (f->checks != NULL && f->fault == VT_OK && !f->m->stop)
+		f->fault = checks_finish(f->checks);
+	if (f->checks != NULL)
+		checks_end(f->checks);
+	return err;
+}
+
 static enum monitor_outcome catch_up(struct follower *f)
 {
 	struct tree_head head = *client_head(f->client);
@@ -360,10 +412,13 @@ static enum monitor_outcome catch_up(struct follower *f)
 	    (f->fault = open_checks(f, f->why.text)) != VT_OK)
 		return MONITOR_UNSURE;
 	f->committed_at = clock_monotonic_nanos();
-	err = client_entries(f->client, f->state.range.size, head.size, visit, f, &why);
+	err = fetch_and_judge(f, head.size, &why);
 	if (f->fault != VT_OK)
 		return MONITOR_UNSURE;
-	if (err == VT_OK)
+	if (f->m->stop && f->state.range.size < head.size)
+		outcome =
+		    MONITOR_UNSURE; /* told to stop: what is not judged is no fault of the log */
+	else if (err == VT_OK)
 		outcome = check_root(f, &head);
 	else if (!f->m->stop)
 		outcome = log_failed(f, err, &why);

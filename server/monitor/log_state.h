@@ -29,7 +29,8 @@ enum log_mode_seen {
 };
 
 struct log_state {
-	struct buf vkey; /* of the log, as text without NUL */
+	struct buf vkey;   /* of the log, as text without NUL */
+	struct buf centre; /* SPKI that entry 0 was held against; empty: none was known */
 	enum log_mode_seen mode;
 	struct merkle_range range; /* of the entries that were replayed */
 	struct buf checkpoint;     /* the newest accepted one, at least as large; may be empty */
