@@ -18,6 +18,7 @@ enum {
 	TURN_WORK = 512, /* what those who catch up may cost in one turn: an event made costs 1, */
 	SEARCH_WORK = 8, /* a search this */
 	RETRY_MILLIS = 200, /* after something could not be read */
+	WARN_SECONDS = 60,  /* between two log lines about that */
 };
 
 /* Conditions that at least one subscriber has, and the last page that was found by them. */
@@ -69,7 +70,8 @@ struct hub {
 	struct subscribers current; /* have caught up */
 	struct subscribers behind;
 	int work_left;
-	bool failed; /* something could not be read this turn */
+	bool failed;          /* something could not be read this turn */
+	uint64_t quiet_until; /* monotonic: no log line about it before */
 	struct http_chunk *beat;
 	struct {
 		uint64_t index;
@@ -432,6 +434,18 @@ static enum vt_err next_event(struct http_chunk **out, struct hub *hub, struct s
 	return VT_OK;
 }
 
+/* It is tried again soon. */
+static void tell_operator(struct hub *hub, const struct subscriber *s, enum vt_err err,
+			  uint64_t now)
+{
+	hub->failed = true;
+	if (now < hub->quiet_until)
+		return;
+	hub->quiet_until = now + WARN_SECONDS * SECOND;
+	logline(LOGLINE_WARN, "an event could not be made", "entry=%llu error=\"%s\"",
+		(unsigned long long)s->place.entry, vt_err_text(err));
+}
+
 static enum outcome tell(struct hub *hub, struct subscriber *s, uint64_t now)
 {
 	for (unsigned i = 0; i < PAGE; i++) {
@@ -444,10 +458,7 @@ static enum outcome tell(struct hub *hub, struct subscriber *s, uint64_t now)
 		if (err == VT_ENOTFOUND && s->head == NULL)
 			return TOLD_ALL;
 		if (err != VT_OK) {
-			logline(LOGLINE_WARN, "an event could not be made",
-				"entry=%llu error=\"%s\"", (unsigned long long)s->place.entry,
-				vt_err_text(err));
-			hub->failed = true;
+			tell_operator(hub, s, err, now);
 			return TOLD_FULL;
 		}
 		if (!append(s, chunk, now)) {
