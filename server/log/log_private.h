@@ -113,6 +113,8 @@ struct log {
 	bool follow;      /* somebody waits for what another process appended */
 	uint64_t covered; /* registry and index cover the committed entries [0, covered) */
 	uint64_t handed;  /* largest head that was given to witnesses or published */
+	uint64_t
+	    answerable; /* entries below it are published as they have to be: with the quorum, unless LOG_PUBLISH */
 	struct gathered gathered;
 	/* Monotonic nanoseconds: nobody waits for a checkpoint any longer then; 0: not stopping. */
 	uint64_t stop_at;
@@ -177,6 +179,8 @@ void submissions_push(struct submission_list *list, struct submission *s);
 struct submission *submissions_pop(struct submission_list *list);
 /* Why nothing more may be committed although the log runs; NULL: it may. Under the lock. */
 const char *log_holding(const struct log *log);
+/* How far appends may be answered: what is published as it has to be. */
+uint64_t log_answerable(struct log *log);
 /* Call back and free. The submission is in no list. */
 void submission_answer(struct log *log, struct submission *s, const struct log_answer *answer);
 void submission_later(struct log *log, struct submission *s, const char *reason,

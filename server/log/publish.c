@@ -58,6 +58,10 @@ static void remember(struct log *log, const struct tree_head *head, struct buf *
 	log->status.policy_met = log->policy_met;
 	if (log->policy_met)
 		log->status.quorum_missing_since = 0;
+	/* Another process may publish without the quorum that this one is to wait for. */
+	if ((log->policy_met || log->config.without_quorum == LOG_PUBLISH) &&
+	    log->answerable < head->size)
+		log->answerable = head->size;
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
@@ -194,10 +198,14 @@ enum vt_err publish_note(struct log *log, const struct tree_head *head, struct b
 	if (log->has_published && (log->published > head->size ||
 				   (log->published == head->size && log->policy_met && !quorum)))
 		return VT_OK;
-	if ((err = buf_append(&copy, note)) != VT_OK ||
-	    (err = store_note(log, head->size, note, now)) != VT_OK)
+	if ((err = buf_append(&copy, note)) != VT_OK)
 		goto done;
-	raise_published(log, head, now);
+	/* The very bytes that are published are not kept once more: rounds without a quorum go on for as long as it is away. */
+	if (!log->has_published || !bytes_equal(note, buf_bytes(&log->verified_note))) {
+		if ((err = store_note(log, head->size, note, now)) != VT_OK)
+			goto done;
+		raise_published(log, head, now);
+	}
 	remember(log, head, &copy, quorum);
 done:
 	buf_release(&copy);

@@ -171,6 +171,7 @@ static uint64_t patience_end(struct log *log)
 static void answer_waiting(struct log *log)
 {
 	uint64_t patience = log->waiting.n > 0 ? patience_end(log) : 0;
+	uint64_t answerable = log_answerable(log);
 	struct submission_list still;
 	struct submission *s;
 
@@ -179,7 +180,7 @@ static void answer_waiting(struct log *log)
 		struct log_answer a = {.outcome = s->verdict == VERDICT_NEW ? LOG_ADDED : LOG_KNOWN,
 				       .index = s->index};
 
-		if (s->index >= log->published || !log->has_published) {
+		if (s->index >= answerable) {
 			if (s->since >= patience)
 				submissions_push(&still, s);
 			else

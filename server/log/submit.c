@@ -74,6 +74,16 @@ static void count(struct log *log, enum log_outcome outcome)
 		status->later++;
 }
 
+uint64_t log_answerable(struct log *log)
+{
+	uint64_t size;
+
+	(void)pthread_mutex_lock(&log->lock);
+	size = log->answerable;
+	(void)pthread_mutex_unlock(&log->lock);
+	return size;
+}
+
 void submission_answer(struct log *log, struct submission *s, const struct log_answer *answer)
 {
 	(void)pthread_mutex_lock(&log->lock);
@@ -146,16 +156,6 @@ static uint64_t covered(struct log *log)
 	return size;
 }
 
-static uint64_t published(struct log *log)
-{
-	uint64_t size;
-
-	(void)pthread_mutex_lock(&log->lock);
-	size = log->status.published_size;
-	(void)pthread_mutex_unlock(&log->lock);
-	return size;
-}
-
 /* -- checks on the caller's thread ------------------------------------------------------------------- */
 
 /* What came of them. */
@@ -191,7 +191,7 @@ static enum checked check_raw(struct log_worker *w, struct submission *s, struct
 		return CHECKED_FAILED;
 	err = worker_find(&v, &s->leaf, 0, &s->index);
 	if (err == VT_OK)
-		return s->index < published(w->log) ? CHECKED_KNOWN : CHECKED_QUEUE;
+		return s->index < log_answerable(w->log) ? CHECKED_KNOWN : CHECKED_QUEUE;
 	s->floor = v.size;
 	return err == VT_ENOTFOUND ? CHECKED_QUEUE : failed(&v, err);
 }
@@ -223,7 +223,7 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 	s->leaf = *record_leaf(s->record);
 	err = record_known(&s->index, s->record, &view);
 	if (err == VT_OK)
-		return s->index < published(log) ? CHECKED_KNOWN : CHECKED_QUEUE;
+		return s->index < log_answerable(log) ? CHECKED_KNOWN : CHECKED_QUEUE;
 	if (err != VT_ENOTFOUND)
 		return failed(&v, err);
 	/* The first pair that is missing ends the search: of several, others may be there. */
