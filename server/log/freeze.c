@@ -5,6 +5,7 @@
 #include "log_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,10 +50,19 @@ static enum vt_err format(struct buf *out, const struct log *log, const char *wh
 	return err;
 }
 
+/* A full disk may have room for a name, and a file of any content freezes. */
+static bool make_empty(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
 /* Write what is still owed, if something is. The first reason is kept: an existing file is left alone. */
 static void keep(struct log *log)
 {
 	struct buf owed;
+	int system_error;
 	enum vt_err err;
 
 	(void)pthread_mutex_lock(&log->lock);
@@ -61,13 +71,21 @@ static void keep(struct log *log)
 	(void)pthread_mutex_unlock(&log->lock);
 	if (owed.len == 0)
 		return;
-	err = durable_create(log->config.frozen_path, buf_bytes(&owed), 0600);
+	err = log->frozen_file_empty
+		  ? durable_write(log->config.frozen_path, buf_bytes(&owed), 0600)
+		  : durable_create(log->config.frozen_path, buf_bytes(&owed), 0600);
 	if (err == VT_OK || err == VT_ECONFLICT) {
 		buf_release(&owed);
 		return;
 	}
-	logline(LOGLINE_ERROR, "frozen, but that could not be written down: do not start it again",
-		"file=%s error=\"%s\"", log->config.frozen_path, strerror(errno));
+	system_error = errno;
+	if (!log->frozen_file_empty)
+		log->frozen_file_empty = make_empty(log->config.frozen_path);
+	logline(LOGLINE_ERROR,
+		log->frozen_file_empty
+		    ? "frozen, but why could not be written down"
+		    : "frozen, but that could not be written down: do not start it again",
+		"file=%s error=\"%s\"", log->config.frozen_path, strerror(system_error));
 	(void)pthread_mutex_lock(&log->lock);
 	log->frozen_text = owed;
 	(void)pthread_mutex_unlock(&log->lock);

@@ -123,6 +123,8 @@ struct log {
 	bool judged_met;
 	struct buf frozen_text;      /* of the file that says so, until it is written */
 	pthread_mutex_t frozen_lock; /* held while it is written; taken first */
+	bool
+	    frozen_file_empty; /* we could make that file, and write nothing into it; under frozen_lock */
 	/* There is no mark: nothing is taken until the witnesses' quorum has vouched for the head. */
 	bool probation;
 	struct mark
