@@ -39,16 +39,20 @@ static void stop_unreadable(struct log *log, enum vt_err err, int system_error)
 static enum vt_err compare(struct log *log, const struct tree_head *mark)
 {
 	char why[LOG_FROZEN_WHY_MAX];
+	struct tree_state state;
 	struct merkle_hash root;
 	enum vt_err err;
 
-	if (mark->size > log->state.head.size) {
+	/* Read after the mark: another process may have committed and raised it since this one looked at the head. */
+	if ((err = store_read_state(log->second, &state)) != VT_OK)
+		return err;
+	if (mark->size > state.head.size) {
 		(void)snprintf(
 		    why, sizeof(why),
 		    "the store has %" PRIu64 " entries, but this log has had %" PRIu64
 		    " (high-water mark %.100s): an older copy of the store was put back. "
 		    "Nothing is signed. Stop, put the newest store back, start again",
-		    log->state.head.size, mark->size, log->config.mark_path);
+		    state.head.size, mark->size, log->config.mark_path);
 		stop_for(log, why);
 		return VT_EMISMATCH;
 	}
@@ -118,6 +122,16 @@ static enum vt_err make(struct log *log, const struct tree_head *head)
 	return err == VT_OK || err == VT_ECONFLICT ? adopt(log) : err;
 }
 
+static void missing_why(const struct log *log, char why[LOG_FROZEN_WHY_MAX])
+{
+	(void)snprintf(
+	    why, LOG_FROZEN_WHY_MAX,
+	    "the high-water mark %.100s is missing beside a store of %" PRIu64
+	    " entries, so whether it is the newest cannot be told: nothing is signed. If it "
+	    "is, start once with --new-mark",
+	    log->config.mark_path, log->state.head.size);
+}
+
 static enum vt_err missing(struct log *log)
 {
 	char why[LOG_FROZEN_WHY_MAX];
@@ -139,12 +153,7 @@ static enum vt_err missing(struct log *log)
 		log->probation = true;
 		return VT_OK;
 	}
-	(void)snprintf(
-	    why, sizeof(why),
-	    "the high-water mark %.100s is missing beside a store of %" PRIu64
-	    " entries, so whether it is the newest cannot be told: nothing is signed. If it "
-	    "is, start once with --new-mark",
-	    log->config.mark_path, log->state.head.size);
+	missing_why(log, why);
 	stop_for(log, why);
 	return VT_OK;
 }
@@ -161,8 +170,18 @@ enum vt_err high_water_open(struct log *log)
 
 enum vt_err high_water_vouched(struct log *log, const struct tree_head *head)
 {
+	char why[LOG_FROZEN_WHY_MAX];
 	enum vt_err err;
 
+	if (log_frozen(log))
+		return VT_EBUSY;
+	/* "quorum none" holds without a single witness: nobody has said that this store is the newest. */
+	if (log->config.policy_met != NULL &&
+	    log->config.policy_met(log->config.ctx, buf_bytes(&log->round.note))) {
+		missing_why(log, why);
+		stop_for(log, why);
+		return VT_EBUSY;
+	}
 	if ((err = make(log, head)) != VT_OK)
 		return err;
 	if (log->mark == NULL)

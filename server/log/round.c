@@ -93,7 +93,10 @@ static enum vt_err use(struct log *log, const struct gathered *g)
 
 	if (g->note.len == 0 || !same_note(r, buf_bytes(&g->note)))
 		return VT_OK;
-	if (!g->quorum && !r->quorum && (log->config.without_quorum == LOG_HOLD || log->probation))
+	if (!g->quorum && !r->quorum && log->config.without_quorum == LOG_HOLD)
+		return VT_OK;
+	/* Not before the round is over: a witness that the quorum can do without may show a later head. */
+	if (log->probation && !(g->quorum && g->done))
 		return VT_OK;
 	if (log->probation && (err = high_water_vouched(log, &r->head)) != VT_OK)
 		return err;

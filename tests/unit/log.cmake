@@ -20,6 +20,8 @@ vitrine_test(log_gather_test LABEL unit SOURCES ${here}/log_gather_test.c
   LINK log_fixture base)
 vitrine_test(log_high_water_test LABEL unit SOURCES ${here}/log_high_water_test.c
   LINK log_fixture base)
+vitrine_test(log_shared_test LABEL unit SOURCES ${here}/log_shared_test.c
+  LINK log_fixture base)
 vitrine_test(log_fsck_test LABEL unit
   SOURCES ${here}/log_fsck_test.c ${here}/../support/stored_flip.c
   LINK log_fixture record_world base SQLite::SQLite3)
