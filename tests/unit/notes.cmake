@@ -12,4 +12,5 @@ endforeach()
 # A fork at any size: the model tree with another first leaf.
 vitrine_test(notes_evidence_test LABEL unit
   SOURCES ${here}/notes_evidence_test.c ${notes_sources} ${PROJECT_SOURCE_DIR}/tests/support/model_tree.c
-  LINK vitrine OpenSSL::Crypto ${alloc_fail})
+    ${PROJECT_SOURCE_DIR}/tests/support/test_file.c
+  LINK vitrine OpenSSL::Crypto ${alloc_fail} ARGS ${PROJECT_SOURCE_DIR}/tests/vectors/evidence)

@@ -4,6 +4,7 @@
 
 #include "alloc_fail.h"
 #include "model_tree.h"
+#include "test_file.h"
 #include "test_signer.h"
 #include "vitrine/evidence.h"
 
@@ -13,6 +14,7 @@
 static struct model_tree shown_to[2];
 static struct merkle_hasher hasher;
 static struct note_signer signer;
+static const char *vectors; /* tests/vectors/evidence */
 
 static int set_up(void **state)
 {
@@ -136,6 +138,28 @@ static void sizes_of_64_bits_are_proven(void **state)
 		assert_int_equal(make(&text, size[i][0], size[i][1]), VT_OK);
 		assert_int_equal(verify(buf_bytes(&text)), VT_OK);
 		buf_release(&text);
+	}
+}
+
+static void the_vectors_are_made_again_byte_for_byte(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t small, large;
+	} vector[] = {{"equal-sizes", 5, 5},
+		      {"different-sizes", 3, 7},
+		      {"power-of-two", 4, 7},
+		      {"size-one", 1, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(vector) / sizeof(vector[0]); i++) {
+		struct buf kept = test_read_file(vectors, vector[i].name, ".evidence"), made;
+
+		buf_init(&made);
+		assert_int_equal(make(&made, vector[i].small, vector[i].large), VT_OK);
+		assert_true(bytes_equal(buf_bytes(&kept), buf_bytes(&made)));
+		buf_release(&kept);
+		buf_release(&made);
 	}
 }
 
@@ -435,11 +459,12 @@ static void every_allocation_may_fail(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(two_histories_are_proven_at_every_pair_of_sizes),
 	    cmocka_unit_test(sizes_of_64_bits_are_proven),
+	    cmocka_unit_test(the_vectors_are_made_again_byte_for_byte),
 	    cmocka_unit_test(evidence_has_one_text_whatever_the_order_and_the_other_signatures),
 	    cmocka_unit_test(extension_lines_stay_in_the_signed_text),
 	    cmocka_unit_test(any_changed_byte_is_refused),
@@ -452,5 +477,8 @@ int main(void)
 	    cmocka_unit_test(every_allocation_may_fail),
 	};
 
+	if (argc != 2)
+		return 2;
+	vectors = argv[1];
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
