@@ -52,7 +52,7 @@ static enum vt_err append_log(struct buf *out, const struct log_status *s)
 	    {"mark_size", "gauge", "The high-water mark.", (double)s->mark_size},
 	    {"mark_writes_total", "counter", "Times that it was written to disk.",
 	     (double)s->mark_writes},
-	    {"mark_wait_seconds_total", "counter", "Time that publications waited for it.",
+	    {"mark_wait_seconds_total", "counter", "Time with nothing to do but wait for it.",
 	     s->mark_wait_seconds_sum},
 	    {"frozen_timestamp_seconds", "gauge", "Since when (POSIX seconds, 0: it is not).",
 	     (double)s->frozen_time},

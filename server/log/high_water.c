@@ -71,6 +71,16 @@ static enum vt_err compare(struct log *log, const struct tree_head *mark)
 	return VT_EMISMATCH;
 }
 
+static void mark_moved(void *ctx)
+{
+	struct log *log = ctx;
+
+	(void)pthread_mutex_lock(&log->lock);
+	log->mark_moved = true;
+	(void)pthread_cond_broadcast(&log->work);
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
 /* A mark that is there: compare, and open it to be raised. */
 static enum vt_err adopt(struct log *log)
 {
@@ -90,7 +100,7 @@ static enum vt_err adopt(struct log *log)
 	if ((err = compare(log, &mark)) != VT_OK)
 		return err == VT_EMISMATCH ? VT_OK : err;
 	errno = 0;
-	err = mark_open(&opened, log->config.mark_path, origin);
+	err = mark_open(&opened, log->config.mark_path, origin, mark_moved, log);
 	if (err == VT_EIO) {
 		stop_unreadable(log, err, errno);
 		return VT_OK;
@@ -200,28 +210,49 @@ void high_water_raise(struct log *log, const struct tree_head *head)
 		mark_raise(log->mark, head);
 }
 
+static enum vt_err failed(struct log *log, const struct tree_head *head, enum vt_err err)
+{
+	char why[LOG_FROZEN_WHY_MAX];
+
+	if (err != VT_EMISMATCH)
+		log_die_storage("raising the high-water mark", err);
+	(void)snprintf(why, sizeof(why),
+		       "the high-water mark %.100s has another root at size %" PRIu64
+		       " than this store",
+		       log->config.mark_path, head->size);
+	log_freeze(log, why);
+	return VT_EBUSY;
+}
+
+enum vt_err high_water_choose(struct log *log, struct tree_head *head)
+{
+	struct tree_head there;
+	enum vt_err err;
+
+	log->mark_pending = false;
+	if (log->mark == NULL)
+		return VT_OK;
+	mark_raise(log->mark, head);
+	err = mark_durable(log->mark, &there);
+	if (err == VT_OK && there.size >= head->size)
+		return VT_OK;
+	if (err != VT_OK && err != VT_ENOTFOUND)
+		return failed(log, head, err);
+	log->mark_pending = true;
+	/* Heads that were begun have been read back since: the sequencer does that before it comes here. */
+	*head = there;
+	return err == VT_ENOTFOUND || (log->has_published && head->size <= log->published)
+		   ? VT_EBUSY
+		   : VT_OK;
+}
+
 enum vt_err high_water_wait(struct log *log, const struct tree_head *head)
 {
-	uint64_t start = clock_monotonic_nanos();
-	char why[LOG_FROZEN_WHY_MAX];
 	enum vt_err err;
 
 	if (log->mark == NULL)
 		return VT_OK;
 	mark_raise(log->mark, head);
 	err = mark_wait(log->mark, head->size);
-	(void)pthread_mutex_lock(&log->lock);
-	log->status.mark_wait_seconds_sum += (double)(clock_monotonic_nanos() - start) / 1e9;
-	(void)pthread_mutex_unlock(&log->lock);
-	if (err == VT_EMISMATCH) {
-		(void)snprintf(why, sizeof(why),
-			       "the high-water mark %.100s has another root at size %" PRIu64
-			       " than this store",
-			       log->config.mark_path, head->size);
-		log_freeze(log, why);
-		return VT_EBUSY;
-	}
-	if (err != VT_OK)
-		log_die_storage("raising the high-water mark", err);
-	return VT_OK;
+	return err == VT_OK ? VT_OK : failed(log, head, err);
 }

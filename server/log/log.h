@@ -175,7 +175,8 @@ struct log_status {
 	bool holding; /* nothing more is taken: too much is unpublished, or the mark is missing */
 	bool has_mark;
 	uint64_t mark_size, mark_writes;
-	double mark_wait_seconds_sum; /* what publications waited for the mark */
+	double
+	    mark_wait_seconds_sum; /* that the sequencer had nothing to do but wait for the mark */
 	bool frozen;
 	uint64_t frozen_time; /* POSIX seconds */
 	char frozen_why[LOG_FROZEN_WHY_MAX];

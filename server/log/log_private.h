@@ -127,6 +127,7 @@ struct log {
 	    frozen_file_empty; /* we could make that file, and write nothing into it; under frozen_lock */
 	/* There is no mark: nothing is taken until the witnesses' quorum has vouched for the head. */
 	bool probation;
+	bool mark_moved; /* since the sequencer last looked */
 	struct mark
 	    *mark; /* NULL: none, or not one that may be raised. Set once, by the sequencer */
 	struct log_status status;
@@ -158,6 +159,7 @@ struct log {
 	uint64_t gather_at; /* monotonic nanoseconds: no round begins before */
 	uint64_t
 	    unmet_since; /* the same: the first round's begin since one had its quorum; 0: the last one had */
+	bool mark_pending;  /* a head waits for the mark to be published */
 	uint64_t looked_at; /* the same: when what is published was last read */
 	bool index_more;    /* there is folding or merging to do */
 	struct batch *batch;
@@ -278,6 +280,11 @@ void log_freeze_keep(struct log *log);
 enum vt_err high_water_open(struct log *log);
 /* Begin to raise the mark. */
 void high_water_raise(struct log *log, const struct tree_head *head);
+/*
+ * Which head to publish now: *head, or an earlier one that the mark has reached. The sequencer does not wait for the mark: it is
+ * told when the mark has moved, and takes what has come meanwhile. VT_EBUSY: nothing that is not published yet.
+ */
+enum vt_err high_water_choose(struct log *log, struct tree_head *head);
 /* Wait until it is there: from then on bytes of this head may go out. VT_EBUSY: they may not (the log is frozen). */
 enum vt_err high_water_wait(struct log *log, const struct tree_head *head);
 /* A quorum of witnesses has cosigned this head: make the mark that was missing. */

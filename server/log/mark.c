@@ -21,6 +21,8 @@ struct mark {
 	struct merkle_hasher hasher; /* the thread's */
 	pthread_t thread;
 	bool has_thread;
+	void (*moved)(void *ctx);
+	void *ctx;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -122,6 +124,24 @@ static enum vt_err slots_parse(struct tree_head *out, unsigned *which, struct me
 	return found ? VT_OK : worst;
 }
 
+/* The whole file, not while another process writes it. */
+static enum vt_err read_locked(struct buf *file, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	enum vt_err err;
+	int saved;
+
+	if (fd >= 0)
+		while (flock(fd, LOCK_SH) != 0 && errno == EINTR)
+			;
+	err = file_read(file, path, MARK_SIZE);
+	saved = errno;
+	if (fd >= 0)
+		(void)close(fd);
+	errno = saved;
+	return err == VT_ELIMIT ? VT_EMALFORMED : err;
+}
+
 enum vt_err mark_read(struct tree_head *out, const char *path, const char *origin)
 {
 	struct merkle_hasher h;
@@ -132,9 +152,7 @@ enum vt_err mark_read(struct tree_head *out, const char *path, const char *origi
 	buf_init(&file);
 	if ((err = merkle_hasher_init(&h)) != VT_OK)
 		return err;
-	err = file_read(&file, path, MARK_SIZE);
-	if (err == VT_ELIMIT)
-		err = VT_EMALFORMED;
+	err = read_locked(&file, path);
 	if (err == VT_OK)
 		err = slots_parse(out, &which, &h, buf_bytes(&file), origin);
 	buf_release(&file);
@@ -273,12 +291,18 @@ static void *mark_main(void *arg)
 		m->err = err;
 		m->writes += wrote;
 		(void)pthread_cond_broadcast(&m->changed);
+		if (m->moved == NULL)
+			continue;
+		(void)pthread_mutex_unlock(&m->lock);
+		m->moved(m->ctx);
+		(void)pthread_mutex_lock(&m->lock);
 	}
 	(void)pthread_mutex_unlock(&m->lock);
 	return NULL;
 }
 
-enum vt_err mark_open(struct mark **out, const char *path, const char *origin)
+enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
+		      void (*moved)(void *ctx), void *ctx)
 {
 	struct mark *m = calloc(1, sizeof(*m));
 	enum vt_err err = VT_EIO;
@@ -289,6 +313,8 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin)
 	m->fd = -1;
 	m->path = path;
 	m->origin = origin;
+	m->moved = moved;
+	m->ctx = ctx;
 	(void)pthread_mutex_init(&m->lock, NULL);
 	(void)pthread_cond_init(&m->changed, NULL);
 	if ((m->fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
@@ -344,6 +370,17 @@ enum vt_err mark_wait(struct mark *m, uint64_t size)
 	while (m->err == VT_OK && (!m->any || m->durable.size < size))
 		(void)pthread_cond_wait(&m->changed, &m->lock);
 	err = m->any && m->durable.size >= size ? VT_OK : m->err;
+	(void)pthread_mutex_unlock(&m->lock);
+	return err;
+}
+
+enum vt_err mark_durable(struct mark *m, struct tree_head *out)
+{
+	enum vt_err err;
+
+	(void)pthread_mutex_lock(&m->lock);
+	err = m->err != VT_OK ? m->err : m->any ? VT_OK : VT_ENOTFOUND;
+	*out = m->durable;
 	(void)pthread_mutex_unlock(&m->lock);
 	return err;
 }

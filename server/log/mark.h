@@ -27,8 +27,10 @@ struct mark_stats {
 enum vt_err mark_read(struct tree_head *out, const char *path, const char *origin);
 /* Make a new one. VT_ECONFLICT: there is one. VT_EIO. */
 enum vt_err mark_create(const char *path, const char *origin, const struct tree_head *head);
-/* Open one to be raised, by a thread of its own. The strings are borrowed. */
-enum vt_err mark_open(struct mark **out, const char *path, const char *origin);
+/* Open one to be raised, by a thread of its own. The strings are borrowed. moved (may be NULL) is called on that thread
+ * when the mark has reached the disk, or a write has failed. */
+enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
+		      void (*moved)(void *ctx), void *ctx);
 void mark_free(struct mark *m); /* what was begun is finished first */
 /* Begin to raise it; returns at once. Of several that were begun only the largest is written. */
 void mark_raise(struct mark *m, const struct tree_head *head);
@@ -37,6 +39,8 @@ void mark_raise(struct mark *m, const struct tree_head *head);
  * VT_EIO: a write failed or the file was taken away; what is on disk is not known, and every later call fails alike.
  */
 enum vt_err mark_wait(struct mark *m, uint64_t size);
+/* The largest of those begun that is known to be on disk. VT_ENOTFOUND: none yet. Errors as mark_wait() has them. */
+enum vt_err mark_durable(struct mark *m, struct tree_head *out);
 void mark_stats(struct mark *m, struct mark_stats *out);
 
 #endif

@@ -234,7 +234,9 @@ enum vt_err publish_head(struct log *log)
 	/* Another process has signed this head, or a later one. */
 	if (log->has_published && log->published >= head.size)
 		goto done;
-	if ((err = publish_sign(log, &head, &note)) == VT_OK &&
+	/* Before it is started nobody would come back to it. */
+	err = log->running ? high_water_choose(log, &head) : high_water_wait(log, &head);
+	if (err == VT_OK && (err = publish_sign(log, &head, &note)) == VT_OK &&
 	    (err = high_water_wait(log, &head)) == VT_OK)
 		err = publish_note(log, &head, buf_bytes(&note), false);
 done:

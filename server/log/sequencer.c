@@ -335,7 +335,8 @@ static uint64_t wake_at(const struct log *log, bool frozen)
 static bool anything(const struct log *log, bool frozen)
 {
 	return log->queue.n > 0 || log->stopping || log->follow ||
-	       (log->gathered.fresh && !frozen) || log->status.frozen != frozen;
+	       (log->gathered.fresh && !frozen) || (log->mark_moved && !frozen) ||
+	       log->status.frozen != frozen;
 }
 
 /* Has the gatherer brought something? Late cosignatures come when nothing is owed any more. */
@@ -366,13 +367,18 @@ static bool take(struct log *log, bool *stopping)
 	struct timespec at = timespec_of(wake);
 	struct submission_list refused;
 	const char *why = NULL;
+	uint64_t begun;
 
 	submissions_init(&refused);
+	begun = clock_monotonic_nanos();
 	(void)pthread_mutex_lock(&log->lock);
 	while (!anything(log, frozen) && wake > clock_monotonic_nanos()) {
 		if (pthread_cond_timedwait(&log->work, &log->lock, &at) != 0)
 			break;
 	}
+	if (log->mark_pending)
+		log->status.mark_wait_seconds_sum += seconds_since(begun);
+	log->mark_moved = false;
 	log->follow = false;
 	*stopping = log->stopping;
 	batch_take(log->batch, &log->queue, log->status.frozen ? UINT64_MAX : room(log));
@@ -416,8 +422,9 @@ static void finish(struct log *log)
 		struct timespec at = timespec_of(wake < until ? wake : until);
 
 		(void)pthread_mutex_lock(&log->lock);
-		if (!log->gathered.fresh && !log->status.frozen)
+		if (!log->gathered.fresh && !log->mark_moved && !log->status.frozen)
 			(void)pthread_cond_timedwait(&log->work, &log->lock, &at);
+		log->mark_moved = false;
 		(void)pthread_mutex_unlock(&log->lock);
 		publish(log);
 	}

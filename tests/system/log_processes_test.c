@@ -32,11 +32,13 @@ struct board {
 	uint64_t folds[2];
 };
 
-static char path[512];
+static char path[512], mark[520];
 
 static void open_log(struct log_fixture *f, struct world *w)
 {
+	(void)snprintf(mark, sizeof(mark), "%s.mark", path);
 	fixture_store(f, path, "records", world_spki(w->centre));
+	f->config.mark_path = mark;
 	f->config.index_tail_max = 20000; /* so that both fold, and merge */
 	fixture_start(f);
 }
