@@ -25,6 +25,8 @@ static enum vt_err append_page(struct buf *out, const struct api *api)
 	    "  /api/v1/entries/0                   one entry, decoded\n"
 	    "  /api/v1/entries/0/tlog-proof        a file that proves it offline\n"
 	    "  /api/v1/tree-heads                  published checkpoints over time\n"
+	    "  /api/v1/events                      what is published from now on, as it is\n"
+	    "  /feed.atom                          the same for feed readers\n"
 	    "  /openapi.yaml                       everything there is\n"
 	    "  /healthz  /readyz  /metrics         for operators\n",
 	    api->version, id->origin, id->vkey, id->mode,
