@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "dsse.h"
@@ -107,6 +108,16 @@ static enum vt_err read_seen(struct follower *f)
 	return err;
 }
 
+/* A state is written before the first tile. */
+static bool has_tiles(const struct follower *f)
+{
+	char path[MONITOR_PATH_MAX];
+	struct stat st;
+
+	return snprintf(path, sizeof(path), "%s/tiles-0", f->dir) < (int)sizeof(path) &&
+	       stat(path, &st) == 0 && st.st_size > 0;
+}
+
 static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 {
 	char path[MONITOR_PATH_MAX];
@@ -120,7 +131,13 @@ static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 	if ((err = vkey_format(&vkey, &f->log->key)) != VT_OK)
 		goto done;
 	err = log_state_read(&f->state, path);
-	if (err == VT_ENOTFOUND) { /* a log that was not followed before */
+	if (err == VT_ENOTFOUND && has_tiles(f)) {
+		snprintf(why, MONITOR_WHY_MAX,
+			 "%s/state is missing, and the tiles beside it are not: bring it back, or "
+			 "remove the whole folder to forget what was seen of this log",
+			 f->dir);
+		err = VT_EMISMATCH;
+	} else if (err == VT_ENOTFOUND) { /* a log that was not followed before */
 		log_state_release(&f->state);
 		log_state_init(&f->state);
 		f->state.answered = clock_unix();
@@ -341,13 +358,26 @@ static enum vt_err find_mode(struct follower *f, struct client_error *why)
 	}
 	buf_init(&entry);
 	dsse_init(&envelope);
-	if ((err = client_entry(&entry, f->client, 0, why)) == VT_OK)
-		f->state.mode = dsse_parse(&envelope, buf_bytes(&entry), NULL) == VT_OK
-				    ? LOG_MODE_RECORDS
-				    : LOG_MODE_RAW;
+	if ((err = client_entry(&entry, f->client, 0, why)) != VT_OK)
+		goto done;
+	err = dsse_parse(&envelope, buf_bytes(&entry), NULL);
+	/* It is put down for good: only what the entry is may decide it. */
+	if (err == VT_ENOMEM || err == VT_EINTERNAL) {
+		f->fault = err;
+		goto done;
+	}
+	f->state.mode = err == VT_OK ? LOG_MODE_RECORDS : LOG_MODE_RAW;
+	err = VT_OK;
+done:
 	dsse_release(&envelope);
 	buf_release(&entry);
 	return err;
+}
+
+static void not_withheld(struct follower *f)
+{
+	f->state.stalled = 0;
+	trouble_end(f, TROUBLE_WITHHELD);
 }
 
 static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
@@ -357,6 +387,9 @@ static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
 
 	if (why != &f->why)
 		f->why = *why;
+	if (err == VT_EIO || err == VT_EBUSY || err == VT_ENOTFOUND)
+		return withheld(f, why) == HEADS_TROUBLE && f->found_fault ? MONITOR_FAULT
+									   : MONITOR_UNSURE;
 	if (err != VT_EMISMATCH && err != VT_EMALFORMED && err != VT_ELIMIT)
 		return MONITOR_UNSURE;
 	if (trouble_begin(f, t, buf_bytes(&f->state.checkpoint), why->text, NULL) != VT_OK)
@@ -374,6 +407,7 @@ static enum monitor_outcome check_root(struct follower *f, const struct tree_hea
 		return MONITOR_UNSURE;
 	if (!merkle_hash_equal(&root, &head->root))
 		return log_failed(f, VT_EMISMATCH, &why);
+	not_withheld(f);
 	trouble_end(f, TROUBLE_CONTRADICTS);
 	return MONITOR_HOLDS;
 }
@@ -401,20 +435,24 @@ static enum monitor_outcome catch_up(struct follower *f)
 	struct tree_head head = *client_head(f->client);
 	enum monitor_outcome outcome = MONITOR_HOLDS;
 	struct client_error why = {""};
+	uint64_t before;
 	enum vt_err err;
 
 	f->target = head.size;
 	if (head.size == f->state.range.size)
 		return check_root(f, &head);
 	if (f->state.mode == LOG_MODE_UNKNOWN && (err = find_mode(f, &why)) != VT_OK)
-		return log_failed(f, err, &why);
+		return f->fault != VT_OK || f->m->stop ? MONITOR_UNSURE : log_failed(f, err, &why);
 	if (f->state.mode == LOG_MODE_RECORDS && f->checks == NULL &&
 	    (f->fault = open_checks(f, f->why.text)) != VT_OK)
 		return MONITOR_UNSURE;
 	f->committed_at = clock_monotonic_nanos();
+	before = f->state.range.size;
 	err = fetch_and_judge(f, head.size, &why);
 	if (f->fault != VT_OK)
 		return MONITOR_UNSURE;
+	if (f->state.range.size > before)
+		not_withheld(f);
 	if (f->m->stop && f->state.range.size < head.size)
 		outcome =
 		    MONITOR_UNSURE; /* told to stop: what is not judged is no fault of the log */

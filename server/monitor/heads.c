@@ -64,6 +64,30 @@ static enum vt_err silent(struct follower *f, const struct client_error *why)
 	return trouble_begin(f, TROUBLE_SILENT, bytes_str(id), text, NULL);
 }
 
+/* A log that shows heads and keeps back what they cover answers, so it is not silent. */
+enum heads_verdict withheld(struct follower *f, const struct client_error *why)
+{
+	uint64_t now = clock_unix();
+	char text[600], id[64];
+
+	if (f->state.stalled == 0 || f->state.stalled > now) {
+		f->state.stalled = now;
+		return follow_commit(f) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
+	}
+	if (now - f->state.stalled < f->m->config.silent_seconds)
+		return HEADS_TROUBLE;
+	snprintf(id, sizeof(id), "%llu %llu", (unsigned long long)f->state.range.size,
+		 (unsigned long long)f->state.stalled);
+	snprintf(text, sizeof(text),
+		 "the log shows heads, and for %llu seconds nothing of what they cover from entry "
+		 "%llu on: %s",
+		 (unsigned long long)(now - f->state.stalled),
+		 (unsigned long long)f->state.range.size, why->text);
+	return trouble_begin(f, TROUBLE_WITHHELD, bytes_str(id), text, NULL) == VT_OK
+		   ? HEADS_TROUBLE
+		   : HEADS_FAILED;
+}
+
 /* -- a checkpoint that was refused ------------------------------------------------------------ */
 
 static struct json *checkpoint_json(const char *name, struct bytes note, struct json *more)
@@ -138,6 +162,8 @@ static enum heads_verdict refused(struct follower *f, enum vt_err err, struct by
 
 	if (f->m->stop || !classify(&t, f, err, answer))
 		return HEADS_FAILED;
+	if (t == TROUBLE_SILENT && answer.len > 0)
+		return withheld(f, why);
 	if (t == TROUBLE_SILENT)
 		return silent(f, why) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
 	return trouble_begin(f, t, answer, why->text,
@@ -217,6 +243,7 @@ static enum vt_err keep_evidence(struct json *more, struct follower *f, struct b
 	if ((err = durable_write(path, text, 0644)) != VT_OK ||
 	    (err = json_set(more, "evidence", json_new_str(path))) != VT_OK)
 		return err;
+	f->state.evidence++;
 	if (f->m->config.evidence != NULL)
 		f->m->config.evidence(f->m->config.ctx, f->origin, text);
 	return VT_OK;
@@ -235,7 +262,11 @@ static void try_evidence(struct json *more, struct follower *f, struct bytes ans
 	enum vt_err err = VT_OK;
 
 	buf_init(&text);
-	if (!equal)
+	if (f->state.evidence >= MONITOR_EVIDENCE_MAX) {
+		err = VT_ELIMIT;
+		snprintf(why.text, sizeof(why.text), "there is enough of it already");
+	}
+	if (err == VT_OK && !equal)
 		err = proof_of_larger(
 		    &other, &proof, f, shown_is_larger ? f->seen.size : shown->size,
 		    shown_is_larger ? answer : seen_note, shown_is_larger ? shown : &f->seen, &why);

@@ -14,7 +14,8 @@ enum {
 const char *trouble_name(enum trouble t)
 {
 	static const char *const names[TROUBLE_COUNT] = {
-	    "silent", "malformed", "untrusted", "quorum", "backwards", "contradicts", "forked",
+	    "silent",    "malformed",   "untrusted", "quorum",
+	    "backwards", "contradicts", "forked",    "withheld",
 	};
 
 	return names[t];
@@ -129,6 +130,8 @@ static struct json *state_json(const struct log_state *s)
 	    json_set(o, "answered", number(s->answered)) == VT_OK &&
 	    json_set(o, "inadmissible", number(s->inadmissible)) == VT_OK &&
 	    json_set(o, "hits", number(s->hits)) == VT_OK &&
+	    json_set(o, "stalled", number(s->stalled)) == VT_OK &&
+	    json_set(o, "evidence", number(s->evidence)) == VT_OK &&
 	    json_set(o, "troubles", troubles_json(s)) == VT_OK)
 		return o;
 	json_free(o);
@@ -247,7 +250,8 @@ static bool get_state(struct log_state *s, const struct json *o)
 	    !get_base64(&s->centre, o, "centre") || !get_base64(&s->checkpoint, o, "checkpoint") ||
 	    !get_number(&s->checks.registry_bytes, o, "registryBytes") ||
 	    !get_number(&s->answered, o, "answered") ||
-	    !get_number(&s->inadmissible, o, "inadmissible") || !get_number(&s->hits, o, "hits"))
+	    !get_number(&s->inadmissible, o, "inadmissible") || !get_number(&s->hits, o, "hits") ||
+	    !get_number(&s->stalled, o, "stalled") || !get_number(&s->evidence, o, "evidence"))
 		return false;
 	s->mode = (enum log_mode_seen)mode;
 	for (unsigned t = 0; t < TROUBLE_COUNT; t++)

@@ -17,6 +17,7 @@ enum trouble {
 	TROUBLE_BACKWARDS,   /* a smaller head than before */
 	TROUBLE_CONTRADICTS, /* tiles or entries that do not make its own root */
 	TROUBLE_FORKED,      /* it signed two histories */
+	TROUBLE_WITHHELD,    /* it shows heads, and for long no entries that they cover */
 	TROUBLE_COUNT,
 };
 /* "silent", ...: the kind of its alert. */
@@ -38,6 +39,8 @@ struct log_state {
 	uint64_t answered;             /* POSIX seconds of the last good checkpoint; 0: never */
 	uint64_t inadmissible;         /* entries so far */
 	uint64_t hits;                 /* of watches */
+	uint64_t stalled;              /* POSIX seconds: since then entries are kept back; 0: no */
+	uint64_t evidence;             /* files that were kept about it */
 	uint64_t since[TROUBLE_COUNT]; /* POSIX seconds; 0: it is not so */
 };
 

@@ -21,7 +21,8 @@ enum {
 	COMMAND_SECONDS = 60,
 	READ_SECONDS = 30,
 	COMMIT_ENTRIES = 16384,
-	FOLDER_HEX = 16, /* digits of the log's folder name */
+	FOLDER_HEX = 16,                       /* digits of the log's folder name */
+	ALERT_TEXT_MAX = OUTBOX_ALERT_MAX / 8, /* bytes of one member: quoted they are twice that */
 	ID_HEX = 32,
 };
 
@@ -113,8 +114,13 @@ static enum vt_err add_members(struct json *to, const struct json *more)
 	struct bytes name;
 	enum vt_err err = VT_OK;
 
-	while (err == VT_OK && json_next_member(more, &at, &name, &value))
+	while (err == VT_OK && json_next_member(more, &at, &name, &value)) {
+		struct bytes text;
+		/* An alert that is too large for the outbox would never be told. */
+		if (json_text(value, &text) && text.len > ALERT_TEXT_MAX)
+			continue;
 		err = json_set(to, (const char *)name.data, json_copy(value));
+	}
 	return err;
 }
 

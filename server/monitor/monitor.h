@@ -20,6 +20,7 @@ struct monitor;
 
 enum {
 	MONITOR_WHY_MAX = 256,
+	MONITOR_EVIDENCE_MAX = 16, /* files about one log: more would prove nothing more */
 };
 
 /* The key that must sign entry 0 of a log. */

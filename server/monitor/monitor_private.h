@@ -93,6 +93,8 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why);
 enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of, const char *text,
 			  struct json *more);
 void trouble_end(struct follower *f, enum trouble t);
+/* The log shows heads, and what they cover could not be had: a trouble if that goes on. */
+enum heads_verdict withheld(struct follower *f, const struct client_error *why);
 
 /* -- entry.c: what one entry is worth an alert for */
 enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkle_hash *leaf,

@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "scratch.h"
 #include "test_policy.h"
+#include "vitrine/checkpoint.h"
 #include "vitrine/evidence.h"
 
 enum {
@@ -479,6 +480,116 @@ static void silence_is_told_after_its_deadline_only(void **state)
 	assert_int_equal(look(), MONITOR_HOLDS);
 }
 
+/* What /checkpoint says from now on: the whole log, with a line more behind the root. */
+static void publish_with(const char *line)
+{
+	struct tree_head head = fake_log_head_at(fake_log_size());
+	struct note_signer key = test_log('a');
+	struct buf text, note;
+
+	buf_init(&text);
+	buf_init(&note);
+	fake_log_publish();
+	assert_int_equal(checkpoint_format(&text, key.key.name, &head), VT_OK);
+	assert_int_equal(buf_append_str(&text, line), VT_OK);
+	assert_int_equal(note_sign(&note, buf_bytes(&text), &key, 1), VT_OK);
+	fake_log_serve_checkpoint(buf_bytes(&note));
+	buf_release(&text);
+	buf_release(&note);
+}
+
+static void whatever_a_log_signs_can_be_remembered(void **state)
+{
+	/* Each may stand in a signed note, and some in no JSON. */
+	static const char *const lines[] = {"\xef\xbf\xbf\n", "\xef\xb7\x90\n",
+					    "\xf4\x8f\xbf\xbf\n", "\\ud800\n", "\x7f\"\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		fake_log_grow(301 + i, "one");
+		publish_with(lines[i]);
+		assert_int_equal(look(), MONITOR_HOLDS);
+		restart();
+		assert_followed(301 + i);
+	}
+}
+
+static void kept_back(const char *path)
+{
+	struct fake_fault gone = {.path = path, .times = 1000000, .status = 404};
+	struct monitor_log_status s;
+
+	config.silent_seconds = 2;
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow(1000, "one");
+	fake_log_publish();
+	fake_log_fault(&gone);
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_int_equal(n_alerts, 0);
+	/* It goes on showing larger heads, and the deadline does not begin anew with a restart. */
+	restart();
+	fake_log_grow(1010, "one");
+	fake_log_publish();
+	while (look() == MONITOR_UNSURE)
+		usleep(50000);
+	assert_told("withheld");
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 1);
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(1010);
+	monitor_log_status(monitor, 0, &s);
+	assert_int_equal(s.since[TROUBLE_WITHHELD], 0);
+}
+
+static void entries_that_are_kept_back_are_told_after_a_deadline(void **state)
+{
+	(void)state;
+	kept_back("/tile/entries/001");
+}
+
+static void tiles_that_are_kept_back_are_told_after_a_deadline(void **state)
+{
+	(void)state;
+	kept_back("/tile/1/000.p/3");
+}
+
+static unsigned files_of_evidence(void)
+{
+	char path[700];
+	struct dirent *e;
+	unsigned n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/evidence", state_dir);
+	assert_non_null(dir = opendir(path));
+	while ((e = readdir(dir)) != NULL)
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+static void a_log_that_changes_sides_at_each_look_fills_no_disk(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		fake_log_grow(301 + i, "one");
+		fake_log_publish();
+		look();
+		fake_log_cut(200);
+		fake_log_grow(301 + i, i % 2 == 0 ? "another" : "a third");
+		fake_log_publish();
+		assert_int_equal(look(), MONITOR_FAULT);
+		if (i == 20)
+			restart();
+		fake_log_cut(200);
+		fake_log_grow(301 + i, "one");
+		forget_alerts();
+	}
+	assert_int_equal(files_of_evidence(), MONITOR_EVIDENCE_MAX);
+}
+
 /* -- alerts and the folder -------------------------------------------------------------------- */
 
 static void an_alert_that_nobody_took_waits_over_a_restart(void **state)
@@ -511,6 +622,27 @@ static void an_alert_of_others_is_told_like_its_own(void **state)
 	assert_told("evidence");
 }
 
+static void an_alert_about_something_large_is_told_without_it(void **state)
+{
+	struct json *more = json_new_object();
+	char *large = malloc(60001);
+
+	(void)state;
+	assert_non_null(large);
+	memset(large, '"', 60000);
+	large[60000] = '\0';
+	assert_int_equal(json_set(more, "checkpoint", json_new_str(large)), VT_OK);
+	assert_int_equal(json_set(more, "evidence", json_new_str("name")), VT_OK);
+	assert_int_equal(monitor_alert(monitor, "unresolved", "la.example", bytes_str(large),
+				       "a head waits", more),
+			 VT_OK);
+	free(large);
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_told("unresolved");
+	assert_true(text_is(alert[0], "evidence", "name"));
+	assert_null(json_member(alert[0], "checkpoint"));
+}
+
 static void a_folder_is_for_one_monitor_at_a_time(void **state)
 {
 	struct monitor *other;
@@ -521,23 +653,67 @@ static void a_folder_is_for_one_monitor_at_a_time(void **state)
 	assert_non_null(strstr(why, "another monitor"));
 }
 
-static void a_damaged_state_is_no_state(void **state)
+static void state_file(char out[1200])
 {
-	char why[MONITOR_WHY_MAX], path[1200] = "", logs[700];
+	char logs[700];
 	struct dirent *e;
 	DIR *dir;
+
+	out[0] = '\0';
+	snprintf(logs, sizeof(logs), "%s/logs", state_dir);
+	dir = opendir(logs);
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.')
+			snprintf(out, 1200, "%s/%s/state", logs, e->d_name);
+	closedir(dir);
+}
+
+/* Or whatever was seen would be forgotten, and the tiles with it. */
+static void a_state_that_is_gone_is_no_new_beginning(void **state)
+{
+	char why[MONITOR_WHY_MAX], path[1200];
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	monitor_free(monitor);
+	monitor = NULL;
+	state_file(path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_EMISMATCH);
+	assert_non_null(strstr(why, "missing"));
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_EMISMATCH);
+	/* Without any of it there is nothing to forget. */
+	remove_all(state_dir);
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(300);
+}
+
+static void a_centre_that_is_named_later_counts_from_the_first_entry(void **state)
+{
+	struct monitor_centre centre = {NULL, bytes_str("what no entry was signed with")};
+	char why[MONITOR_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	monitor_free(monitor);
+	monitor = NULL;
+	config.centre = &centre;
+	config.n_centres = 1;
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_ECONFLICT);
+	assert_non_null(strstr(why, "centre"));
+}
+
+static void a_damaged_state_is_no_state(void **state)
+{
+	char why[MONITOR_WHY_MAX], path[1200];
 	FILE *f;
 
 	(void)state;
 	assert_int_equal(look(), MONITOR_HOLDS);
 	monitor_free(monitor);
 	monitor = NULL;
-	snprintf(logs, sizeof(logs), "%s/logs", state_dir);
-	dir = opendir(logs);
-	while ((e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.')
-			snprintf(path, sizeof(path), "%s/%s/state", logs, e->d_name);
-	closedir(dir);
+	state_file(path);
 	f = fopen(path, "r+b");
 	assert_non_null(f);
 	fseek(f, 200, SEEK_SET);
@@ -589,9 +765,16 @@ int main(void)
 	    TEST(entries_that_do_not_make_the_root_are_told_and_not_followed),
 	    TEST(what_was_replayed_before_a_failure_counts),
 	    TEST(silence_is_told_after_its_deadline_only),
+	    TEST(whatever_a_log_signs_can_be_remembered),
+	    TEST(entries_that_are_kept_back_are_told_after_a_deadline),
+	    TEST(tiles_that_are_kept_back_are_told_after_a_deadline),
+	    TEST(a_log_that_changes_sides_at_each_look_fills_no_disk),
 	    TEST(an_alert_that_nobody_took_waits_over_a_restart),
 	    TEST(an_alert_of_others_is_told_like_its_own),
+	    TEST(an_alert_about_something_large_is_told_without_it),
 	    TEST(a_folder_is_for_one_monitor_at_a_time),
+	    TEST(a_state_that_is_gone_is_no_new_beginning),
+	    TEST(a_centre_that_is_named_later_counts_from_the_first_entry),
 	    TEST(a_damaged_state_is_no_state),
 	    TEST(an_interrupted_look_ends_and_loses_nothing),
 	};
