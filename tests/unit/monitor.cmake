@@ -6,3 +6,9 @@ vitrine_test(monitor_follow_test LABEL unit TIMEOUT 300
   SOURCES ${here}/monitor_follow_test.c ${fake_log_sources} ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
   LINK monitor client record base OpenSSL::Crypto)
 target_include_directories(monitor_follow_test PRIVATE ${PROJECT_SOURCE_DIR}/server/http)
+vitrine_test(monitor_checks_test LABEL unit
+  SOURCES ${here}/monitor_checks_test.c ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
+  LINK monitor record_world record base)
+vitrine_test(monitor_outbox_test LABEL unit
+  SOURCES ${here}/monitor_outbox_test.c ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
+  LINK monitor base)
