@@ -17,14 +17,14 @@ struct walk {
 	bool broken; /* this machine failed, not the log */
 };
 
-static enum vt_err refused(void *ctx, uint64_t index, const struct problem *why)
+static enum vt_err refused(void *ctx, uint64_t index, const struct checks_refusal *why)
 {
 	struct walk *w = ctx;
 	char fault[PROBLEM_DETAIL_MAX + 128];
 	enum vt_err err;
 
 	snprintf(fault, sizeof(fault), "entry %llu: not admissible: %s: %s",
-		 (unsigned long long)index, why->type->slug, why->detail);
+		 (unsigned long long)index, why->rule, why->detail);
 	if ((err = fsck_fault(w->run, fault)) != VT_OK)
 		return err;
 	w->enough = w->run->faults >= w->run->faults_max;
@@ -41,7 +41,7 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 		      w->replay ? "replaying admissions" : "reading entries");
 	err = merkle_range_append(&w->range, &w->hasher, leaf, NULL, NULL);
 	if (err == VT_OK && w->replay != NULL)
-		err = replay_add(w->replay, entry);
+		err = replay_add(w->replay, entry, leaf);
 	w->broken = err != VT_OK && !w->enough;
 	return err;
 }
@@ -67,7 +67,7 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 {
 	struct client_error why = {""};
 	struct merkle_hash root;
-	char reason[256] = "";
+	char reason[PAIRS_WHY_MAX] = "";
 	bool records = false;
 	enum vt_err err, finish;
 
@@ -78,8 +78,8 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s",
 				why.text);
 	w->run->raw = w->size > 0 && !records;
-	if (records && (err = replay_new(&w->replay, client_origin(c), centre, w->run->threads,
-					 refused, w, reason)) != VT_OK)
+	if (records &&
+	    (err = replay_new(&w->replay, c, centre, w->run->threads, refused, w, reason)) != VT_OK)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", reason[0] ? reason : vt_err_text(err));
 	err = client_entries(c, 0, w->size, visit, w, &why);
 	/* What comes before whatever ended the reading is judged, too: it would be the first difference. */

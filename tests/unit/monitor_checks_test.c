@@ -28,11 +28,15 @@ static struct {
 	char rule[64];
 } seen;
 
+static const char no_record[] = "no record at all";
+
 static enum vt_err read_entry(void *ctx, uint64_t index, struct buf *entry)
 {
 	(void)ctx;
 	if (read_error != VT_OK)
 		return read_error;
+	if (index == w->n)
+		return buf_append(entry, bytes_str(no_record));
 	assert_true(index < w->n);
 	return buf_append(entry, buf_bytes(&w->entry[index].bytes));
 }
@@ -269,6 +273,33 @@ static void an_entry_that_cannot_be_read_again_is_no_verdict(void **state)
 	assert_int_equal(seen.refused, 0);
 }
 
+/* Nothing that a log may have put into its tree keeps a replay from going on. */
+static void what_leans_on_an_entry_that_is_no_record_is_refused(void **state)
+{
+	struct compose_correction correction = {.reason = "it should not be there"};
+	struct buf statement, body;
+	struct record *r;
+
+	(void)state;
+	correction.target.index = w->n;
+	assert_int_equal(merkle_hash_leaf(&correction.target.leaf, &w->h, bytes_str(no_record)),
+			 VT_OK);
+	buf_init(&statement);
+	assert_int_equal(compose_correction(&statement, &correction, &w->why), VT_OK);
+	world_sign_one(&body, buf_bytes(&statement), w->vendor);
+	assert_int_equal(record_open(&r, &w->h, buf_bytes(&body), NULL, &w->view, &w->why), VT_OK);
+	replay(0, w->n);
+	assert_int_equal(checks_begin(checks, THREADS), VT_OK);
+	assert_int_equal(feed(w->n, bytes_str(no_record)), VT_OK);
+	assert_int_equal(feed(w->n + 1, record_entry(r)), VT_OK);
+	assert_int_equal(checks_finish(checks), VT_OK);
+	assert_int_equal(seen.refused, 2);
+	assert_string_equal(seen.rule, "entry-reference");
+	record_free(r);
+	buf_release(&statement);
+	buf_release(&body);
+}
+
 static void a_damaged_registry_does_not_open(void **state)
 {
 	uint64_t len;
@@ -388,6 +419,7 @@ int main(void)
 	    TEST(a_record_that_is_there_already_is_found_after_each_entry),
 	    TEST(what_is_refused_counts_for_nothing_that_follows),
 	    TEST(an_entry_that_cannot_be_read_again_is_no_verdict),
+	    TEST(what_leans_on_an_entry_that_is_no_record_is_refused),
 	    TEST(a_damaged_registry_does_not_open),
 	    TEST(watches_are_read_or_refused_with_a_reason),
 	    TEST(a_watch_fits_when_all_of_it_does),
