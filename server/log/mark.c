@@ -40,27 +40,36 @@ struct mark {
 
 static enum vt_err append_digest(struct buf *out, struct merkle_hasher *h, struct bytes text)
 {
+	char hex[2 * sizeof(struct merkle_hash) + 1];
 	struct merkle_hash digest;
 	enum vt_err err = merkle_sha256(&digest, h, &text, 1);
 
-	for (size_t i = 0; err == VT_OK && i < sizeof(digest.b); i++)
-		err = buf_appendf(out, "%02x", digest.b[i]);
-	return err == VT_OK ? buf_append_byte(out, '\n') : err;
+	if (err != VT_OK)
+		return err;
+	hex_encode(hex, bytes_of(digest.b, sizeof(digest.b)));
+	hex[2 * sizeof(digest.b)] = '\n';
+	return buf_append(out, bytes_of(hex, sizeof(hex)));
 }
 
 static enum vt_err slot_format(struct buf *out, struct merkle_hasher *h, const char *origin,
 			       const struct tree_head *head)
 {
-	size_t start = out->len;
+	size_t start = out->len, used;
 	enum vt_err err;
 
 	if ((err = buf_append_str(out, MARK_TITLE)) != VT_OK ||
 	    (err = checkpoint_format(out, origin, head)) != VT_OK ||
 	    (err = append_digest(out, h, bytes_of(out->data + start, out->len - start))) != VT_OK)
 		return err;
-	while (err == VT_OK && out->len - start < MARK_SLOT - 1)
-		err = buf_append_byte(out, ' ');
-	return err == VT_OK ? buf_append_byte(out, '\n') : err;
+	used = out->len - start;
+	if (used >= MARK_SLOT)
+		return VT_ELIMIT;
+	if ((err = buf_reserve(out, MARK_SLOT - used)) != VT_OK)
+		return err;
+	memset(out->data + out->len, ' ', MARK_SLOT - used);
+	out->len = start + MARK_SLOT;
+	out->data[out->len - 1] = '\n';
+	return VT_OK;
 }
 
 /* A slot is whole if it is, byte for byte, what would be written for what it says. VT_EMALFORMED: it is not. */
