@@ -16,6 +16,15 @@ function(vitrine_stage name)
     PROCESSORS ${arg_CORES} COST ${arg_COST}00)
 endfunction()
 
+# vitrine_long_test(NAME CORES n COMMAND ...): minutes, but nothing beyond Debian's packages, so script/test
+# runs it too. A sanitizer's build leaves it out: a shorter form of the same is among its tests.
+function(vitrine_long_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORES" "COMMAND")
+  add_test(NAME ${name} COMMAND ${arg_COMMAND})
+  set_tests_properties(${name} PROPERTIES LABELS "system;unsanitized" TIMEOUT 2400
+    PROCESSORS ${arg_CORES} COST 250)
+endfunction()
+
 if(VITRINE_STAGES)
   vitrine_stage(sanitize_asan COST 9 COMMAND ${here}/sanitize asan)
   vitrine_stage(sanitize_tsan COST 9 COMMAND ${here}/sanitize tsan)
@@ -29,18 +38,18 @@ if(VITRINE_STAGES)
   if(TARGET vitrine_program)
     vitrine_stage(sanitize_valgrind COST 1 CORES 1
       COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
-    vitrine_stage(hundred_restarts COST 1
+    vitrine_long_test(hundred_restarts CORES 1
       COMMAND ${here}/split_view $<TARGET_FILE:vitrine_program> 100)
-    vitrine_stage(monitor_kill_200 COST 4 COMMAND ${here}/monitor_kill_200
+    vitrine_long_test(monitor_kill_200 CORES ${cores} COMMAND ${here}/monitor_kill_200
       $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load>)
-    vitrine_stage(evidence_every_byte COST 1
+    vitrine_long_test(evidence_every_byte CORES 1
       COMMAND ${here}/evidence_verifiers $<TARGET_FILE:vitrine_program> 1)
-    # In no sanitizer's build, as no stage is: the same code runs there over small logs, in log_fsck_test.
+    # The same code runs over small logs, in log_fsck_test.
     add_executable(fsck_flips ${here}/fsck_flips.c ${here}/../support/stored_flip.c)
     target_include_directories(fsck_flips PRIVATE ${PROJECT_SOURCE_DIR}/tests/support)
     target_link_libraries(fsck_flips PRIVATE log_fixture record_world base SQLite::SQLite3
       Threads::Threads vitrine_warnings)
-    vitrine_stage(fsck_flips COST 3
+    vitrine_long_test(fsck_flips CORES ${cores}
       COMMAND $<TARGET_FILE:fsck_flips> $<TARGET_FILE:vitrine_program>)
     foreach(script first_run readme)
       add_test(NAME ${script} COMMAND ${here}/${script})
