@@ -80,6 +80,7 @@ static enum vt_err append_troubles(struct buf *out, const struct monitor_log_sta
 	    [TROUBLE_BACKWARDS] = "shows a smaller head than before",
 	    [TROUBLE_CONTRADICTS] = "its tiles or entries do not make its root",
 	    [TROUBLE_FORKED] = "signed two histories",
+	    [TROUBLE_WITHHELD] = "shows heads, but not the entries that they cover",
 	};
 	char time[CLOCK_RFC3339_SIZE];
 	bool any = false;
