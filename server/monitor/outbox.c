@@ -108,12 +108,16 @@ static enum vt_err open_segment(int *fd, const struct outbox *o, uint64_t n, int
 static enum vt_err count_segment(struct outbox *o, uint64_t n, uint64_t at, uint64_t *end)
 {
 	struct buf line;
+	struct stat st;
 	size_t len;
 	int fd = -1;
 	enum vt_err err;
 
 	buf_init(&line);
 	if ((err = open_segment(&fd, o, n, O_RDONLY)) != VT_OK)
+		goto done;
+	err = VT_EMISMATCH; /* what was taken was there */
+	if (fstat(fd, &st) != 0 || (uint64_t)st.st_size < at)
 		goto done;
 	while ((err = read_line(&line, &len, o, fd, at)) == VT_OK) {
 		at += len;
@@ -130,7 +134,7 @@ done:
 	return err;
 }
 
-static enum vt_err find_last(struct outbox *o, uint64_t *last)
+static enum vt_err find_ends(struct outbox *o, uint64_t *first, uint64_t *last)
 {
 	DIR *dir = opendir(o->dir);
 	struct dirent *e;
@@ -140,9 +144,10 @@ static enum vt_err find_last(struct outbox *o, uint64_t *last)
 	while ((e = readdir(dir)) != NULL) {
 		unsigned long long n;
 		int len = 0;
-		if (sscanf(e->d_name, "alerts-%llx%n", &n, &len) == 1 && e->d_name[len] == '\0' &&
-		    n > *last)
-			*last = n;
+		if (sscanf(e->d_name, "alerts-%llx%n", &n, &len) != 1 || e->d_name[len] != '\0')
+			continue;
+		*last = n > *last ? n : *last;
+		*first = n < *first ? n : *first;
 	}
 	closedir(dir);
 	return VT_OK;
@@ -170,27 +175,34 @@ static enum vt_err read_mark(struct outbox *o)
 	o->read_at = at;
 done:
 	buf_release(&text);
-	return err == VT_ENOTFOUND ? VT_OK : err;
+	return err;
 }
 
 static enum vt_err open_files(struct outbox *o, char why[256])
 {
-	uint64_t last = 0, end = 0;
+	uint64_t first = UINT64_MAX, last = 0, end = 0;
 	enum vt_err err;
 
 	snprintf(why, 256, "%s/taken cannot be read", o->dir);
-	if ((err = read_mark(o)) != VT_OK || (err = find_last(o, &last)) != VT_OK)
+	if ((err = find_ends(o, &first, &last)) != VT_OK)
+		return err;
+	/* Nobody knows what was taken: all that is there is told again. */
+	if ((err = read_mark(o)) == VT_ENOTFOUND && first != UINT64_MAX)
+		o->read_n = first;
+	if (err != VT_OK && err != VT_ENOTFOUND)
 		return err;
 	if (last < o->read_n)
 		last = o->read_n;
 	for (uint64_t n = o->read_n; n <= last; n++) {
 		snprintf(why, 256, "%s/alerts-%08" PRIx64 " is damaged", o->dir, n);
 		err = count_segment(o, n, n == o->read_n ? o->read_at : 0, &end);
-		if (err ==
-		    VT_ENOTFOUND) /* a crash after the mark, before the first line of the next */
-			end = 0;
-		else if (err != VT_OK)
-			return err;
+		if (err == VT_ENOTFOUND && n == last && o->read_at == 0) {
+			end = 0; /* nothing was ever written there */
+		} else if (err != VT_OK) {
+			if (err == VT_ENOTFOUND)
+				snprintf(why, 256, "%s/alerts-%08" PRIx64 " is missing", o->dir, n);
+			return err == VT_ENOTFOUND ? VT_EMISMATCH : err;
+		}
 	}
 	/* What a crash left of a line that was never synced goes. */
 	if ((err = open_segment(&o->write_fd, o, last, O_RDWR | O_CREAT)) != VT_OK)
@@ -375,8 +387,10 @@ enum vt_err outbox_next(struct outbox *o, struct buf *alert)
 	o->shown = 0;
 	while (something_to_take(o)) {
 		if (o->read_fd < 0 &&
-		    (err = open_segment(&o->read_fd, o, o->read_n, O_RDONLY)) != VT_OK)
+		    (err = open_segment(&o->read_fd, o, o->read_n, O_RDONLY)) != VT_OK) {
+			err = err == VT_ENOTFOUND ? VT_EMISMATCH : err; /* somebody deleted it */
 			break;
+		}
 		err = read_line(alert, &o->shown, o, o->read_fd, o->read_at);
 		if (err != VT_ENOTFOUND)
 			break;

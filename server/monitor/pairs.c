@@ -253,6 +253,26 @@ static enum vt_err read_tail(struct pairs *r)
 	return VT_OK;
 }
 
+/* -- what is there ---------------------------------------------------------------------------- */
+
+static bool names(const struct pairs_mark *m, const char *kind, uint64_t id)
+{
+	if (strcmp(kind, "tail") == 0)
+		return id == m->tail_id && m->tail_bytes > 0;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->run[i].id == id)
+			return true;
+	return false;
+}
+
+static void drop(const struct pairs *r, const char *kind, uint64_t id)
+{
+	char path[FILES_PATH_MAX];
+
+	if (files_path(path, r->dir, kind, id) == VT_OK)
+		unlink(path);
+}
+
 /* -- runs ------------------------------------------------------------------------------------- */
 
 static enum vt_err open_run(struct pairs *r, size_t i)
@@ -391,14 +411,24 @@ static bool merge_is_due(const struct pairs_mark *m)
 	return true;
 }
 
+/* Runs that no mark on disk names: nobody else would ever delete them. */
+static void drop_unsaved(const struct pairs *r, const struct run_mark *merged, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!names(&r->kept, "run", merged[i].id))
+			drop(r, "run", merged[i].id);
+}
+
 static enum vt_err merge_last(struct pairs *r, const atomic_bool *stop)
 {
 	size_t first = r->mark.n - PAIRS_FAN;
 	unsigned level = r->mark.run[first].level + 1;
 	uint64_t id = r->mark.next_id++;
 	struct run_writer w = {.fd = -1};
+	struct run_mark merged[PAIRS_FAN];
 	enum vt_err err;
 
+	memcpy(merged, &r->mark.run[first], sizeof(merged));
 	if ((err = begin_run(&w, r, id)) == VT_OK &&
 	    (err = merge_into(&w, r, first, PAIRS_FAN, stop)) == VT_OK) {
 		errno = 0;
@@ -407,6 +437,8 @@ static enum vt_err merge_last(struct pairs *r, const atomic_bool *stop)
 		else
 			err = take_in(r, &w, level, first, PAIRS_FAN);
 	}
+	if (err == VT_OK)
+		drop_unsaved(r, merged, PAIRS_FAN);
 	run_writer_close(&w);
 	return err;
 }
@@ -424,25 +456,7 @@ enum vt_err pairs_save(struct pairs *r, struct pairs_mark *out, const atomic_boo
 	return err;
 }
 
-/* -- what is there ---------------------------------------------------------------------------- */
-
-static bool names(const struct pairs_mark *m, const char *kind, uint64_t id)
-{
-	if (strcmp(kind, "tail") == 0)
-		return id == m->tail_id && m->tail_bytes > 0;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->run[i].id == id)
-			return true;
-	return false;
-}
-
-static void drop(const struct pairs *r, const char *kind, uint64_t id)
-{
-	char path[FILES_PATH_MAX];
-
-	if (files_path(path, r->dir, kind, id) == VT_OK)
-		unlink(path);
-}
+/* -- what is there no more --------------------------------------------------------------------- */
 
 void pairs_saved(struct pairs *r)
 {

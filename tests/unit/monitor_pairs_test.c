@@ -150,6 +150,17 @@ static void many_runs_become_few_and_lose_nothing(void **state)
 		assert_lacks(i, 0);
 }
 
+/* However long it runs: a run that is written and merged by one save was in no mark. */
+static void merging_leaves_no_file_behind(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 2000; i++) {
+		add(i, i);
+		save();
+		assert_true(files_in_folder() <= pairs_count(pairs) + 1);
+	}
+}
+
 static void what_was_not_kept_in_a_mark_is_gone_and_leaves_no_file(void **state)
 {
 	struct pairs_mark later;
@@ -284,6 +295,7 @@ int main(void)
 	    TEST(what_was_added_is_found_before_and_after_it_is_saved),
 	    TEST(the_lowest_index_at_or_after_is_found_over_all_files),
 	    TEST(many_runs_become_few_and_lose_nothing),
+	    TEST(merging_leaves_no_file_behind),
 	    TEST(what_was_not_kept_in_a_mark_is_gone_and_leaves_no_file),
 	    TEST(a_stop_ends_merging_and_loses_nothing),
 	    TEST(every_flipped_bit_is_noticed),
