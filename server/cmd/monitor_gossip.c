@@ -78,7 +78,7 @@ void monitor_gossip_observed(struct monitor_gossip *g, const char *origin, struc
 	struct gossip_taken taken;
 	enum vt_err err;
 
-	if (g == NULL || (err = gossip_take(g->gossip, note, "the log", &taken)) == VT_OK)
+	if (g == NULL || (err = gossip_see(g->gossip, note, "the log", &taken)) == VT_OK)
 		return;
 	/* It will be shown again. */
 	logline(LOGLINE_DEBUG, "head not taken by gossip", "error=\"%s\"", vt_err_text(err));
@@ -98,7 +98,7 @@ void monitor_gossip_evidence(struct monitor_gossip *g, const char *origin, struc
 
 	(void)origin;
 	if (g != NULL &&
-	    gossip_take_evidence(g->gossip, text, "this monitor", id, NULL, &why) != VT_OK)
+	    gossip_see_evidence(g->gossip, text, "this monitor", id, NULL, &why) != VT_OK)
 		logline(LOGLINE_WARN, "evidence not taken by gossip", "why=\"%s\"", why);
 }
 

@@ -476,6 +476,12 @@ enum vt_err gossip_take(struct gossip *g, struct bytes heads, const char *from,
 	return gossip_take_heads(g, heads, from, true, taken);
 }
 
+enum vt_err gossip_see(struct gossip *g, struct bytes heads, const char *from,
+		       struct gossip_taken *taken)
+{
+	return gossip_take_heads(g, heads, from, false, taken);
+}
+
 /* -- showing ------------------------------------------------------------------------------------------ */
 
 static enum vt_err show(struct buf *out, size_t from, struct bytes note, size_t *n)

@@ -122,6 +122,9 @@ struct gossip_taken {
  */
 enum vt_err gossip_take(struct gossip *g, struct bytes heads, const char *from,
 			struct gossip_taken *taken);
+/* The same for what was seen here, not shown by somebody: however much others show, it is judged. */
+enum vt_err gossip_see(struct gossip *g, struct bytes heads, const char *from,
+		       struct gossip_taken *taken);
 /* Append the heads that are held, in the same form: those of the trees here first; as many as GOSSIP_BODY_MAX takes. */
 enum vt_err gossip_heads(struct gossip *g, struct buf *out);
 
@@ -132,6 +135,9 @@ enum vt_err gossip_heads(struct gossip *g, struct buf *out);
  */
 enum vt_err gossip_take_evidence(struct gossip *g, struct bytes text, const char *from,
 				 char id[GOSSIP_ID_SIZE], bool *fresh, const char **why);
+/* The same for what was proven here. */
+enum vt_err gossip_see_evidence(struct gossip *g, struct bytes text, const char *from,
+				char id[GOSSIP_ID_SIZE], bool *fresh, const char **why);
 /* Append "ID ORIGIN" and a newline for each. */
 enum vt_err gossip_evidence_list(struct gossip *g, struct buf *out);
 /* Append one text. VT_ENOTFOUND; VT_EIO: its file cannot be read, or holds something else by now. */

@@ -189,6 +189,12 @@ enum vt_err gossip_take_evidence(struct gossip *g, struct bytes text, const char
 	return gossip_admit_evidence(g, text, from, true, id, fresh, why);
 }
 
+enum vt_err gossip_see_evidence(struct gossip *g, struct bytes text, const char *from,
+				char id[GOSSIP_ID_SIZE], bool *fresh, const char **why)
+{
+	return gossip_admit_evidence(g, text, from, false, id, fresh, why);
+}
+
 enum vt_err gossip_evidence_list(struct gossip *g, struct buf *out)
 {
 	const size_t before = out->len;

@@ -81,6 +81,10 @@ static enum vt_err exchange_heads(struct peer *p, struct http_reply *reply, char
 	if ((err = gossip_heads(p->g, &ours)) == VT_OK)
 		err = ask(p, reply, ours.len > 0 ? "POST" : "GET", "/gossip/v1/tree-heads",
 			  buf_bytes(&ours), GOSSIP_BODY_MAX, why);
+	/* One log's many heads, which it has no room for, must not keep the others' from here. */
+	if (err == VT_EBUSY && ours.len > 0)
+		err = ask(p, reply, "GET", "/gossip/v1/tree-heads", bytes_of(NULL, 0),
+			  GOSSIP_BODY_MAX, why);
 	buf_release(&ours);
 	if (err == VT_OK)
 		take_shown(p, buf_bytes(&reply->body));
@@ -121,16 +125,16 @@ static enum vt_err read_witness(struct peer *p, struct http_reply *reply, char w
 
 /* -- evidence ------------------------------------------------------------------------------------------ */
 
-/* Evidence that this peer was not shown yet. */
-static bool next_unsent(struct peer *p, char id[GOSSIP_ID_SIZE])
+/* Evidence from *at on that this peer was not shown yet. */
+static bool next_unsent(struct peer *p, size_t *at, char id[GOSSIP_ID_SIZE])
 {
 	bool found = false;
 
 	(void)pthread_mutex_lock(&p->g->lock);
-	for (size_t i = 0; i < p->g->n_proven && !found; i++) {
-		found = (p->g->proven[i].passed_on & UINT32_C(1) << p->number) == 0;
+	for (; *at < p->g->n_proven && !found; ++*at) {
+		found = (p->g->proven[*at].passed_on & UINT32_C(1) << p->number) == 0;
 		if (found)
-			memcpy(id, p->g->proven[i].id, GOSSIP_ID_SIZE);
+			memcpy(id, p->g->proven[*at].id, GOSSIP_ID_SIZE);
 	}
 	(void)pthread_mutex_unlock(&p->g->lock);
 	return found;
@@ -145,15 +149,17 @@ static void mark_sent(struct peer *p, const char *id)
 	(void)pthread_mutex_unlock(&p->g->lock);
 }
 
-/* Once to each peer: one that does not want it (another log's, enough already) is not asked again. */
+/* Once to each peer: one that does not want it (another log's) is not asked again; one that has no room for it now (enough
+ * of that log's) is in the next round, and what else there is does not wait for that. */
 static enum vt_err push_evidence(struct peer *p, struct http_reply *reply, char why[160])
 {
 	char id[GOSSIP_ID_SIZE];
 	struct buf text;
+	size_t at = 0;
 	enum vt_err err = VT_OK;
 
 	buf_init(&text);
-	while (err == VT_OK && next_unsent(p, id)) {
+	while (err == VT_OK && next_unsent(p, &at, id)) {
 		buf_reset(&text);
 		err = gossip_evidence(p->g, bytes_str(id), &text);
 		if (err == VT_OK)
@@ -165,6 +171,8 @@ static enum vt_err push_evidence(struct peer *p, struct http_reply *reply, char 
 			err = VT_OK;
 		if (err == VT_OK)
 			mark_sent(p, id);
+		else if (err == VT_EBUSY)
+			err = VT_OK;
 	}
 	buf_release(&text);
 	return err;

@@ -288,14 +288,13 @@ static unsigned answer_evidence(struct party *p, const struct http_ask *ask, con
 				struct http_reply *out)
 {
 	char got[GOSSIP_ID_SIZE];
+	enum vt_err err;
 	bool fresh;
 
 	if (strcmp(ask->method, "POST") == 0) {
 		p->n_evidence_posts++;
-		return gossip_take_evidence(p->gossip, ask->body, "somebody", got, &fresh, NULL) ==
-			       VT_OK
-			   ? (fresh ? 201 : 200)
-			   : 422;
+		err = gossip_take_evidence(p->gossip, ask->body, "somebody", got, &fresh, NULL);
+		return err == VT_OK ? (fresh ? 201 : 200) : err == VT_EBUSY ? 503 : 422;
 	}
 	if (*id == '\0')
 		return gossip_evidence_list(p->gossip, &out->body) == VT_OK ? 200 : 503;

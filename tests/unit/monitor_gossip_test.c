@@ -311,6 +311,40 @@ static void when_full_it_refuses_and_evicts_nothing(void **state)
 	assert_int_equal(unresolved('a'), GOSSIP_UNRESOLVED_MAX);
 }
 
+static void a_peer_without_room_is_still_heard_and_told(void **state)
+{
+	(void)state;
+	world_join('a', 0, 9, "b");
+	world_join('b', 0, 9, "");
+	for (uint64_t i = 0; i < GOSSIP_UNRESOLVED_MAX; i++)
+		assert_int_equal(show('b', 0, 100 + i).kept, 1);
+	show('a', 0, 5000);
+	show('b', 1, 5);
+	show('a', 1, 6);
+	assert_int_equal(gossip_round(world_party('a')->gossip), 0);
+	assert_int_equal(world_evidence(world_party('a')), 2);
+	assert_int_equal(world_evidence(world_party('b')), 2);
+	/* Its heads came, too, as far as there is room. */
+	assert_int_equal(unresolved('a'), GOSSIP_UNRESOLVED_MAX);
+}
+
+static void a_peer_that_has_enough_evidence_is_no_failure(void **state)
+{
+	struct gossip_stats stats;
+
+	(void)state;
+	world_join('a', 0, 60, "b");
+	world_join('b', 0, 60, "");
+	for (uint64_t size = 1; size <= GOSSIP_EVIDENCE_MAX; size++) {
+		show('a', 1, size);
+		show('b', 1, 30 + size);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(gossip_round(world_party('a')->gossip), 0);
+	gossip_stats(world_party('a')->gossip, &stats);
+	assert_int_equal(stats.peers_failing, 0);
+}
+
 static void large_heads_fill_a_log_sooner(void **state)
 {
 	struct gossip_taken taken;
@@ -505,6 +539,18 @@ static void a_flood_is_refused_for_a_while(void **state)
 	assert_true(n > 1000);
 	/* What is known costs nothing. */
 	assert_int_equal(show('a', 0, UINT64_MAX - 1).known, 1);
+	/* What was seen here is not what others are limited by. */
+	struct gossip_taken taken;
+	struct buf note;
+	buf_init(&note);
+	for (unsigned i = 0; i < 3000; i++) {
+		buf_reset(&note);
+		world_head(&note, 1, 7 + i);
+		err = gossip_see(world_party('a')->gossip, buf_bytes(&note), "test", &taken);
+		assert_int_equal(err, VT_OK);
+	}
+	buf_release(&note);
+	assert_int_equal(world_evidence(world_party('a')), GOSSIP_EVIDENCE_MAX);
 }
 
 static void make_evidence(struct buf *text)
@@ -789,6 +835,8 @@ int main(void)
 	    TEST(a_head_that_waits_too_long_is_told_once),
 	    TEST(a_first_catch_up_is_no_alert),
 	    TEST(when_full_it_refuses_and_evicts_nothing),
+	    TEST(a_peer_without_room_is_still_heard_and_told),
+	    TEST(a_peer_that_has_enough_evidence_is_no_failure),
 	    TEST(large_heads_fill_a_log_sooner),
 	    TEST(a_log_whose_heads_are_too_large_is_told_of_once),
 	    TEST(a_tree_that_cannot_be_read_judges_later),
