@@ -409,6 +409,7 @@ static enum monitor_outcome check_root(struct follower *f, const struct tree_hea
 		return log_failed(f, VT_EMISMATCH, &why);
 	not_withheld(f);
 	trouble_end(f, TROUBLE_CONTRADICTS);
+	trouble_end(f, TROUBLE_MALFORMED);
 	return MONITOR_HOLDS;
 }
 

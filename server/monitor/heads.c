@@ -432,8 +432,9 @@ static void drop_client(struct follower *f)
 static enum vt_err accept_head(struct follower *f, struct bytes answer,
 			       const struct tree_head *shown)
 {
-	static const enum trouble over[] = {TROUBLE_MALFORMED, TROUBLE_UNTRUSTED, TROUBLE_QUORUM,
-					    TROUBLE_BACKWARDS, TROUBLE_FORKED};
+	/* What its files are is known when all that the head covers was replayed. */
+	static const enum trouble over[] = {TROUBLE_UNTRUSTED, TROUBLE_QUORUM, TROUBLE_BACKWARDS,
+					    TROUBLE_FORKED};
 	struct bytes before = buf_bytes(&f->state.checkpoint);
 	bool moved = !bytes_equal(before, answer);
 	enum vt_err err;

@@ -441,6 +441,27 @@ static void entries_that_do_not_make_the_root_are_told_and_not_followed(void **s
 	assert_followed(300);
 }
 
+static void a_bundle_that_is_none_is_told_once_until_it_is_over(void **state)
+{
+	static const struct fake_fault bent = {
+	    .path = "/tile/entries/000", .times = 1000, .status = 200, .cut = 3};
+
+	(void)state;
+	fake_log_fault(&bent);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(look(), MONITOR_FAULT);
+		assert_told("malformed");
+		restart();
+	}
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow(301, "one");
+	fake_log_publish();
+	fake_log_serve_checkpoint(bytes_str("nothing"));
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 2);
+}
+
 static void what_was_replayed_before_a_failure_counts(void **state)
 {
 	static const struct fake_fault gone = {
@@ -763,6 +784,7 @@ int main(void)
 	    TEST(answers_that_are_no_checkpoint_are_told),
 	    TEST(a_signature_that_fails_is_told),
 	    TEST(entries_that_do_not_make_the_root_are_told_and_not_followed),
+	    TEST(a_bundle_that_is_none_is_told_once_until_it_is_over),
 	    TEST(what_was_replayed_before_a_failure_counts),
 	    TEST(silence_is_told_after_its_deadline_only),
 	    TEST(whatever_a_log_signs_can_be_remembered),
