@@ -91,7 +91,7 @@ static enum vt_err adopt(struct log *log)
 
 	errno = 0;
 	err = mark_read(&mark, log->config.mark_path, origin);
-	if (err == VT_ENOTFOUND || err == VT_ENOMEM)
+	if (err == VT_ENOTFOUND || err == VT_ENOMEM || err == VT_EBUSY)
 		return err;
 	if (err != VT_OK) {
 		stop_unreadable(log, err, errno);
@@ -214,6 +214,8 @@ static enum vt_err failed(struct log *log, const struct tree_head *head, enum vt
 {
 	char why[LOG_FROZEN_WHY_MAX];
 
+	if (err == VT_EBUSY)
+		return err;
 	if (err != VT_EMISMATCH)
 		log_die_storage("raising the high-water mark", err);
 	(void)snprintf(why, sizeof(why),

@@ -240,7 +240,10 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 		goto done;
 	log_freeze_look(log);
 	if ((err = high_water_open(log)) != VT_OK) {
-		(void)refuse(why, err, "the high-water mark cannot be compared with the store");
+		(void)refuse(why, err,
+			     err == VT_EBUSY
+				 ? "another process holds the high-water mark, or the store is busy"
+				 : "the high-water mark cannot be compared with the store");
 		goto done;
 	}
 	if ((err = settle(log, why)) != VT_OK)

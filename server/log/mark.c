@@ -7,12 +7,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "durable.h"
+#include "logline.h"
 #include "vitrine/checkpoint.h"
 
 #define MARK_TITLE "vitrine high-water mark v1\n"
+
+#define WAIT_NANOS UINT64_C(1000000000)
 
 struct mark {
 	const char *path;
@@ -133,17 +138,34 @@ static enum vt_err slots_parse(struct tree_head *out, unsigned *which, struct me
 	return found ? VT_OK : worst;
 }
 
+/* Not yet: VT_EBUSY. Looks again soon, and then less often. */
+static enum vt_err try_lock(int fd, int kind, long *tries)
+{
+	struct timespec pause = {.tv_nsec = *tries < 20 ? 50000 * ++*tries : 1000000};
+
+	if (flock(fd, kind | LOCK_NB) == 0)
+		return VT_OK;
+	if (errno != EWOULDBLOCK && errno != EINTR)
+		return VT_EIO;
+	(void)nanosleep(&pause, NULL);
+	return VT_EBUSY;
+}
+
 /* The whole file, not while another process writes it. */
 static enum vt_err read_locked(struct buf *file, const char *path)
 {
+	uint64_t until = clock_monotonic_nanos() + WAIT_NANOS;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	enum vt_err err;
+	enum vt_err err = VT_OK;
+	long tries = 0;
 	int saved;
 
-	if (fd >= 0)
-		while (flock(fd, LOCK_SH) != 0 && errno == EINTR)
-			;
-	err = file_read(file, path, MARK_SIZE);
+	while (fd >= 0 && (err = try_lock(fd, LOCK_SH, &tries)) == VT_EBUSY)
+		if (clock_monotonic_nanos() > until)
+			break;
+	/* On a file system without locks it is read all the same: of two slots one is always whole. */
+	if (err != VT_EBUSY)
+		err = file_read(file, path, MARK_SIZE);
 	saved = errno;
 	if (fd >= 0)
 		(void)close(fd);
@@ -259,16 +281,38 @@ done:
 	return err;
 }
 
+/*
+ * Waits for as long as another process holds it (one that is stopped does so for ever), or until this one is to end: then
+ * VT_EBUSY, and nothing that was begun goes out.
+ */
+static enum vt_err take_lock(struct mark *m)
+{
+	uint64_t start = clock_monotonic_nanos();
+	bool stopping = false, told = false;
+	enum vt_err err;
+	long tries = 0;
+
+	while ((err = try_lock(m->fd, LOCK_EX, &tries)) == VT_EBUSY && !stopping) {
+		if (!told && clock_monotonic_nanos() - start > 2 * WAIT_NANOS) {
+			logline(LOGLINE_WARN,
+				"another process holds the high-water mark: nothing is published "
+				"until it lets go",
+				"file=%s", m->path);
+			told = true;
+		}
+		(void)pthread_mutex_lock(&m->lock);
+		stopping = m->stopping;
+		(void)pthread_mutex_unlock(&m->lock);
+	}
+	return err;
+}
+
 static enum vt_err raise_now(struct mark *m, const struct tree_head *head, bool *wrote)
 {
-	enum vt_err err;
-	int locked;
+	enum vt_err err = take_lock(m);
 
-	do
-		locked = flock(m->fd, LOCK_EX);
-	while (locked != 0 && errno == EINTR);
-	if (locked != 0)
-		return VT_EIO;
+	if (err != VT_OK)
+		return err;
 	err = raise_locked(m, head, wrote);
 	(void)flock(m->fd, LOCK_UN);
 	return err;
@@ -314,6 +358,7 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 		      void (*moved)(void *ctx), void *ctx)
 {
 	struct mark *m = calloc(1, sizeof(*m));
+	pthread_condattr_t monotonic;
 	enum vt_err err = VT_EIO;
 
 	*out = NULL;
@@ -325,7 +370,10 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 	m->moved = moved;
 	m->ctx = ctx;
 	(void)pthread_mutex_init(&m->lock, NULL);
-	(void)pthread_cond_init(&m->changed, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&m->changed, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	if ((m->fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
 		goto done;
 	if ((err = merkle_hasher_init(&m->hasher)) != VT_OK)
@@ -373,12 +421,15 @@ void mark_raise(struct mark *m, const struct tree_head *head)
 
 enum vt_err mark_wait(struct mark *m, uint64_t size)
 {
+	uint64_t until = clock_monotonic_nanos() + WAIT_NANOS;
+	struct timespec at = {(time_t)(until / 1000000000), (long)(until % 1000000000)};
 	enum vt_err err;
+	int late = 0;
 
 	(void)pthread_mutex_lock(&m->lock);
-	while (m->err == VT_OK && (!m->any || m->durable.size < size))
-		(void)pthread_cond_wait(&m->changed, &m->lock);
-	err = m->any && m->durable.size >= size ? VT_OK : m->err;
+	while (m->err == VT_OK && (!m->any || m->durable.size < size) && late == 0)
+		late = pthread_cond_timedwait(&m->changed, &m->lock, &at);
+	err = m->any && m->durable.size >= size ? VT_OK : m->err != VT_OK ? m->err : VT_EBUSY;
 	(void)pthread_mutex_unlock(&m->lock);
 	return err;
 }

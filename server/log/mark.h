@@ -22,8 +22,8 @@ struct mark_stats {
 	uint64_t writes;
 };
 
-/* Read a mark. VT_ENOTFOUND; VT_EMALFORMED: neither slot is whole; VT_EMISMATCH: it is another log's; VT_EIO (errno),
- * VT_ENOMEM. */
+/* Read a mark. VT_ENOTFOUND; VT_EMALFORMED: neither slot is whole; VT_EMISMATCH: it is another log's; VT_EBUSY: another
+ * process held it for a second; VT_EIO (errno), VT_ENOMEM. */
 enum vt_err mark_read(struct tree_head *out, const char *path, const char *origin);
 /* Make a new one. VT_ECONFLICT: there is one. VT_EIO. */
 enum vt_err mark_create(const char *path, const char *origin, const struct tree_head *head);
@@ -31,12 +31,14 @@ enum vt_err mark_create(const char *path, const char *origin, const struct tree_
  * when the mark has reached the disk, or a write has failed. */
 enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 		      void (*moved)(void *ctx), void *ctx);
-void mark_free(struct mark *m); /* what was begun is finished first */
+void mark_free(
+    struct mark *m); /* what was begun is finished first, unless another process holds the file */
 /* Begin to raise it; returns at once. Of several that were begun only the largest is written. */
 void mark_raise(struct mark *m, const struct tree_head *head);
 /*
  * Wait until the mark on disk is at least at `size`, which must have been begun. VT_EMISMATCH: it is there with another root.
- * VT_EIO: a write failed or the file was taken away; what is on disk is not known, and every later call fails alike.
+ * VT_EBUSY: not within a second, it goes on. VT_EIO: a write failed or the file was taken away; what is on disk is not known, and
+ * every later call fails alike.
  */
 enum vt_err mark_wait(struct mark *m, uint64_t size);
 /* The largest of those begun that is known to be on disk. VT_ENOTFOUND: none yet. Errors as mark_wait() has them. */

@@ -1,11 +1,13 @@
 /* What other processes, witnesses and disks do to a log at the wrong moment. */
 #include "vitrine_test.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -211,6 +213,40 @@ static void what_another_process_publishes_without_the_quorum_answers_nothing(vo
 	fixture_free(&other);
 }
 
+/* A process that is stopped while it holds the lock looks like this. */
+static void whoever_holds_the_mark_delays_what_is_published_and_nothing_else(void **state)
+{
+	struct world *w = *state;
+	char why[STORE_WHY_MAX];
+	struct sent s;
+	int fd;
+
+	gatherer_install(&w->g, &w->f);
+	w->f.config.append_wait_millis = 100;
+	w->f.config.stop_wait_millis = 1;
+	fixture_start(&w->f);
+	gatherer_wait(&w->g, 0);
+	gatherer_reply(&w->g, 2, true);
+	gatherer_wait_published(&w->g, 0);
+	fd = open(w->mark, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	send_number(&w->f, &s, 0);
+	wait_for(&s, 1);
+	assert_int_equal(s.answer.outcome, LOG_LATER);
+	assert_int_equal(status_of(&w->f).size, 1);
+	assert_int_equal(w->g.rounds, 1); /* not a byte of it has gone out */
+	fixture_stop(&w->f);
+	assert_int_equal(fixture_open(&w->f, why), VT_EBUSY);
+	assert_int_equal(close(fd), 0);
+	w->g.open = false;
+	fixture_start(&w->f);
+	gatherer_wait(&w->g, 1);
+	gatherer_reply(&w->g, 2, true);
+	gatherer_wait_published(&w->g, 1);
+	assert_int_equal(fixture_verify(&w->f), 1);
+}
+
 /* -- rounds ------------------------------------------------------------------------------------------------------ */
 
 static void rounds_that_bring_nothing_new_keep_nothing(void **state)
@@ -355,6 +391,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    SHARED_TEST(what_is_committed_while_a_log_is_opened_freezes_nothing),
 	    SHARED_TEST(what_another_process_publishes_without_the_quorum_answers_nothing),
+	    SHARED_TEST(whoever_holds_the_mark_delays_what_is_published_and_nothing_else),
 	    SHARED_TEST(rounds_that_bring_nothing_new_keep_nothing),
 	    SHARED_TEST(a_policy_without_a_quorum_vouches_for_nothing),
 	    SHARED_TEST(nobody_vouches_before_the_round_is_over),
