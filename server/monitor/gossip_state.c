@@ -2,6 +2,7 @@
  * The heads that wait for judgement, in one file that is replaced as a whole:
  *
  *	vitrine-gossip-heads@v1
+ *	SHA-256 of the rest, in hex
  *	SINCE TOLD LENGTH         per head, POSIX seconds, 0 or 1, bytes
  *	the signed note
  */
@@ -14,7 +15,10 @@
 
 #define HEADER "vitrine-gossip-heads@v1\n"
 
-enum { FILE_MAX = 1 << 30 };
+enum {
+	FILE_MAX = 1 << 30,
+	DIGEST_LINE = 2 * MERKLE_HASH_SIZE + 1,
+};
 
 enum vt_err gossip_path(char out[GOSSIP_PATH_MAX], const struct gossip *g, const char *name)
 {
@@ -23,9 +27,21 @@ enum vt_err gossip_path(char out[GOSSIP_PATH_MAX], const struct gossip *g, const
 	return n < 0 || n >= GOSSIP_PATH_MAX ? VT_ELIMIT : VT_OK;
 }
 
-static enum vt_err format(struct buf *out, const struct gossip *g)
+static enum vt_err digest_of(char out[DIGEST_LINE + 1], struct gossip *g, struct bytes rest)
 {
-	enum vt_err err = buf_append_str(out, HEADER);
+	struct merkle_hash digest;
+	enum vt_err err = merkle_sha256(&digest, &g->hasher, &rest, 1);
+
+	if (err != VT_OK)
+		return err;
+	hex_encode(out, bytes_of(digest.b, sizeof(digest.b)));
+	memcpy(out + DIGEST_LINE - 1, "\n", 2);
+	return VT_OK;
+}
+
+static enum vt_err format_heads(struct buf *out, const struct gossip *g)
+{
+	enum vt_err err = VT_OK;
 
 	for (size_t i = 0; i < g->n_logs; i++) {
 		for (size_t k = 0; k < g->log[i].n_waiting && err == VT_OK; k++) {
@@ -36,6 +52,23 @@ static enum vt_err format(struct buf *out, const struct gossip *g)
 				err = buf_append(out, buf_bytes(&w->note));
 		}
 	}
+	return err;
+}
+
+/* With its digest, or a head that waits for judgement would be forgotten for one flipped bit. */
+static enum vt_err format(struct buf *out, struct gossip *g)
+{
+	char digest[DIGEST_LINE + 1];
+	struct buf rest;
+	enum vt_err err;
+
+	buf_init(&rest);
+	if ((err = format_heads(&rest, g)) == VT_OK &&
+	    (err = digest_of(digest, g, buf_bytes(&rest))) == VT_OK &&
+	    (err = buf_append_str(out, HEADER)) == VT_OK &&
+	    (err = buf_append_str(out, digest)) == VT_OK)
+		err = buf_append(out, buf_bytes(&rest));
+	buf_release(&rest);
 	return err;
 }
 
@@ -92,12 +125,19 @@ static enum vt_err load_head(struct gossip *g, struct bytes note, uint64_t since
 
 static enum vt_err load(struct gossip *g, struct bytes rest)
 {
+	const size_t head = strlen(HEADER) + DIGEST_LINE;
+	char digest[DIGEST_LINE + 1];
 	uint64_t since, told, len;
+	const uint8_t *text = rest.data;
 	enum vt_err err;
 
-	if (rest.len < strlen(HEADER) || memcmp(rest.data, HEADER, strlen(HEADER)) != 0)
+	if (rest.len < head || memcmp(text, HEADER, strlen(HEADER)) != 0)
 		return VT_EMALFORMED;
-	rest = bytes_of(rest.data + strlen(HEADER), rest.len - strlen(HEADER));
+	rest = bytes_of(text + head, rest.len - head);
+	if ((err = digest_of(digest, g, rest)) != VT_OK)
+		return err;
+	if (memcmp(digest, text + strlen(HEADER), DIGEST_LINE) != 0)
+		return VT_EMALFORMED;
 	while (rest.len > 0) {
 		if ((err = take_number(&rest, ' ', &since)) != VT_OK ||
 		    (err = take_number(&rest, ' ', &told)) != VT_OK ||

@@ -705,6 +705,39 @@ static void a_damaged_file_of_heads_stops_the_start_and_says_so(void **state)
 	assert_non_null(strstr(why, "remove it"));
 }
 
+static void every_flipped_bit_in_the_file_of_heads_is_noticed(void **state)
+{
+	struct gossip_config config = {0};
+	char path[1024], why[GOSSIP_WHY_MAX];
+	struct gossip *g;
+	long size;
+
+	(void)state;
+	world_join('a', 0, 9, "");
+	show('a', 0, 12);
+	world_leave('a');
+	config.state_path = world_party('a')->folder;
+	(void)snprintf(path, sizeof(path), "%s/heads", config.state_path);
+	FILE *file = fopen(path, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 0, SEEK_END), 0);
+	size = ftell(file);
+	for (long at = 0; at < size; at++) {
+		for (int undo = 0; undo < 2; undo++) {
+			assert_int_equal(fseek(file, at, SEEK_SET), 0);
+			int byte = fgetc(file);
+			assert_int_equal(fseek(file, at, SEEK_SET), 0);
+			(void)fputc(byte ^ 1 << at % 8, file);
+			(void)fflush(file);
+			if (undo == 0)
+				assert_int_equal(gossip_new(&g, &config, why), VT_EMISMATCH);
+		}
+	}
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(gossip_new(&g, &config, why), VT_OK);
+	gossip_free(g);
+}
+
 static void an_alert_that_was_not_safe_is_told_again(void **state)
 {
 	(void)state;
@@ -851,6 +884,7 @@ int main(void)
 	    TEST(evidence_about_one_log_is_bounded),
 	    TEST(a_damaged_file_of_evidence_is_left_alone_and_made_again),
 	    TEST(a_damaged_file_of_heads_stops_the_start_and_says_so),
+	    TEST(every_flipped_bit_in_the_file_of_heads_is_noticed),
 	    TEST(an_alert_that_was_not_safe_is_told_again),
 	    TEST(a_peer_that_is_gone_or_talks_nonsense_harms_nobody),
 	    TEST(addresses_and_keys_are_checked_at_the_start),
