@@ -547,6 +547,7 @@ static enum vt_err add_witnesses(struct gather *g, char why[GATHER_WHY_MAX])
 {
 	const struct policy *p = g->config.policy;
 	enum vt_err err = VT_OK;
+	size_t lines = 1; /* the log's own */
 
 	for (size_t i = 0; i < g->n_listed && err == VT_OK; i++) {
 		const struct policy_witness *l = policy_witness(p, i);
@@ -561,9 +562,18 @@ static enum vt_err add_witnesses(struct gather *g, char why[GATHER_WHY_MAX])
 		}
 		err = add_witness(g, i);
 		g->could[i] = true;
+		lines++;
 	}
 	if (err != VT_OK)
 		return err;
+	/* All may answer, and the note has to be one that everybody can read. */
+	if (lines > NOTE_SIGNATURES_MAX) {
+		(void)snprintf(why, GATHER_WHY_MAX,
+			       "it names %zu witnesses to ask; a checkpoint has room for the "
+			       "cosignatures of %d",
+			       lines - 1, NOTE_SIGNATURES_MAX - 1);
+		return VT_EINVAL;
+	}
 	if (!policy_quorum(p, g->could)) {
 		(void)snprintf(why, GATHER_WHY_MAX,
 			       "the witnesses that can be asked (with a URL, and a key of a type "

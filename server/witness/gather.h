@@ -79,7 +79,7 @@ struct gather;
 /*
  * *out is new, freed with gather_free(). why says, for whoever wrote the policy, what is wrong with it.
  * VT_EUNTRUSTED: it does not list this log. VT_EINVAL: the witnesses that can be asked (with a URL, and a key that this build
- * can verify) cannot make the quorum, or a URL is none. VT_ENOTFOUND: it asks for no witness, and names none that could be
+ * can verify) cannot make the quorum or are more than a note has room for, or a URL is none. VT_ENOTFOUND: it asks for no witness, and names none that could be
  * asked. VT_ENOMEM.
  */
 enum vt_err gather_new(struct gather **out, const struct gather_config *config,

@@ -1044,6 +1044,38 @@ static void policies_that_cannot_work_are_refused(void **state)
 	assert_refused(w, "log $Lm\nwitness a $Wa @a\nquorum a\n", VT_EUNTRUSTED, "another key");
 }
 
+/* A template that names n witnesses. */
+static void append_witnesses(struct buf *out, unsigned n)
+{
+	assert_int_equal(buf_append_str(out, "log $Ll\n"), VT_OK);
+	for (unsigned i = 0; i < n; i++) {
+		struct vkey key =
+		    test_vkey("many.example", VKEY_TYPE_COSIGNATURE_ED25519, (uint8_t)(100 + i));
+
+		assert_int_equal(buf_appendf(out, "witness w%u ", i), VT_OK);
+		assert_int_equal(vkey_format(out, &key), VT_OK);
+		assert_int_equal(buf_appendf(out, " http://127.0.0.1:1/%u\n", i), VT_OK);
+	}
+	assert_int_equal(buf_append_str(out, "quorum w0\n"), VT_OK);
+	assert_int_equal(buf_append_byte(out, '\0'), VT_OK);
+}
+
+static void more_witnesses_than_a_note_has_lines_are_refused(void **state)
+{
+	struct world *w = *state;
+	char why[GATHER_WHY_MAX];
+	struct buf text;
+
+	buf_init(&text);
+	append_witnesses(&text, NOTE_SIGNATURES_MAX);
+	assert_refused(w, (const char *)text.data, VT_EINVAL, "room for the cosignatures of 127");
+	buf_reset(&text);
+	append_witnesses(&text, NOTE_SIGNATURES_MAX - 1);
+	make_policy(w, (const char *)text.data);
+	assert_int_equal(gather_new(&w->gather, &w->config, why), VT_OK);
+	buf_release(&text);
+}
+
 static void stopping_without_having_started_is_fine(void **state)
 {
 	struct world *w = *state;
@@ -1142,6 +1174,7 @@ int main(void)
 	    TEST(disproof_is_looked_into),
 	    TEST(trouble_is_told_once_for_each_change),
 	    TEST(policies_that_cannot_work_are_refused),
+	    TEST(more_witnesses_than_a_note_has_lines_are_refused),
 	    TEST(stopping_without_having_started_is_fine),
 	    TEST(gatherer_is_made_whole_or_not_at_all),
 	    TEST(round_without_memory_is_over_and_says_so),
