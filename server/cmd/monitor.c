@@ -42,7 +42,7 @@ static const struct option options[] = {
     {"centre", OPTION_LIST, &opt_centre, "[ORIGIN=]PUBKEY",
      "The public key (PEM) that must have signed entry 0: of every log, or of the one named. "
      "Without "
-     "it entry 0 is believed. May be given several times.",
+     "it entry 0 is believed.",
      0, 0, false, false},
     {"once", OPTION_FLAG, &opt_once, NULL,
      "Follow every log to the head that it shows, deliver the alerts, and end: 0 if all holds, 1 "
@@ -52,7 +52,7 @@ static const struct option options[] = {
     {"peer", OPTION_LIST, &opt_peer, "URL",
      "Another monitor or log to exchange tree heads and evidence with (its /gossip/v1). The "
      "policy's "
-     "witnesses are asked what they cosigned without being named here. May be given several times.",
+     "witnesses are asked what they cosigned without being named here.",
      0, 0, false, false},
     {"gossip-seconds", OPTION_COUNT, &opt_gossip_seconds, "N", "Between two rounds with a peer.", 1,
      86400, false, false},
@@ -61,8 +61,7 @@ static const struct option options[] = {
      1 << 30, false, false},
     {"watch", OPTION_LIST, &opt_watch, "CONDITIONS",
      "Tell of entries for which all of subject=[ALGORITHM:]HEX, party=ID, type=URI, result=RESULT "
-     "hold that are given here, separated by commas, and of corrections of such entries. May be "
-     "given several times.",
+     "hold that are given here, separated by commas, and of corrections of such entries.",
      0, 0, false, false},
     {"watch-file", OPTION_TEXT, &opt_watch_file, "FILE", "The same, one watch a line.", 0, 0, false,
      false},

@@ -65,9 +65,8 @@ static const struct option options[] = {
      "or publish without it, and say so.",
      0, 0, false, false},
     {"peer", OPTION_LIST, &opt_peers, "URL",
-     "A monitor or log to exchange signed tree heads and evidence with (docs/gossip.md); may be "
-     "given "
-     "several times. Others may come here in any case; nobody else is asked.",
+     "A monitor or log to exchange signed tree heads and evidence with (docs/gossip.md). "
+     "Others may come here in any case; nobody else is asked.",
      0, 0, false, false},
     {"gossip-seconds", OPTION_COUNT, &opt_gossip_seconds, "N",
      "Time between two rounds with a peer.", 1, 86400, false, false},
