@@ -35,6 +35,18 @@ int bytes_compare(struct bytes a, struct bytes b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
+char *bytes_dup_str(struct bytes text)
+{
+	char *copy = malloc(text.len + 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (text.len > 0)
+		memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	return copy;
+}
+
 void buf_init(struct buf *b)
 {
 	*b = (struct buf){0};

@@ -22,6 +22,8 @@ struct bytes bytes_str(const char *text); /* without the NUL */
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_is(struct bytes a, const char *text);   /* a == text, without the NUL */
 int bytes_compare(struct bytes a, struct bytes b); /* memcmp order, a prefix first */
+/* A NUL-terminated copy that the caller frees. NULL: no memory. */
+char *bytes_dup_str(struct bytes text);
 
 /*
  * A growable buffer. init does not allocate; release frees and leaves an empty, usable buffer.

@@ -30,7 +30,7 @@ static char *base_url(const char *url)
 		if (url[i] <= ' ' || url[i] > '~' || url[i] == '?' || url[i] == '#')
 			return NULL;
 	}
-	return strndup(url, len);
+	return bytes_dup_str(bytes_of(url, len));
 }
 
 enum vt_err client_new(struct client **out, const struct client_config *config,

@@ -48,7 +48,7 @@ int cmd_read_passphrase(const char *name, const char *path, char **out)
 		size_t len = end ? (size_t)(end - text.data) : text.len;
 		if (len == 0)
 			code = cmd_fail(name, CMD_USAGE, "%s: the first line is empty", path);
-		else if ((*out = strndup((const char *)text.data, len)) == NULL)
+		else if ((*out = bytes_dup_str(bytes_of(text.data, len))) == NULL)
 			code = cmd_fail(name, CMD_UNSURE, "out of memory");
 	}
 	if (text.data != NULL)

@@ -137,7 +137,7 @@ static int read_centre(struct service *s, const char *text)
 		return cmd_fail("monitor", CMD_USAGE, "--centre: more than %d of them",
 				CENTRES_MAX);
 	if (equals != NULL && access(text, F_OK) != 0) {
-		if ((s->origin[i] = strndup(text, (size_t)(equals - text))) == NULL)
+		if ((s->origin[i] = bytes_dup_str(bytes_of(text, (size_t)(equals - text)))) == NULL)
 			return cmd_fail("monitor", CMD_UNSURE, "out of memory");
 		text = equals + 1;
 	}

@@ -130,7 +130,7 @@ static int name_peers(struct monitor_gossip *g, const struct policy *policy,
 		char *text;
 		if (url.len == 0)
 			continue;
-		if ((text = strndup((const char *)url.data, url.len)) == NULL)
+		if ((text = bytes_dup_str(url)) == NULL)
 			return cmd_fail("monitor", CMD_UNSURE, "out of memory");
 		g->witness_url[g->n_witness_urls++] = text;
 		g->peer[g->n_peers++] = (struct gossip_peer){text, GOSSIP_WITNESS};

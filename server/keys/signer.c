@@ -230,7 +230,7 @@ static enum vt_err from_note_key(struct signer **out, struct bytes text, struct 
 		key_refuse(why, err, "a note key of type %u: only 1 (Ed25519) is taken", raw[0]);
 		goto done;
 	}
-	if ((name_z = strndup((const char *)name.data, name.len)) == NULL) {
+	if ((name_z = bytes_dup_str(name)) == NULL) {
 		err = no_memory(why);
 		goto done;
 	}

@@ -218,7 +218,7 @@ static enum vt_err follower_init(struct follower *f, struct monitor *m,
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_rwlock_init(&f->kept_lock, NULL);
 	m->n++; /* from here on it has to be released */
-	if ((f->url = strndup((const char *)log->url.data, log->url.len)) == NULL)
+	if ((f->url = bytes_dup_str(log->url)) == NULL)
 		return VT_ENOMEM;
 	f->status.origin = f->origin;
 	f->status.url = f->url;

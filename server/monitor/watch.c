@@ -47,7 +47,7 @@ static enum vt_err set(char **to, struct bytes value, char why[160])
 		return complain(why, "nothing behind the equals sign", value);
 	if (!utf8_valid(value) || memchr(value.data, '\0', value.len) != NULL)
 		return complain(why, "not text", value);
-	*to = strndup((const char *)value.data, value.len);
+	*to = bytes_dup_str(value);
 	snprintf(why, 160, "%s", vt_err_text(VT_ENOMEM));
 	return *to == NULL ? VT_ENOMEM : VT_OK;
 }

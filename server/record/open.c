@@ -78,7 +78,7 @@ const struct registered_key *view_key(const struct admission_view *view,
 
 static enum vt_err set_name(struct kept_signature *k, struct bytes party, const char *role)
 {
-	char *p = strndup((const char *)party.data, party.len), *r = strdup(role);
+	char *p = bytes_dup_str(party), *r = strdup(role);
 
 	if (p == NULL || r == NULL) {
 		free(p);

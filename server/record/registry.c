@@ -334,11 +334,6 @@ enum vt_err registry_check(const struct registry *r, uint64_t index,
 /* -- taking an entry in --------------------------------------------------------------------------
  */
 
-static char *copy_text(struct bytes text)
-{
-	return strndup((const char *)text.data, text.len);
-}
-
 /* The texts of a checked list; none: *out is NULL. */
 static enum vt_err copy_texts(char ***out, size_t *n, const struct json *list)
 {
@@ -355,7 +350,7 @@ static enum vt_err copy_texts(char ***out, size_t *n, const struct json *list)
 	for (size_t i = 0; i < count; i++) {
 		if (!json_text(json_at(list, i), &text))
 			return VT_EINTERNAL;
-		(*out)[i] = copy_text(text);
+		(*out)[i] = bytes_dup_str(text);
 		*n = i + 1;
 		if ((*out)[i] == NULL)
 			return VT_ENOMEM;
@@ -373,7 +368,7 @@ static enum vt_err accreditation_init(struct accreditation *a, uint64_t index,
 	if ((err = copy_texts(&a->predicate_type, &a->n_predicate_types, c->types)) != VT_OK ||
 	    (err = copy_texts(&a->alias, &a->n_aliases, c->aliases)) != VT_OK)
 		goto done;
-	if (c->valid_until.len != 0 && (a->valid_until = copy_text(c->valid_until)) == NULL)
+	if (c->valid_until.len != 0 && (a->valid_until = bytes_dup_str(c->valid_until)) == NULL)
 		err = VT_ENOMEM;
 done:
 	if (err != VT_OK)
@@ -442,8 +437,8 @@ static enum vt_err slot_new(struct key_slot **out, struct party_key **key, enum 
 	if (slot == NULL)
 		return VT_ENOMEM;
 	slot->pub.scheme = scheme;
-	slot->pub.party = copy_text(party);
-	slot->pub.role = copy_text(role);
+	slot->pub.party = bytes_dup_str(party);
+	slot->pub.role = bytes_dup_str(role);
 	if (slot->pub.party == NULL || slot->pub.role == NULL ||
 	    (err = reserve_history(slot)) != VT_OK)
 		goto done;

@@ -126,7 +126,7 @@ static enum vt_err take_note(struct cosigned *out, struct bytes note, const char
 	if (strcmp(digest, hash) != 0)
 		goto done;
 	err = VT_ENOMEM;
-	if ((out->origin = strndup((const char *)cp.origin.data, cp.origin.len)) == NULL ||
+	if ((out->origin = bytes_dup_str(cp.origin)) == NULL ||
 	    buf_append(&out->note, note) != VT_OK)
 		goto done;
 	out->head = cp.head;

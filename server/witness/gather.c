@@ -486,11 +486,6 @@ static enum vt_err check_listed(const struct gather *g, char why[GATHER_WHY_MAX]
 	return VT_EUNTRUSTED;
 }
 
-static char *copy_text(struct bytes text)
-{
-	return strndup((const char *)text.data, text.len);
-}
-
 static struct bytes without_slashes(struct bytes url)
 {
 	while (url.len > 0 && url.data[url.len - 1] == '/')
@@ -525,8 +520,8 @@ static enum vt_err add_witness(struct gather *g, size_t listed)
 	if (w == NULL) {
 		w = &g->witness[g->n++];
 		w->gather = g;
-		w->name = copy_text(l->name);
-		w->url = copy_text(url);
+		w->name = bytes_dup_str(l->name);
+		w->url = bytes_dup_str(url);
 		if (w->name == NULL || w->url == NULL)
 			return VT_ENOMEM;
 	}
