@@ -13,8 +13,8 @@ struct api {
 	struct gossip *gossip;
 	struct monitor *monitor;
 	int roles;
-	struct hub *hub; /* who listens to the log; NULL where there is none */
-	struct http_server *server;
+	struct hub *hub;            /* who listens to the log; NULL where there is none */
+	struct http_server *server; /* not for handlers: http_exchange_server() */
 	const char *version;
 	uint64_t started; /* POSIX seconds */
 };

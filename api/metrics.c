@@ -99,7 +99,7 @@ static const char *mode_of(const struct api *api)
 }
 
 /* What every process has, then what it has as a log, a witness, ... */
-static enum vt_err append_all(struct buf *out, struct api *api)
+static enum vt_err append_all(struct buf *out, struct api *api, const struct http_server *server)
 {
 	const struct metric started = {"start_time_seconds", "gauge",
 				       "When the process started (POSIX seconds).",
@@ -127,7 +127,7 @@ static enum vt_err append_all(struct buf *out, struct api *api)
 		err = metrics_witness(out, api);
 	if (err == VT_OK && api->monitor != NULL)
 		err = metrics_monitor(out, api);
-	http_server_stats(api->server, &http);
+	http_server_stats(server, &http);
 	return err != VT_OK ? err : append_http(out, &http);
 }
 
@@ -138,7 +138,7 @@ void handle_metrics(struct http_exchange *x, void *thread, void *app)
 
 	(void)thread;
 	api_response_init(&r, 200, "text/plain; version=0.0.4; charset=utf-8", API_CACHE_NONE);
-	if ((err = append_all(&r.body, app)) != VT_OK) {
+	if ((err = append_all(&r.body, app, http_exchange_server(x))) != VT_OK) {
 		http_response_release(&r);
 		api_problem_err(x, err, "answering");
 		return;

@@ -106,6 +106,11 @@ const struct http_request *http_request(const struct http_exchange *x)
 	return &x->req;
 }
 
+const struct http_server *http_exchange_server(const struct http_exchange *x)
+{
+	return x->server;
+}
+
 const char *http_header(const struct http_exchange *x, const char *name)
 {
 	for (size_t i = 0; i < x->n_fields; i++) {

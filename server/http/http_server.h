@@ -42,6 +42,8 @@ struct http_request {
 	const char *peer; /* numeric address, no port */
 };
 const struct http_request *http_request(const struct http_exchange *x);
+/* The server that it came to. Handlers run before http_server_start() has returned: only so do they have it. */
+const struct http_server *http_exchange_server(const struct http_exchange *x);
 /* NULL when absent; a header that came several times is joined with ", ". */
 const char *http_header(const struct http_exchange *x, const char *name);
 /* One decoded query value (application/x-www-form-urlencoded). VT_ENOTFOUND; VT_EMALFORMED: bad
