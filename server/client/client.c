@@ -14,8 +14,8 @@ enum {
 	PARALLEL = 4,
 };
 
-/* The address without slashes at its end, or NULL: it is not one that paths can be added to. */
-static char *base_url(const char *url)
+/* The address without slashes at its end; empty: it is not one that paths can be added to. */
+static struct bytes base_url(const char *url)
 {
 	size_t len = strlen(url);
 	size_t scheme = strncmp(url, "http://", 7) == 0    ? 7
@@ -25,17 +25,18 @@ static char *base_url(const char *url)
 	while (len > scheme && url[len - 1] == '/')
 		len--;
 	if (scheme == 0 || len == scheme || len > URL_MAX)
-		return NULL;
+		return bytes_of(NULL, 0);
 	for (size_t i = 0; i < len; i++) {
 		if (url[i] <= ' ' || url[i] > '~' || url[i] == '?' || url[i] == '#')
-			return NULL;
+			return bytes_of(NULL, 0);
 	}
-	return bytes_dup_str(bytes_of(url, len));
+	return bytes_of(url, len);
 }
 
 enum vt_err client_new(struct client **out, const struct client_config *config,
 		       struct client_error *why)
 {
+	struct bytes url = base_url(config->url);
 	enum vt_err err = VT_ENOMEM;
 	struct client *c = calloc(1, sizeof(*c));
 
@@ -55,12 +56,14 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	c->wait = config->wait;
 	c->ctx = config->ctx;
 	pthread_mutex_init(&c->stream_lock, NULL);
-	if ((c->url = base_url(config->url)) == NULL) {
+	if (url.len == 0) {
 		err = client_refuse(why, VT_EINVAL,
 				    "not the address of a log: expected something like "
 				    "https://log.example/path, without ? and #");
 		goto done;
 	}
+	if ((c->url = bytes_dup_str(url)) == NULL)
+		goto done;
 	if (config->origin != NULL && (c->wanted_origin = strdup(config->origin)) == NULL)
 		goto done;
 	if ((err = buf_append(&c->centre, config->centre)) != VT_OK ||
