@@ -157,6 +157,8 @@ void *deliver_alerts(void *monitor)
 		    deliver(m, buf_bytes(&alert)) &&
 		    (err = outbox_taken(m->outbox, may_wait(m))) == VT_OK) {
 			pause = FIRST_PAUSE_MILLIS;
+			logline(LOGLINE_DEBUG, "alert delivered", "total=%llu",
+				(unsigned long long)m->delivered);
 			continue;
 		}
 		if (err != VT_OK && err != VT_ENOTFOUND) {

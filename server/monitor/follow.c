@@ -140,7 +140,7 @@ static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 	} else if (err == VT_ENOTFOUND) { /* a log that was not followed before */
 		log_state_release(&f->state);
 		log_state_init(&f->state);
-		f->state.answered = clock_unix();
+		f->state.answered = f->m->config.now();
 		err = buf_append(&f->state.vkey, buf_bytes(&vkey));
 	} else if (err == VT_OK && !bytes_equal(buf_bytes(&vkey), buf_bytes(&f->state.vkey))) {
 		snprintf(why, MONITOR_WHY_MAX, "%s/state is of another log's key", f->dir);
@@ -506,6 +506,17 @@ static void put_down(struct follower *f, enum monitor_outcome outcome)
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* For whoever watches a monitor at work: what it shows of this look can be read by now. */
+static void tell_look(const struct follower *f, enum monitor_outcome outcome)
+{
+	static const char *const outcomes[] = {"holds", "fault", "unsure"};
+	char origin[VKEY_NAME_MAX + 8], why[sizeof(f->why.text)];
+
+	logline(LOGLINE_DEBUG, "looked", "log=%s size=%" PRIu64 " outcome=%s why=%s",
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)), f->state.range.size,
+		outcomes[outcome], logline_quote(why, sizeof(why), bytes_str(f->why.text)));
+}
+
 enum monitor_outcome follow_once(struct follower *f)
 {
 	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)], why[MONITOR_WHY_MAX];
@@ -514,6 +525,8 @@ enum monitor_outcome follow_once(struct follower *f)
 	f->fault = f->log_fault = VT_OK;
 	f->found_fault = false;
 	f->why.text[0] = '\0';
+	logline(LOGLINE_DEBUG, "looking", "log=%s",
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)));
 	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
 		snprintf(f->why.text, sizeof(f->why.text), "%s", why);
 	else
@@ -528,6 +541,7 @@ enum monitor_outcome follow_once(struct follower *f)
 	if (f->fault == VT_OK && f->loaded)
 		show_status(f, false);
 	put_down(f, outcome);
+	tell_look(f, outcome);
 	if (outcome != MONITOR_HOLDS && !f->m->stop)
 		logline(f->fault != VT_OK ? LOGLINE_ERROR : LOGLINE_WARN, "not followed",
 			"log=%s why=%s",

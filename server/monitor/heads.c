@@ -36,7 +36,7 @@ enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of
 	}
 	if ((err = alert_raise(f->m, trouble_name(t), f->origin, id_of, text, more)) != VT_OK)
 		return err;
-	f->state.since[t] = clock_unix();
+	f->state.since[t] = f->m->config.now();
 	return follow_commit(f);
 }
 
@@ -53,7 +53,7 @@ void trouble_end(struct follower *f, enum trouble t)
 
 static enum vt_err silent(struct follower *f, const struct client_error *why)
 {
-	uint64_t now = clock_unix(), since = f->state.answered;
+	uint64_t now = f->m->config.now(), since = f->state.answered;
 	char text[600], id[32];
 
 	if (now < since + f->m->config.silent_seconds)
@@ -67,7 +67,7 @@ static enum vt_err silent(struct follower *f, const struct client_error *why)
 /* A log that shows heads and keeps back what they cover answers, so it is not silent. */
 enum heads_verdict withheld(struct follower *f, const struct client_error *why)
 {
-	uint64_t now = clock_unix();
+	uint64_t now = f->m->config.now();
 	char text[600], id[64];
 
 	if (f->state.stalled == 0 || f->state.stalled > now) {
@@ -475,7 +475,7 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why)
 	if (signed_err == VT_OK && f->m->config.observed != NULL)
 		f->m->config.observed(f->m->config.ctx, f->origin, buf_bytes(&answer));
 	if (answer.len > 0) {
-		f->state.answered = clock_unix();
+		f->state.answered = f->m->config.now();
 		trouble_end(f, TROUBLE_SILENT);
 	}
 	if (fork && signed_err == VT_OK)

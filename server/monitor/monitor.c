@@ -133,7 +133,7 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin,
 	enum vt_err err;
 
 	buf_init(&line);
-	clock_format_rfc3339(time, clock_unix());
+	clock_format_rfc3339(time, m->config.now());
 	problem_quote(shown, sizeof(shown), bytes_str(text));
 	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK ||
 	    (err = json_set(j, "id", json_new_str(id))) != VT_OK ||
@@ -344,6 +344,8 @@ static void fill_in_defaults(struct monitor_config *c)
 		c->command_seconds = COMMAND_SECONDS;
 	if (c->read_seconds == 0)
 		c->read_seconds = READ_SECONDS;
+	if (c->now == NULL)
+		c->now = clock_unix;
 	if (c->commit_entries == 0)
 		c->commit_entries = COMMIT_ENTRIES;
 	if (c->watches != NULL && c->watches->n == 0)

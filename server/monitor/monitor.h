@@ -42,7 +42,8 @@ struct monitor_config {
 	unsigned read_seconds;           /* until a question to a log is given up; 0: 30 */
 	unsigned parallel;               /* connections to a log; 0: 4 */
 	size_t tail_max;                 /* as in pairs_open() */
-	size_t commit_entries; /* at most between commits; 0: 16384. Or a quarter of a second */
+	uint64_t (*now)(void);           /* POSIX seconds; NULL: clock_unix() */
+	size_t commit_entries;           /* at most between commits; 0: 16384. Or a quarter of a second */
 	/*
 	 * Print one alert, a line of JSON without its newline; false: it could not be written. On the
 	 * thread that delivers. NULL only with on_alert.
