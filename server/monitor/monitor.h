@@ -43,7 +43,8 @@ struct monitor_config {
 	unsigned parallel;               /* connections to a log; 0: 4 */
 	size_t tail_max;                 /* as in pairs_open() */
 	uint64_t (*now)(void);           /* POSIX seconds; NULL: clock_unix() */
-	size_t commit_entries;           /* at most between commits; 0: 16384. Or a quarter of a second */
+	/* Entries between two commits, at most; 0: 16384. A quarter of a second ends them, too. */
+	size_t commit_entries;
 	/*
 	 * Print one alert, a line of JSON without its newline; false: it could not be written. On the
 	 * thread that delivers. NULL only with on_alert.
