@@ -5,7 +5,7 @@ FROM debian:trixie-slim AS build
 WORKDIR /src
 # The packages first: they change less often than the source.
 COPY script/bootstrap script/bootstrap
-RUN script/bootstrap
+RUN script/bootstrap --server
 COPY . .
 RUN cmake --preset release && \
     cmake --build --preset release && \
