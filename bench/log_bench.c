@@ -170,6 +170,7 @@ int main(int argc, char **argv)
 	buf_init(&vkey);
 	must(vkey_format(&vkey, &note_signer.key), "vkey");
 	identity.vkey = buf_detach_str(&vkey);
+	must(store_sqlite_create(path, &identity, why), why);
 	must(store_sqlite_open(&config.store, &sqlite, &identity, why), why);
 	config.signer = &note_signer;
 	config.queue_max = in_flight_max;

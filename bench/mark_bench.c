@@ -135,9 +135,11 @@ static void open_side(struct side *s, const char *folder, const struct note_sign
 	must(vkey_format(&vkey, &signer->key), "vkey");
 	must(buf_append_byte(&vkey, '\0'), "vkey");
 	identity.vkey = (const char *)vkey.data;
+	must(store_sqlite_create(path, &identity, why), why);
 	must(store_sqlite_open(&s->store, &sqlite, &identity, why), why);
 	config.store = s->store;
 	config.mark_path = with_mark ? mark : NULL;
+	config.new_mark = true;
 	must(log_open(&s->log, &config, why), why);
 	must(log_start(s->log), "start");
 	must(log_worker_new(&s->w, s->log), "worker");

@@ -213,7 +213,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "store_bench: %s is there already\n", path);
 		return 2;
 	}
-	if (store_sqlite_open(&store, &config, &identity, why) != VT_OK) {
+	if (store_sqlite_create(path, &identity, why) != VT_OK ||
+	    store_sqlite_open(&store, &config, &identity, why) != VT_OK) {
 		fprintf(stderr, "store_bench: %s\n", why);
 		return 1;
 	}

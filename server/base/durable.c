@@ -1,5 +1,6 @@
 #include "durable.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -146,6 +147,26 @@ done:
 		out->len = start;
 	close(fd);
 	return err;
+}
+
+enum vt_err folder_look(enum folder_state *out, const char *path)
+{
+	struct dirent *entry;
+	int failed;
+	DIR *d = opendir(path);
+
+	*out = FOLDER_MISSING;
+	if (d == NULL)
+		return errno == ENOENT ? VT_OK : VT_EIO;
+	*out = FOLDER_EMPTY;
+	while ((errno = 0, entry = readdir(d)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    strcmp(entry->d_name, "lost+found") != 0)
+			*out = FOLDER_FULL;
+	failed = errno;
+	(void)closedir(d);
+	errno = failed;
+	return failed == 0 ? VT_OK : VT_EIO;
 }
 
 enum vt_err durable_mkdir(const char *path)

@@ -19,6 +19,14 @@ enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode)
 /* Append the whole file to out. VT_ENOTFOUND, VT_ELIMIT (over max bytes), VT_ENOMEM, VT_EIO (a
  * folder too); out is unchanged then. Not for secrets: growing out leaves copies in memory. */
 enum vt_err file_read(struct buf *out, const char *path, size_t max);
+
+enum folder_state {
+	FOLDER_MISSING,
+	FOLDER_EMPTY, /* but perhaps for `lost+found`, which a new file system has */
+	FOLDER_FULL,
+};
+/* What is there? VT_EIO: not a folder, or it cannot be read. */
+enum vt_err folder_look(enum folder_state *out, const char *path);
 /* Make a folder (0700) if it is missing; its parent must be there. VT_EIO. */
 enum vt_err durable_mkdir(const char *path);
 

@@ -19,6 +19,7 @@ enum {
 };
 
 int cmd_keygen(int argc, char **argv);
+int cmd_init(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_submit(int argc, char **argv);

@@ -13,6 +13,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"keygen", cmd_keygen, "make a key for a log, a witness or a party"},
+    {"init", cmd_init, "make a log: once"},
     {"serve", cmd_serve, "run a log"},
     {"record", cmd_record, "write and sign a record, or add a signature to one"},
     {"submit", cmd_submit, "append records to a log and check what comes back"},

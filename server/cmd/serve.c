@@ -1,4 +1,4 @@
-#include <limits.h>
+/* `vitrine serve`: runs a log. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -7,15 +7,13 @@
 
 #include "api.h"
 #include "cmd.h"
-#include "durable.h"
 #include "index.h"
 #include "log.h"
+#include "log_folder.h"
 #include "logline.h"
 #include "options.h"
 #include "serve_gossip.h"
 #include "serve_witnesses.h"
-#include "signer.h"
-#include "store.h"
 
 enum {
 	STOP_GRACE_SECONDS = 30,
@@ -36,8 +34,10 @@ static uint64_t opt_read_rate = 20000, opt_subscribers = 2048, opt_subscribers_p
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
 
 static const struct option options[] = {
-    {"data", OPTION_TEXT, &opt_data, "DIR", "Where the log lives; made if it is missing.", 0, 0,
-     true, false},
+    {"data", OPTION_TEXT, &opt_data, "DIR",
+     "Where the log lives, as `vitrine init` made it. A missing or empty folder is refused: it "
+     "means loss, not a new log.",
+     0, 0, true, false},
     {"origin", OPTION_TEXT, &opt_origin, "NAME",
      "The log's name for ever: the first line of its checkpoints and the name in its vkey.", 0, 0,
      true, false},
@@ -126,20 +126,19 @@ static const struct option options[] = {
 static const struct command_usage usage = {
     "vitrine serve --data DIR --origin NAME --key FILE [--centre PUBKEY] [--listen ADDR] ...",
     "Runs a log: takes records in, publishes signed checkpoints, answers queries. Prints "
-    "\"listening on URL\" when it is ready. SIGTERM or SIGINT stops it after everything that was "
+    "\"listening on URL\" when it is ready. Never makes one: that is what `vitrine init` is for, "
+    "once. SIGTERM or SIGINT stops it after everything that was "
     "taken in has been answered.",
-    "  vitrine serve --data var --origin log.example.org/lab --key log.pem --centre "
+    "  vitrine serve --data var/log --origin log.example.org/lab --key log.pem --centre "
     "centre.pem.pub\n"
-    "  vitrine serve --data var --origin log.example.org/raw --key log.pem --admission raw\n",
+    "  vitrine serve --data var/log --origin log.example.org/raw --key log.pem --admission raw\n",
     NULL,
     options,
     sizeof(options) / sizeof(*options)};
 
 struct service {
-	struct signer *key;
-	struct note_signer signer;
-	struct party_key *centre;
-	struct buf vkey;
+	struct log_folder folder;
+	struct log_identity identity;
 	struct store *store;
 	struct serve_witnesses witnesses;
 	struct log *log;
@@ -147,50 +146,34 @@ struct service {
 	struct serve_gossip gossip;
 };
 
-static int read_keys(struct service *s, bool raw)
+static int read_keys(struct service *s)
 {
-	int code = cmd_read_signer("serve", "key", opt_key, opt_passphrase_file, &s->key);
-	enum vt_err err;
+	int code = log_identity_admission(&s->identity, "serve", opt_admission, opt_centre != NULL);
 
-	if (code != CMD_HOLDS)
+	if (code != CMD_HOLDS ||
+	    (code = cmd_read_signer("serve", "key", opt_key, opt_passphrase_file,
+				    &s->identity.key)) != CMD_HOLDS ||
+	    (code = log_identity_name(&s->identity, "serve", opt_origin)) != CMD_HOLDS)
 		return code;
-	if ((err = signer_note(&s->signer, s->key, opt_origin, VKEY_TYPE_ED25519)) != VT_OK)
-		return cmd_fail("serve", CMD_USAGE,
-				"--origin must be 1 to 255 bytes without space, plus or control "
-				"characters, and --key an "
-				"Ed25519 key");
-	if (vkey_format(&s->vkey, &s->signer.key) != VT_OK ||
-	    buf_append_byte(&s->vkey, '\0') != VT_OK)
-		return cmd_fail("serve", CMD_UNSURE, "out of memory");
-	if (raw && opt_centre != NULL)
-		return cmd_fail("serve", CMD_USAGE, "--centre has no meaning with --admission raw");
-	if (!raw && opt_centre == NULL)
-		return cmd_fail("serve", CMD_USAGE,
-				"--centre PUBKEY is needed: the public key that will sign entry 0 "
-				"(or use --admission "
-				"raw)");
-	return raw ? CMD_HOLDS : cmd_read_public_key("serve", "centre", opt_centre, &s->centre);
+	return s->identity.raw
+		   ? CMD_HOLDS
+		   : cmd_read_public_key("serve", "centre", opt_centre, &s->identity.centre);
 }
 
-static int open_store(struct service *s, bool raw)
+static int open_store(struct service *s)
 {
-	struct store_identity identity = {
-	    .origin = opt_origin,
-	    .vkey = (const char *)s->vkey.data,
-	    .mode = raw ? "raw" : "records",
-	    .centre = raw ? bytes_of(NULL, 0) : party_key_spki(s->centre),
-	};
-	char why[STORE_WHY_MAX] = "", path[4096];
+	const struct store_identity identity = log_identity_stored(&s->identity);
+	const struct store_sqlite_config config = {.path = s->folder.store};
+	char why[STORE_WHY_MAX] = "";
 	enum vt_err err;
+	int code;
 
-	if ((err = durable_mkdir(opt_data)) != VT_OK)
-		return cmd_fail("serve", CMD_UNSURE, "--data %s: %s", opt_data, vt_err_text(err));
-	if (snprintf(path, sizeof(path), "%s/log.db", opt_data) >= (int)sizeof(path))
-		return cmd_fail("serve", CMD_USAGE, "--data: the name is too long");
-	struct store_sqlite_config config = {.path = path};
+	if ((code = log_folder_name(&s->folder, "serve", opt_data)) != CMD_HOLDS ||
+	    (code = log_folder_check(&s->folder, "serve", opt_origin)) != CMD_HOLDS)
+		return code;
 	if ((err = store_sqlite_open(&s->store, &config, &identity, why)) != VT_OK)
 		return cmd_fail("serve", err == VT_ECONFLICT ? CMD_USAGE : CMD_UNSURE, "%s: %s",
-				path, why[0] ? why : vt_err_text(err));
+				s->folder.store, why);
 	return CMD_HOLDS;
 }
 
@@ -207,7 +190,7 @@ static int open_witnesses(struct service *s)
 		return cmd_fail("serve", CMD_USAGE,
 				"--witness-interval is in milliseconds and must be shorter than "
 				"--append-seconds");
-	return serve_witnesses_open(&s->witnesses, &o, &s->signer.key);
+	return serve_witnesses_open(&s->witnesses, &o, &s->identity.signer.key);
 }
 
 static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head)
@@ -234,21 +217,12 @@ static void on_published(void *ctx, const struct tree_head *head)
 		api_published(api);
 }
 
-/* A file in the data folder. */
-static bool data_path(char out[PATH_MAX], const char *name)
-{
-	int n = snprintf(out, PATH_MAX, "%s/%s", opt_data, name);
-
-	return n > 0 && n < PATH_MAX;
-}
-
 static int open_log(struct service *s)
 {
-	char mark[PATH_MAX], frozen[PATH_MAX];
 	bool asks = s->witnesses.gather != NULL;
 	struct log_config config = {
 	    .store = s->store,
-	    .signer = &s->signer,
+	    .signer = &s->identity.signer,
 	    .queue_max = (size_t)opt_queue,
 	    .index_tail_max = (size_t)opt_index_keys,
 	    .gather = asks ? on_gather : NULL,
@@ -259,24 +233,22 @@ static int open_log(struct service *s)
 	    .unpublished_max = opt_unpublished,
 	    .gather_pause_millis = (unsigned)opt_witness_interval,
 	    .append_wait_millis = (unsigned)opt_append_seconds * 1000,
-	    .mark_path = mark,
-	    .frozen_path = frozen,
+	    .mark_path = s->folder.mark,
+	    .frozen_path = s->folder.frozen,
 	    .new_mark = opt_new_mark,
 	};
 	char why[STORE_WHY_MAX] = "";
 	enum vt_err err;
 	int code;
 
-	if (!data_path(mark, "high-water-mark") || !data_path(frozen, "FROZEN"))
-		return cmd_fail("serve", CMD_USAGE, "--data: the name is too long");
 	if ((err = log_open(&s->log, &config, why)) != VT_OK)
-		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data,
+		return cmd_fail("serve", CMD_UNSURE, "%s: %s", s->folder.store,
 				why[0] ? why : vt_err_text(err));
 	/* First what the witnesses show, then the first head that they are asked about. */
 	if ((code = serve_witnesses_start(&s->witnesses, s->log)) != CMD_HOLDS)
 		return code;
 	if ((err = log_start(s->log)) != VT_OK)
-		return cmd_fail("serve", CMD_UNSURE, "%s/log.db: %s", opt_data, vt_err_text(err));
+		return cmd_fail("serve", CMD_UNSURE, "%s: %s", s->folder.store, vt_err_text(err));
 	return CMD_HOLDS;
 }
 
@@ -331,26 +303,23 @@ static void close_service(struct service *s)
 	log_free(s->log);
 	if (s->store != NULL)
 		s->store->ops->free(s->store);
-	party_key_free(s->centre);
-	buf_release(&s->vkey);
-	signer_free(s->key);
+	log_identity_release(&s->identity);
 }
 
-static int serve(bool raw, const sigset_t *stops)
+static int serve(const sigset_t *stops)
 {
 	struct service s = {0};
 	int code, got = 0;
 
-	buf_init(&s.vkey);
-	if ((code = read_keys(&s, raw)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
-	    (code = open_store(&s, raw)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
-	    (code = serve_gossip_start(&s.gossip, s.log, &s.signer.key, opt_data, &opt_peers,
-				       opt_gossip_seconds)) == CMD_HOLDS &&
+	if ((code = read_keys(&s)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
+	    (code = open_store(&s)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
+	    (code = serve_gossip_start(&s.gossip, s.log, &s.identity.signer.key, opt_data,
+				       &opt_peers, opt_gossip_seconds)) == CMD_HOLDS &&
 	    (code = open_api(&s)) == CMD_HOLDS) {
 		printf("listening on %s\n", api_url(s.api));
 		fflush(stdout);
 		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
-			opt_admission, (const char *)s.vkey.data, api_url(s.api));
+			opt_admission, (const char *)s.identity.vkey.data, api_url(s.api));
 		sigwait(stops, &got);
 		logline(LOGLINE_INFO, "stopping", "signal=%d", got);
 	}
@@ -362,17 +331,13 @@ int cmd_serve(int argc, char **argv)
 {
 	struct operands rest;
 	sigset_t stops;
-	bool help = false, raw;
+	bool help = false;
 	int code;
 
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;
-	raw = strcmp(opt_admission, "raw") == 0;
-	if (!raw && strcmp(opt_admission, "records") != 0)
-		return cmd_fail("serve", CMD_USAGE, "--admission: records or raw, not %s",
-				opt_admission);
 	if (cmd_configure_loglines("serve", opt_log_format, opt_log_level) != CMD_HOLDS)
 		return CMD_USAGE;
 	/* Blocked before any thread starts, so that only sigwait() sees them. */
@@ -380,7 +345,7 @@ int cmd_serve(int argc, char **argv)
 	sigaddset(&stops, SIGTERM);
 	sigaddset(&stops, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stops, NULL);
-	code = serve(raw, &stops);
+	code = serve(&stops);
 	options_release(&usage);
 	return code;
 }

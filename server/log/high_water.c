@@ -148,8 +148,6 @@ static enum vt_err missing(struct log *log)
 
 	if (log_frozen(log))
 		return VT_OK;
-	if (log->state.head.size == 0)
-		return make(log, &log->state.head);
 	if (log->config.new_mark) {
 		logline(LOGLINE_WARN, "a new high-water mark is made, as asked for",
 			"size=%" PRIu64, log->state.head.size);

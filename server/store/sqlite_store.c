@@ -100,20 +100,18 @@ static enum vt_err fill_new(struct sql *sql, const struct store_identity *identi
 	return sql_commit(sql);
 }
 
-/*
- * Under a temporary name first: at `path` there is a whole store or none, whenever the process or
- * the machine stops, and whoever else makes it at the same time.
- */
-static enum vt_err create(const char *path, const struct store_identity *identity,
-			  char why[STORE_WHY_MAX])
+/* Under a temporary name first, and renamed when it is whole; so two processes that make it at the same time do not mix theirs. */
+enum vt_err store_sqlite_create(const char *path, const struct store_identity *identity,
+				char why[STORE_WHY_MAX])
 {
 	struct store_identity judged = {0};
 	struct sql *sql = NULL;
 	char *temporary = NULL;
 	enum vt_err err;
 
+	why[0] = '\0';
 	if ((err = identity_copy(&judged, identity)) != VT_OK)
-		return err;
+		goto done;
 	if ((err = files_temporary(&temporary, path)) != VT_OK) {
 		(void)snprintf(why, STORE_WHY_MAX, "cannot make a file: %s", strerror(errno));
 		goto done;
@@ -123,10 +121,11 @@ static enum vt_err create(const char *path, const struct store_identity *identit
 		goto done;
 	sql_close(sql);
 	sql = NULL;
-	err = files_install(temporary, path);
-	if (err == VT_ECONFLICT)
-		err = VT_OK; /* somebody was faster: open that one */
+	if ((err = files_install(temporary, path)) == VT_ECONFLICT)
+		(void)snprintf(why, STORE_WHY_MAX, "there is a file of this name already");
 done:
+	if (err != VT_OK && why[0] == '\0')
+		(void)snprintf(why, STORE_WHY_MAX, "%s", vt_err_text(err));
 	sql_close(sql);
 	if (temporary != NULL)
 		files_discard(temporary);
@@ -171,11 +170,7 @@ static enum vt_err open_at(struct sqlite_store *s, const struct store_sqlite_con
 {
 	enum vt_err err;
 
-	err = files_init(&s->files, config->path);
-	if (err == VT_ENOTFOUND && identity != NULL && !config->read_only &&
-	    (err = create(config->path, identity, why)) == VT_OK)
-		err = files_init(&s->files, config->path);
-	if (err != VT_OK)
+	if ((err = files_init(&s->files, config->path)) != VT_OK)
 		return err;
 	if ((err = connect_first(s, why)) != VT_OK ||
 	    (err = load_identity(s, identity, why)) != VT_OK)

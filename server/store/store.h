@@ -216,12 +216,15 @@ struct store_batch {
 };
 
 /*
- * The backends. Each makes the store if it is not there (identity NULL: VT_ENOTFOUND instead), and
- * refuses with VT_ECONFLICT, naming the difference in why, one that was made for another identity
- * (or by another program). Identity NULL takes the one that is stored. On success why is empty; on
- * any failure it says what is wrong, in words for people.
+ * The backends. One that keeps its stores never makes one by opening it: a store that is missing was
+ * lost, or is on a volume that is not mounted, and an empty one in its place would be a second
+ * history. So it has a function of its own to make a store, and VT_ENOTFOUND for one that is missing.
+ * Opening refuses with VT_ECONFLICT, naming the difference in why, a store that was made for another
+ * identity (or by another program). Identity NULL takes the one that is stored. On success why is
+ * empty; on any failure it says what is wrong, in words for people.
  */
 enum { STORE_WHY_MAX = 256 };
+/* A store in memory is always new. */
 enum vt_err store_memory_open(struct store **out, const struct store_identity *identity,
 			      char why[STORE_WHY_MAX]);
 struct store_sqlite_config {
@@ -229,6 +232,10 @@ struct store_sqlite_config {
 	unsigned busy_seconds; /* how long to wait for another process's write; 0: 10 */
 	bool read_only;        /* for fsck: never writes, not even a journal if it can be avoided */
 };
+/* Make an empty store; at `path` there is a whole one or none, whenever the process or the machine stops. VT_ECONFLICT: there is
+ * something of this name already. */
+enum vt_err store_sqlite_create(const char *path, const struct store_identity *identity,
+				char why[STORE_WHY_MAX]);
 enum vt_err store_sqlite_open(struct store **out, const struct store_sqlite_config *config,
 			      const struct store_identity *identity, char why[STORE_WHY_MAX]);
 

@@ -1,3 +1,4 @@
+#include "made_store.h"
 #include "scratch.h"
 #include "store_backend.h"
 
@@ -6,7 +7,7 @@ enum vt_err backend_open(struct store **out, const struct store_identity *identi
 {
 	const struct store_sqlite_config config = {.path = scratch_path("log.sqlite")};
 
-	return store_sqlite_open(out, &config, identity, why);
+	return made_store_open(out, &config, identity, why);
 }
 
 void backend_erase(void)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "growth.h"
+#include "made_store.h"
 #include "scratch.h"
 
 static const struct growth plain = {.history = 1};
@@ -40,7 +41,7 @@ static void open_sqlite(struct twins *t)
 	const struct store_sqlite_config config = {.path = path};
 	char why[STORE_WHY_MAX];
 
-	assert_int_equal(store_sqlite_open(&t->store[SQLITE], &config, &identity, why), VT_OK);
+	assert_int_equal(made_store_open(&t->store[SQLITE], &config, &identity, why), VT_OK);
 	assert_int_equal(store_reader_new(&t->reader[SQLITE], t->store[SQLITE]), VT_OK);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "growth.h"
+#include "made_store.h"
 #include "scratch.h"
 
 static const struct growth plain = {.history = 1};
@@ -79,7 +80,7 @@ static int make_image(void **state)
 
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s", scratch_path("log.sqlite"));
-	if (store_sqlite_open(&s, &config, &identity, why) != VT_OK ||
+	if (made_store_open(&s, &config, &identity, why) != VT_OK ||
 	    store_reader_new(&r, s) != VT_OK || store_read_state(r, &head) != VT_OK)
 		return -1;
 	for (uint64_t n = 0; n < ENTRIES; n += 100)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "growth.h"
+#include "made_store.h"
 #include "scratch.h"
 
 static const struct growth plain = {.history = 1};
@@ -45,7 +46,7 @@ static enum vt_err open_at(struct store **out)
 {
 	const struct store_sqlite_config config = {.path = path};
 
-	return store_sqlite_open(out, &config, &identity, why);
+	return made_store_open(out, &config, &identity, why);
 }
 
 /* What a child has been told is done. */

@@ -11,6 +11,7 @@
 
 #include "alloc_fail.h"
 #include "growth.h"
+#include "made_store.h"
 #include "scratch.h"
 
 static const struct growth plain = {.history = 1, .n_keys = 2};
@@ -209,7 +210,7 @@ static enum vt_err do_everything(struct done *done)
 	enum vt_err err;
 
 	*done = (struct done){0};
-	if ((err = store_sqlite_open(&s, &config, &identity, why)) != VT_OK) {
+	if ((err = made_store_open(&s, &config, &identity, why)) != VT_OK) {
 		assert_null(s);
 		assert_string_not_equal(why, "");
 		return err;
@@ -238,7 +239,7 @@ static void assert_recovers(const struct done *done)
 	struct store *s;
 	const char *wrong;
 
-	if (store_sqlite_open(&s, &config, &identity, why) != VT_OK)
+	if (made_store_open(&s, &config, &identity, why) != VT_OK)
 		fail_msg("%s", why);
 	assert_int_equal(store_reader_new(&r, s), VT_OK);
 	wrong = growth_wrong(r, &plain, &size);

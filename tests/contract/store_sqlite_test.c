@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "growth.h"
+#include "made_store.h"
 #include "scratch.h"
 
 static const struct growth plain = {.history = 1};
@@ -47,9 +48,10 @@ static enum vt_err open_config(struct store **out, const struct store_identity *
 
 static struct store *open_store(void)
 {
+	const struct store_sqlite_config config = {.path = path, .busy_seconds = 1};
 	struct store *s;
 
-	if (open_config(&s, &identity, false) != VT_OK)
+	if (made_store_open(&s, &config, &identity, why) != VT_OK)
 		fail_msg("%s", why);
 	return s;
 }
@@ -315,10 +317,39 @@ static void missing_folder_is_an_error_that_leaves_nothing(void **state)
 
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s", scratch_path("missing/log.sqlite"));
-	assert_int_equal(open_config(&s, &identity, false), VT_EIO);
+	assert_int_equal(store_sqlite_create(path, &identity, why), VT_EIO);
+	assert_string_not_equal(why, "");
+	assert_int_equal(open_config(&s, &identity, false), VT_ENOTFOUND);
 	assert_string_not_equal(why, "");
 	assert_int_equal(open_config(&s, NULL, false), VT_ENOTFOUND);
 	assert_int_equal(open_config(&s, &identity, true), VT_ENOTFOUND);
+}
+
+/* An empty store in the place of one that was lost would be a second history. */
+static void opening_makes_no_store(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	assert_int_equal(open_config(&s, &identity, false), VT_ENOTFOUND);
+	assert_null(s);
+	assert_string_not_equal(why, "");
+	assert_int_equal(rmdir(scratch_folder()), 0); /* nothing is in it */
+	assert_int_equal(mkdir(scratch_folder(), 0700), 0);
+}
+
+static void a_store_is_made_once(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	assert_int_equal(append(s, &plain, 600), VT_OK);
+	store_free(s);
+	assert_int_equal(store_sqlite_create(path, &identity, why), VT_ECONFLICT);
+	assert_string_not_equal(why, "");
+	s = open_store();
+	assert_sound(s);
+	store_free(s);
 }
 
 enum { OPENERS = 6 };
@@ -330,7 +361,7 @@ static void *open_at_once(void *arg)
 	struct store *s;
 	enum vt_err *err = arg;
 
-	if ((*err = store_sqlite_open(&s, &config, &identity, reason)) == VT_OK)
+	if ((*err = made_store_open(&s, &config, &identity, reason)) == VT_OK)
 		store_free(s);
 	return NULL;
 }
@@ -460,7 +491,7 @@ static void append_as_a_process(void)
 	struct store_reader *r;
 	struct store *s;
 
-	if (store_sqlite_open(&s, &config, &identity, why) != VT_OK ||
+	if (made_store_open(&s, &config, &identity, why) != VT_OK ||
 	    store_reader_new(&r, s) != VT_OK)
 		_exit(1);
 	for (unsigned done = 0; done < BATCHES_EACH;) {
@@ -789,6 +820,8 @@ int main(void)
 	    WITH_A_PATH(identity_mismatch_is_refused_and_named),
 	    WITH_A_PATH(other_files_are_refused_and_left_alone),
 	    WITH_A_PATH(missing_folder_is_an_error_that_leaves_nothing),
+	    WITH_A_PATH(opening_makes_no_store),
+	    WITH_A_PATH(a_store_is_made_once),
 	    WITH_A_PATH(store_made_by_many_at_once_is_made_once),
 	    WITH_A_PATH(swap_lost_to_another_handle_conflicts),
 	    WITH_A_PATH(publication_of_another_handle_is_seen),

@@ -177,7 +177,9 @@ int main(int argc, char **argv)
 	identity.origin = argv[2];
 	identity.vkey = argv[3];
 	identity.centre = buf_bytes(&centre);
-	must(store_sqlite_open(&store, &config, &identity, why) == VT_OK, why);
+	must(store_sqlite_create(argv[1], &identity, why) == VT_OK &&
+		 store_sqlite_open(&store, &config, &identity, why) == VT_OK,
+	     why);
 	must(store_reader_new(&reader, store) == VT_OK &&
 		 store_read_state(reader, &start) == VT_OK && start.head.size == 0,
 	     "the store is not empty");

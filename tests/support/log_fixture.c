@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "made_store.h"
+#include "mark.h"
 #include "test_signer.h"
 #include "vitrine/checkpoint.h"
 
@@ -31,14 +34,31 @@ void fixture_store(struct log_fixture *f, const char *path, const char *mode, st
 	f->signer = test_signer(FIXTURE_ORIGIN, VKEY_TYPE_ED25519, 1);
 	buf_init(&vkey);
 	MUST(vkey_format(&vkey, &f->signer.key) == VT_OK);
+	f->fresh = path == NULL || access(path, F_OK) != 0;
 	text = buf_detach_str(&vkey);
 	MUST(text != NULL);
 	identity.vkey = text;
 	if (path == NULL)
 		MUST(store_memory_open(&f->store, &identity, why) == VT_OK);
 	else
-		MUST(store_sqlite_open(&f->store, &sqlite, &identity, why) == VT_OK);
+		MUST(made_store_open(&f->store, &sqlite, &identity, why) == VT_OK);
 	free(text);
+}
+
+void fixture_mark(struct log_fixture *f, const char *path)
+{
+	struct tree_head empty = {0};
+	struct merkle_hasher hasher;
+	enum vt_err err;
+
+	f->config.mark_path = path;
+	if (!f->fresh)
+		return;
+	MUST(merkle_hasher_init(&hasher) == VT_OK);
+	MUST(merkle_hash_empty(&empty.root, &hasher) == VT_OK);
+	merkle_hasher_release(&hasher);
+	err = mark_create(path, FIXTURE_ORIGIN, &empty);
+	MUST(err == VT_OK || err == VT_ECONFLICT);
 }
 
 enum vt_err fixture_open(struct log_fixture *f, char why[STORE_WHY_MAX])

@@ -26,6 +26,7 @@ struct gate {
 struct log_fixture {
 	struct store *store;
 	bool store_is_borrowed;
+	bool fresh; /* fixture_store() has made the store */
 	struct note_signer signer;
 	struct log_config config;
 	struct log *log;
@@ -35,6 +36,8 @@ struct log_fixture {
 
 /* memory_or_path NULL: a memory store. mode "raw" or "records". Aborts on failure, as all of these do. */
 void fixture_store(struct log_fixture *f, const char *path, const char *mode, struct bytes centre);
+/* The log has a mark there. With a fresh store it is made as `vitrine init` does, unless there is one: then the store is an older one. */
+void fixture_mark(struct log_fixture *f, const char *path);
 /* Open, but do not start. Set f->config before. Returns what log_open() returned. */
 enum vt_err fixture_open(struct log_fixture *f, char why[STORE_WHY_MAX]);
 /* Open and start. */

@@ -1,8 +1,10 @@
 # tests/support/serve.bash: sourced by scripts that need a running server.
 #
 #   vitrine=PATH                  set before; the program under test
+#   make_log ARGUMENTS...         runs `vitrine init` with those of the arguments that init and serve share
 #   start_server ARGUMENTS...     runs `vitrine serve ARGUMENTS`; returns when it is ready, with $url
-#                                 and $server (its process) set; its standard error is in $server_log
+#                                 and $server (its process) set; its standard error is in $server_log.
+#                                 A folder that is missing or empty gets its log first, by make_log
 #   stop_server                   ends it with SIGTERM; fails if it did not exit with 0
 #
 # $work is a temporary folder of the script's; it goes, and servers still running are ended, when the
@@ -43,7 +45,32 @@ await_ready_line() {
 	return 1
 }
 
+# The key's marker goes where the next init does not look: several tests are about two logs of one key.
+logs_made=0
+make_log() {
+	local shared=()
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--data | --origin | --key | --passphrase-file | --centre | --admission) shared+=("$1" "$2") ;;
+		esac
+		shift
+	done
+	mkdir -p "$work/markers/$((++logs_made))"
+	"$vitrine" init "${shared[@]}" --marker "$work/markers/$logs_made/marker" >/dev/null
+}
+
+# The value of --data among the arguments.
+data_of() {
+	while [[ $1 != --data ]]; do
+		shift
+	done
+	echo "$2"
+}
+
 start_server() {
+	local data
+	data=$(data_of "$@")
+	[[ -d $data && -n $(ls -A "$data") ]] || make_log "$@"
 	rm -f "$work/said"
 	mkfifo "$work/said"
 	"$vitrine" serve "$@" >"$work/said" 2>"$server_log" &

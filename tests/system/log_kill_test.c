@@ -39,7 +39,7 @@ static void open_log(struct log_fixture *f)
 	(void)snprintf(mark, sizeof(mark), "%s.mark", path);
 	(void)snprintf(frozen, sizeof(frozen), "%s.frozen", path);
 	fixture_store(f, path, "raw", bytes_of(NULL, 0));
-	f->config.mark_path = mark;
+	fixture_mark(f, mark);
 	f->config.frozen_path = frozen;
 	f->config.index_tail_max = 256; /* it folds and merges all the time */
 	fixture_start(f);

@@ -38,7 +38,7 @@ static void open_log(struct log_fixture *f, struct world *w)
 {
 	(void)snprintf(mark, sizeof(mark), "%s.mark", path);
 	fixture_store(f, path, "records", world_spki(w->centre));
-	f->config.mark_path = mark;
+	fixture_mark(f, mark);
 	f->config.index_tail_max = 20000; /* so that both fold, and merge */
 	fixture_start(f);
 }

@@ -171,6 +171,27 @@ static void mkdir_takes_a_folder_that_is_there_and_nothing_else(void **state)
 	assert_int_equal(durable_mkdir(path), VT_EIO);
 }
 
+static void a_folder_is_missing_empty_or_full(void **state)
+{
+	(void)state;
+	enum folder_state is;
+
+	assert_int_equal(folder_look(&is, path), VT_OK);
+	assert_int_equal(is, FOLDER_MISSING);
+	assert_int_equal(folder_look(&is, folder), VT_OK);
+	assert_int_equal(is, FOLDER_EMPTY);
+	snprintf(path, sizeof(path), "%s/lost+found", folder);
+	assert_int_equal(durable_mkdir(path), VT_OK);
+	assert_int_equal(folder_look(&is, folder), VT_OK);
+	assert_int_equal(is, FOLDER_EMPTY);
+	assert_int_equal(rmdir(path), 0);
+	snprintf(path, sizeof(path), "%s/file", folder);
+	assert_int_equal(durable_write(path, bytes_str("x"), 0600), VT_OK);
+	assert_int_equal(folder_look(&is, folder), VT_OK);
+	assert_int_equal(is, FOLDER_FULL);
+	assert_int_equal(folder_look(&is, path), VT_EIO);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -178,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    IN_FOLDER(write_replaces_the_whole_file_and_leaves_nothing_beside_it),
 	    IN_FOLDER(create_does_not_replace),
+	    IN_FOLDER(a_folder_is_missing_empty_or_full),
 	    IN_FOLDER(create_does_not_follow_a_dangling_link),
 	    IN_FOLDER(a_folder_in_the_way_is_an_error_that_leaves_nothing),
 	    IN_FOLDER(a_missing_folder_is_an_error),

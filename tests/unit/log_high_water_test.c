@@ -26,7 +26,7 @@ struct world {
 static void open_store(struct world *w, const char *path)
 {
 	fixture_store(&w->f, path, "raw", bytes_of(NULL, 0));
-	w->f.config.mark_path = w->mark;
+	fixture_mark(&w->f, w->mark);
 	w->f.config.frozen_path = w->frozen;
 }
 
@@ -363,6 +363,24 @@ static void a_missing_mark_wants_the_operators_word(void **state)
 	w->f.config.new_mark = true;
 	fixture_start(&w->f);
 	assert_frozen(w, 4, "older copy");
+}
+
+/* A log that has a store has had a mark from the day that it was made. */
+static void a_missing_mark_wants_the_operators_word_without_entries_too(void **state)
+{
+	struct world *w = *state;
+
+	fixture_start(&w->f);
+	fixture_stop(&w->f);
+	assert_int_equal(unlink(w->mark), 0);
+	fixture_start(&w->f);
+	assert_true(status_of(w).frozen);
+	assert_non_null(strstr(status_of(w).frozen_why, "--new-mark"));
+	assert_int_not_equal(access(w->mark, F_OK), 0);
+	fixture_stop(&w->f);
+	w->f.config.new_mark = true;
+	fixture_start(&w->f);
+	add(w, 0, 1);
 }
 
 /* -- with witnesses instead of a mark ----------------------------------------------------------------------- */
@@ -768,6 +786,7 @@ int main(int argc, char **argv)
 	    MARK_TEST(a_damaged_mark_stops_the_signing),
 	    MARK_TEST(another_logs_mark_stops_the_signing),
 	    MARK_TEST(a_missing_mark_wants_the_operators_word),
+	    MARK_TEST(a_missing_mark_wants_the_operators_word_without_entries_too),
 	    MARK_TEST(witnesses_vouch_for_a_store_without_a_mark),
 	    MARK_TEST(a_witness_that_has_seen_more_stops_an_older_copy),
 	    MARK_TEST(what_witnesses_may_ask_for_is_known_after_a_restart),

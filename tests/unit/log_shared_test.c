@@ -27,7 +27,7 @@ struct world {
 static void open_store(struct world *w)
 {
 	fixture_store(&w->f, w->store, "raw", bytes_of(NULL, 0));
-	w->f.config.mark_path = w->mark;
+	fixture_mark(&w->f, w->mark);
 	w->f.config.frozen_path = w->frozen;
 }
 
