@@ -188,9 +188,14 @@ struct json *json_base64(struct bytes raw)
 enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const struct api *api,
 				struct bytes note)
 {
+	enum vt_err err;
+
 	if (!log_asks_witnesses(api->log))
 		return VT_OK;
-	return json_set(j, "policyMet", json_new_bool(log_policy_met(w, note)));
+	err = log_policy_met(w, note);
+	if (err != VT_OK && err != VT_EUNTRUSTED)
+		return err;
+	return json_set(j, "policyMet", json_new_bool(err == VT_OK));
 }
 
 struct json *json_size(uint64_t n)

@@ -107,6 +107,13 @@ enum vt_err client_read_tile(void *client, const struct tile_id *id, struct merk
 enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index,
 			 struct client_error *why);
 /*
+ * Are its entries records, so that admissions can be replayed? Such a log begins with the centre's own accreditation, an
+ * envelope; anything else in front means raw, unless somebody knows whose log it should be: `centre`, its canonical SPKI, or
+ * empty. The log must have an entry. Memory that ran out is VT_ENOMEM and never an answer.
+ */
+enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centre,
+				 struct client_error *why);
+/*
  * entry and leaf are gone after the call. Anything but VT_OK stops, and is what client_entries()
  * returns.
  */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsse.h"
+
 enum {
 	SLOTS_PER_THREAD = 2,
 };
@@ -105,6 +107,32 @@ enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index,
 	}
 	if ((err = buf_append(out, entry)) != VT_OK)
 		client_refuse(why, err, "%s", vt_err_text(err));
+	return err;
+}
+
+enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centre,
+				 struct client_error *why)
+{
+	struct dsse envelope;
+	struct buf entry;
+	enum vt_err err;
+
+	*out = centre.len > 0;
+	if (*out)
+		return VT_OK;
+	buf_init(&entry);
+	dsse_init(&envelope);
+	if ((err = client_entry(&entry, c, 0, why)) != VT_OK)
+		goto done;
+	err = dsse_parse(&envelope, buf_bytes(&entry), NULL);
+	*out = err == VT_OK;
+	if (err == VT_EMALFORMED || err == VT_ELIMIT)
+		err = VT_OK;
+	if (err != VT_OK)
+		client_refuse(why, err, "%s", vt_err_text(err));
+done:
+	dsse_release(&envelope);
+	buf_release(&entry);
 	return err;
 }
 

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "client.h"
-#include "dsse.h"
 #include "fsck.h"
 #include "party_key.h"
 #include "replay.h"
@@ -46,23 +45,6 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 	return err;
 }
 
-/* A log of records begins with the centre's own accreditation; anything else in front means raw, unless somebody knows
- * whose log it should be. */
-static enum vt_err holds_records(struct client *c, bool *records, struct client_error *why)
-{
-	struct dsse envelope;
-	struct buf entry;
-	enum vt_err err;
-
-	buf_init(&entry);
-	dsse_init(&envelope);
-	if ((err = client_entry(&entry, c, 0, why)) == VT_OK)
-		*records = dsse_parse(&envelope, buf_bytes(&entry), NULL) == VT_OK;
-	dsse_release(&envelope);
-	buf_release(&entry);
-	return err;
-}
-
 static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 {
 	struct client_error why = {""};
@@ -72,9 +54,7 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 	enum vt_err err, finish;
 
 	w->size = client_head(c)->size;
-	if (centre.len > 0)
-		records = true;
-	else if (w->size > 0 && (err = holds_records(c, &records, &why)) != VT_OK)
+	if (w->size > 0 && (err = client_holds_records(&records, c, centre, &why)) != VT_OK)
 		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s",
 				why.text);
 	w->run->raw = w->size > 0 && !records;

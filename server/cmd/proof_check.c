@@ -172,6 +172,12 @@ enum vt_err proof_check_support(struct checked *c, struct merkle_hasher *h, cons
 	return check_admission(c, h, x, head, centre);
 }
 
+/* Says what the bytes are; memory that ran out says nothing of them. */
+static bool not_a_record(enum vt_err err)
+{
+	return err == VT_EMALFORMED || err == VT_ELIMIT;
+}
+
 /* The proof does not carry the entry. Nothing is known then of the registry, so no signature is verified. */
 static enum vt_err check_beside(struct checked *c, struct merkle_hasher *h, struct bytes beside,
 				const struct policy *policy)
@@ -183,11 +189,13 @@ static enum vt_err check_beside(struct checked *c, struct merkle_hasher *h, stru
 			     "the proof does not carry the entry: give it with --entry");
 	if ((err = check_inclusion(c, h, beside, policy)) != VT_OK)
 		return err;
-	if (read_record(c) != VT_OK) {
+	err = read_record(c);
+	if (not_a_record(err)) {
 		c->raw = true;
 		c->why[0] = '\0';
+		err = VT_OK;
 	}
-	return VT_OK;
+	return err;
 }
 
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
@@ -201,10 +209,11 @@ enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct
 		return fails(c, err, "not a C2SP tlog-proof");
 	if (!c->proof.has_extra)
 		return check_beside(c, h, beside, policy);
-	if ((err = extra_parse(&x, buf_bytes(&c->proof.extra), &why)) == VT_OK) {
+	err = extra_parse(&x, buf_bytes(&c->proof.extra), &why);
+	if (err == VT_OK) {
 		err = check_record(c, h, x, policy, centre);
 		extra_free(x);
-	} else {
+	} else if (not_a_record(err)) {
 		/* No record and its support: then, as in raw mode, the extra is the entry itself. */
 		c->raw = true;
 		err = check_inclusion(c, h, buf_bytes(&c->proof.extra), policy);

@@ -200,7 +200,7 @@ static void on_gather(void *ctx, struct bytes signed_note, const struct tree_hea
 	gather_begin(s->witnesses.gather, signed_note, head);
 }
 
-static bool on_policy_met(void *ctx, struct bytes note)
+static enum vt_err on_policy_met(void *ctx, struct bytes note)
 {
 	struct service *s = ctx;
 

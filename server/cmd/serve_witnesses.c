@@ -109,15 +109,15 @@ int serve_witnesses_start(struct serve_witnesses *w, struct log *log)
 	return CMD_HOLDS;
 }
 
-bool serve_witnesses_policy_met(const struct serve_witnesses *w, struct bytes note)
+enum vt_err serve_witnesses_policy_met(const struct serve_witnesses *w, struct bytes note)
 {
 	const struct policy_log *log;
 	struct note *opened = NULL;
 	struct checkpoint cp;
-	bool met = policy_open_checkpoint(&opened, &cp, &log, NULL, note, w->policy) == VT_OK;
+	enum vt_err err = policy_open_checkpoint(&opened, &cp, &log, NULL, note, w->policy);
 
 	note_free(opened);
-	return met;
+	return err == VT_OK || err == VT_ENOMEM || err == VT_EINTERNAL ? err : VT_EUNTRUSTED;
 }
 
 void serve_witnesses_close(struct serve_witnesses *w)

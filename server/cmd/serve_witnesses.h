@@ -25,7 +25,7 @@ int serve_witnesses_open(struct serve_witnesses *w, const struct serve_witnesses
 /* Once it is open, before log_start(). */
 int serve_witnesses_start(struct serve_witnesses *w, struct log *log);
 /* log_policy_met_fn. */
-bool serve_witnesses_policy_met(const struct serve_witnesses *w, struct bytes note);
+enum vt_err serve_witnesses_policy_met(const struct serve_witnesses *w, struct bytes note);
 /* Between log_stop() and log_free(). */
 void serve_witnesses_close(struct serve_witnesses *w);
 

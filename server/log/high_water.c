@@ -184,12 +184,16 @@ enum vt_err high_water_vouched(struct log *log, const struct tree_head *head)
 	if (log_frozen(log))
 		return VT_EBUSY;
 	/* "quorum none" holds without a single witness: nobody has said that this store is the newest. */
-	if (log->config.policy_met != NULL &&
-	    log->config.policy_met(log->config.ctx, buf_bytes(&log->round.note))) {
+	err = log->config.policy_met == NULL
+		  ? VT_EUNTRUSTED
+		  : log->config.policy_met(log->config.ctx, buf_bytes(&log->round.note));
+	if (err == VT_OK) {
 		missing_why(log, why);
 		stop_for(log, why);
 		return VT_EBUSY;
 	}
+	if (err != VT_EUNTRUSTED)
+		return err;
 	if ((err = make(log, head)) != VT_OK)
 		return err;
 	if (log->mark == NULL)

@@ -26,8 +26,9 @@ enum log_mode {
  * one. The same head may come again: after a round without a quorum, and after a restart.
  */
 typedef void (*log_gather_fn)(void *ctx, struct bytes signed_note, const struct tree_head *head);
-/* Does a published note satisfy the policy? It may be another process's, or one from before a restart. Thread-safe. */
-typedef bool (*log_policy_met_fn)(void *ctx, struct bytes note);
+/* Does a published note satisfy the policy? It may be another process's, or one from before a restart. VT_EUNTRUSTED: no;
+ * any other error: it could not be told. Thread-safe. */
+typedef enum vt_err (*log_policy_met_fn)(void *ctx, struct bytes note);
 /* This process or another one has published; head is at least as large as at the last call. On the sequencer's thread, after
  * log_start(): must be quick, and must not call log_stop(). */
 typedef void (*log_published_fn)(void *ctx, const struct tree_head *head);
@@ -208,8 +209,8 @@ enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t secon
 			    struct merkle_proof *proof);
 /* Are there witnesses to ask? */
 bool log_asks_witnesses(const struct log *log);
-/* Does the note satisfy the policy (config.policy_met)? Cheap for one and the same note. */
-bool log_policy_met(struct log_worker *w, struct bytes note);
+/* Does the note satisfy the policy? As config.policy_met says; cheap for one and the same note. */
+enum vt_err log_policy_met(struct log_worker *w, struct bytes note);
 /* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line that the design
  * page describes. VT_EUNTRUSTED: that checkpoint does not satisfy the policy yet. */
 enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out);

@@ -32,14 +32,14 @@ static void raise_published(struct log *log, const struct tree_head *head, uint6
 		log->config.published(log->config.ctx, head);
 }
 
-/* Does a published note meet the policy? Without being told how, what was found is taken as met, but for what an
+/* Does a published note meet the policy? Where it could not be told, it is gathered for again. Without being told how, what was found is taken as met, but for what an
  * earlier process left: that is gathered again. */
 static bool meets(const struct log *log, struct bytes note, bool gathered)
 {
 	if (log->config.gather == NULL)
 		return true;
 	if (log->config.policy_met != NULL)
-		return log->config.policy_met(log->config.ctx, note);
+		return log->config.policy_met(log->config.ctx, note) == VT_OK;
 	return gathered || (log->running && log->config.without_quorum == LOG_HOLD);
 }
 

@@ -221,8 +221,9 @@ bool log_asks_witnesses(const struct log *log)
 }
 
 /* Many ask about one note, and each answer costs the verification of all its signatures. */
-static bool judge_note(struct log *log, struct bytes note)
+static enum vt_err judge_note(struct log *log, struct bytes note)
 {
+	enum vt_err err;
 	bool known, met;
 
 	(void)pthread_mutex_lock(&log->lock);
@@ -230,30 +231,32 @@ static bool judge_note(struct log *log, struct bytes note)
 	met = log->judged_met;
 	(void)pthread_mutex_unlock(&log->lock);
 	if (known)
-		return met;
-	met = log->config.policy_met(log->config.ctx, note);
+		return met ? VT_OK : VT_EUNTRUSTED;
+	err = log->config.policy_met(log->config.ctx, note);
+	if (err != VT_OK && err != VT_EUNTRUSTED)
+		return err;
 	(void)pthread_mutex_lock(&log->lock);
 	buf_reset(&log->judged_note);
 	if (buf_append(&log->judged_note, note) != VT_OK)
 		buf_reset(&log->judged_note);
-	log->judged_met = met;
+	log->judged_met = err == VT_OK;
 	(void)pthread_mutex_unlock(&log->lock);
-	return met;
+	return err;
 }
 
-bool log_policy_met(struct log_worker *w, struct bytes note)
+enum vt_err log_policy_met(struct log_worker *w, struct bytes note)
 {
 	struct log *log = w->log;
 	bool met;
 
 	if (log->config.gather == NULL)
-		return true;
+		return VT_OK;
 	if (log->config.policy_met != NULL)
 		return judge_note(log, note);
 	(void)pthread_mutex_lock(&log->lock);
 	met = log->status.policy_met;
 	(void)pthread_mutex_unlock(&log->lock);
-	return met;
+	return met ? VT_OK : VT_EUNTRUSTED;
 }
 
 /* -- records ------------------------------------------------------------------------------------------- */
@@ -343,8 +346,7 @@ enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out
 	if (index >= v.size)
 		goto done;
 	/* It would be refused by whoever has the policy. */
-	err = VT_EUNTRUSTED;
-	if (!log_policy_met(w, buf_bytes(&note)))
+	if ((err = log_policy_met(w, buf_bytes(&note))) != VT_OK)
 		goto done;
 	/* An empty entry has an extra as well: keep its data from being NULL. */
 	if ((err = buf_reserve(&extra, 1)) != VT_OK ||

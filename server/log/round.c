@@ -55,25 +55,28 @@ static void complain(const struct round *r, const char *what)
 		r->head.size, what);
 }
 
-/* Nothing but signature lines may follow what the log signed. */
-static bool same_note(const struct round *r, struct bytes note)
+/* Nothing but signature lines may follow what the log signed. VT_EMISMATCH: something else does. */
+static enum vt_err check_same_note(const struct round *r, struct bytes note)
 {
 	struct bytes signed_note = buf_bytes(&r->note);
 	struct note *ours = NULL, *theirs = NULL;
-	bool same = false;
+	enum vt_err err;
 
 	if (note.len < signed_note.len ||
 	    memcmp(note.data, signed_note.data, signed_note.len) != 0) {
 		complain(r, "it does not begin with what the log signed");
-		return false;
+		return VT_EMISMATCH;
 	}
-	if (note_parse(&ours, signed_note) == VT_OK && note_parse(&theirs, note) == VT_OK)
-		same = theirs->text.len == ours->text.len;
-	if (!same)
+	if ((err = note_parse(&ours, signed_note)) == VT_OK &&
+	    (err = note_parse(&theirs, note)) == VT_OK && theirs->text.len != ours->text.len)
+		err = VT_EMISMATCH;
+	if (err == VT_EMISMATCH || err == VT_EMALFORMED || err == VT_ELIMIT) {
 		complain(r, "something other than signature lines follows what the log signed");
+		err = VT_EMISMATCH;
+	}
 	note_free(ours);
 	note_free(theirs);
-	return same;
+	return err;
 }
 
 /* Also if the head is published by now without it: the next ones wait for theirs again. */
@@ -91,8 +94,10 @@ static enum vt_err use(struct log *log, const struct gathered *g)
 	struct round *r = &log->round;
 	enum vt_err err;
 
-	if (g->note.len == 0 || !same_note(r, buf_bytes(&g->note)))
+	if (g->note.len == 0)
 		return VT_OK;
+	if ((err = check_same_note(r, buf_bytes(&g->note))) != VT_OK)
+		return err == VT_EMISMATCH ? VT_OK : err;
 	if (!g->quorum && !r->quorum && log->config.without_quorum == LOG_HOLD)
 		return VT_OK;
 	/* Not before the round is over: a witness that the quorum can do without may show a later head. */

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 
 #include "clock.h"
-#include "dsse.h"
 #include "durable.h"
 #include "files.h"
 #include "logline.h"
@@ -344,33 +343,16 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 	return f->fault;
 }
 
-/* A log of records begins with the centre's own accreditation; anything else in front means raw,
- * unless somebody knows whose log it should be. */
+/* It is put down for good. */
 static enum vt_err find_mode(struct follower *f, struct client_error *why)
 {
-	struct dsse envelope;
-	struct buf entry;
-	enum vt_err err = VT_OK;
+	bool records;
+	enum vt_err err = client_holds_records(&records, f->client, f->centre, why);
 
-	if (f->centre.len > 0) {
-		f->state.mode = LOG_MODE_RECORDS;
-		return VT_OK;
-	}
-	buf_init(&entry);
-	dsse_init(&envelope);
-	if ((err = client_entry(&entry, f->client, 0, why)) != VT_OK)
-		goto done;
-	err = dsse_parse(&envelope, buf_bytes(&entry), NULL);
-	/* It is put down for good: only what the entry is may decide it. */
-	if (err == VT_ENOMEM || err == VT_EINTERNAL) {
+	if (err == VT_OK)
+		f->state.mode = records ? LOG_MODE_RECORDS : LOG_MODE_RAW;
+	if (err == VT_ENOMEM || err == VT_EINTERNAL)
 		f->fault = err;
-		goto done;
-	}
-	f->state.mode = err == VT_OK ? LOG_MODE_RECORDS : LOG_MODE_RAW;
-	err = VT_OK;
-done:
-	dsse_release(&envelope);
-	buf_release(&entry);
 	return err;
 }
 

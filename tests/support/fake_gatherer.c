@@ -48,11 +48,11 @@ unsigned gatherer_cosigned(const struct log_fixture *f, struct bytes note)
 	return n;
 }
 
-static bool policy_met(void *ctx, struct bytes note)
+static enum vt_err policy_met(void *ctx, struct bytes note)
 {
 	struct fake_gatherer *g = ctx;
 
-	return gatherer_cosigned(g->f, note) >= GATHERER_QUORUM;
+	return gatherer_cosigned(g->f, note) >= GATHERER_QUORUM ? VT_OK : VT_EUNTRUSTED;
 }
 
 static void append_cosignatures(struct buf *out, const struct fake_gatherer *g, unsigned n)

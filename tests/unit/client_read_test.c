@@ -865,6 +865,72 @@ static void every_failed_allocation_is_reported_as_one(void **state)
 	}
 }
 
+/* Entry 0 of a log of records begins like this. */
+static const char envelope[] =
+    "{\"payload\":\"e30=\",\"payloadType\":"
+    "\"application/vnd.in-toto+json\",\"signatures\":[{\"sig\":\"AA==\"}]}";
+
+static enum vt_err ask_what_it_holds(bool *records)
+{
+	struct client_config config = {.url = FAKE_LOG_URL, .policy = policy, .wait = note_wait};
+	struct client *c = NULL;
+	enum vt_err err;
+
+	if ((err = client_new(&c, &config, &why)) == VT_OK &&
+	    (err = client_refresh(c, &why)) == VT_OK)
+		err = client_holds_records(records, c, bytes_of(NULL, 0), &why);
+	client_free(c);
+	return err;
+}
+
+static void entry_0_says_whether_a_log_holds_records(void **state)
+{
+	(void)state;
+	bool records = true;
+
+	fake_log_grow(2, "one");
+	fake_log_publish();
+	OPEN();
+	assert_ok(client_refresh(client, &why));
+	assert_ok(client_holds_records(&records, client, bytes_of(NULL, 0), &why));
+	assert_false(records);
+	/* Who knows the centre does not ask the log. */
+	assert_ok(client_holds_records(&records, client, bytes_str("a key"), &why));
+	assert_true(records);
+
+	fake_log_cut(0);
+	fake_log_add(bytes_str(envelope));
+	fake_log_publish();
+	OPEN();
+	assert_ok(client_refresh(client, &why));
+	records = false;
+	assert_ok(client_holds_records(&records, client, bytes_of(NULL, 0), &why));
+	assert_true(records);
+}
+
+static void no_memory_does_not_make_a_log_raw(void **state)
+{
+	(void)state;
+
+	OPEN();
+	fake_log_add(bytes_str(envelope));
+	fake_log_publish();
+	for (unsigned n = 1;; n++) {
+		bool records = false;
+		enum vt_err err;
+
+		alloc_fail_at(n);
+		err = ask_what_it_holds(&records);
+		if (!alloc_failed()) {
+			assert_ok(err);
+			assert_true(records);
+			assert_true(n > 5);
+			break;
+		}
+		assert_int_equal(err, VT_ENOMEM);
+	}
+}
+
 #define WITH_LOG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -897,6 +963,8 @@ int main(void)
 	    WITH_LOG(addresses_that_paths_cannot_follow_are_refused),
 	    WITH_LOG(api_answers_are_json_or_refused),
 	    WITH_LOG(every_failed_allocation_is_reported_as_one),
+	    WITH_LOG(entry_0_says_whether_a_log_holds_records),
+	    WITH_LOG(no_memory_does_not_make_a_log_raw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,11 +300,20 @@ static void lose_mark_and_entries(struct world *w, struct buf *newest)
 	open_store(w);
 }
 
-static bool always_met(void *ctx, struct bytes note)
+static enum vt_err always_met(void *ctx, struct bytes note)
 {
 	(void)ctx;
 	(void)note;
-	return true;
+	return VT_OK;
+}
+
+static atomic_bool memory_is_out;
+
+static enum vt_err met_if_memory_lasts(void *ctx, struct bytes note)
+{
+	(void)ctx;
+	(void)note;
+	return memory_is_out ? VT_ENOMEM : VT_OK;
 }
 
 static void a_policy_without_a_quorum_vouches_for_nothing(void **state)
@@ -329,6 +339,36 @@ static void a_policy_without_a_quorum_vouches_for_nothing(void **state)
 	wait_for(&s, 1);
 	assert_int_equal(s.answer.outcome, LOG_LATER);
 	assert_int_equal(status_of(&w->f).size, 4);
+	buf_release(&buf);
+}
+
+static void no_memory_to_judge_the_policy_vouches_for_nothing(void **state)
+{
+	struct world *w = *state;
+	struct buf buf;
+
+	buf_init(&buf);
+	lose_mark_and_entries(w, &buf);
+	gatherer_install(&w->g, &w->f);
+	w->f.config.policy_met = met_if_memory_lasts; /* "quorum none" again */
+	memory_is_out = true;
+	fixture_start(&w->f);
+	for (unsigned round = 0; round < 2; round++) {
+		gatherer_wait_rounds(&w->g, round + 1);
+		assert_int_not_equal(access(w->mark, F_OK), 0);
+		buf_reset(&buf);
+		gatherer_note(&w->g, &buf, 0);
+		gatherer_reply_bytes(&w->g, buf_bytes(&buf), true);
+	}
+	gatherer_wait_rounds(&w->g, 3);
+	assert_int_not_equal(access(w->mark, F_OK), 0);
+	memory_is_out = false;
+	buf_reset(&buf);
+	gatherer_note(&w->g, &buf, 0);
+	gatherer_reply_bytes(&w->g, buf_bytes(&buf), true);
+	while (!status_of(&w->f).frozen && access(w->mark, F_OK) != 0)
+		(void)sched_yield();
+	assert_frozen(&w->f, "--new-mark");
 	buf_release(&buf);
 }
 
@@ -394,6 +434,7 @@ int main(int argc, char **argv)
 	    SHARED_TEST(whoever_holds_the_mark_delays_what_is_published_and_nothing_else),
 	    SHARED_TEST(rounds_that_bring_nothing_new_keep_nothing),
 	    SHARED_TEST(a_policy_without_a_quorum_vouches_for_nothing),
+	    SHARED_TEST(no_memory_to_judge_the_policy_vouches_for_nothing),
 	    SHARED_TEST(nobody_vouches_before_the_round_is_over),
 	    SHARED_TEST(a_freeze_outlasts_the_process_on_a_full_disk),
 	};
