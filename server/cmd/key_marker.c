@@ -229,8 +229,8 @@ int key_marker_write(const struct key_marker *m, const char *vkey)
 			  m->kind);
 	if (err != VT_OK || (err = append_line(&text, m->kind, vkey)) != VT_OK ||
 	    (err = append_line(&text, "keyid", keyid)) != VT_OK ||
-	    (err = append_line(&text, "folder",
-			       realpath(m->folder, real) != NULL ? real : m->folder)) != VT_OK ||
+	    (err = append_line(&text, "folder", real_path(real, m->folder) ? real : m->folder)) !=
+		VT_OK ||
 	    (err = append_line(&text, "made", time)) != VT_OK)
 		code = cmd_fail(m->command, CMD_UNSURE, "%s", vt_err_text(err));
 	else if ((err = durable_create(m->path, buf_bytes(&text), 0644)) == VT_ECONFLICT)

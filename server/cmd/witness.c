@@ -1,3 +1,4 @@
+/* `vitrine witness`: cosigns the checkpoints of logs. */
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "logline.h"
 #include "options.h"
 #include "signer.h"
+#include "witness_cmd.h"
 
 enum {
 	STOP_GRACE_SECONDS = 30,
@@ -26,16 +28,17 @@ static const struct option options[] = {
     {"key", OPTION_TEXT, &opt_key, "FILE",
      "The witness's private key, as `vitrine keygen --for witness` makes it.", 0, 0, true, false},
     {"state", OPTION_TEXT, &opt_state, "DIR",
-     "Where it remembers what it cosigned; made if it is missing. Never restore it from a copy.", 0,
-     0, true, false},
+     "Where it remembers what it cosigned, as `vitrine witness init` made it. A missing or empty "
+     "folder "
+     "is refused: it means that what was cosigned is forgotten. Never restore it from a copy.",
+     0, 0, true, false},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "The logs to witness (C2SP tlog-policy; its witnesses and quorum mean nothing here). Read "
      "again "
      "on SIGHUP.",
      0, 0, true, false},
     {"name", OPTION_TEXT, &opt_name, "NAME",
-     "The witness's name, as in its vkey. Needed the first time; after that --state knows it.", 0,
-     0, false, false},
+     "The witness's name, as in its vkey. Default: as --state has it.", 0, 0, false, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
      "Its first line opens an encrypted key.", 0, 0, false, false},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
@@ -64,14 +67,16 @@ static const struct option options[] = {
      false, false},
 };
 static const struct command_usage usage = {
-    "vitrine witness --key FILE --state DIR --policy FILE [--name NAME] [--listen ADDR] ...",
+    "vitrine witness --key FILE --state DIR --policy FILE [--listen ADDR] ...",
     "Cosigns the checkpoints of logs, each only if it is consistent with the one before (C2SP "
     "tlog-witness). Prints \"listening on URL\" when it is ready; that URL is what a log's policy "
     "says of this witness. SIGHUP reads the policy again; a bad one is reported and the old one "
-    "kept. SIGTERM or SIGINT stops it.",
+    "kept. SIGTERM or SIGINT stops it. `vitrine witness init` makes its state, once; `vitrine "
+    "witness add` gives it a further log.",
     "  vitrine keygen --for witness --name witness.example.org --out witness.pem\n"
-    "  vitrine witness --name witness.example.org --key witness.pem --state var/witness --policy "
-    "logs.policy\n",
+    "  vitrine witness init --name witness.example.org --key witness.pem --state var/witness "
+    "--policy logs.policy\n"
+    "  vitrine witness --key witness.pem --state var/witness --policy logs.policy\n",
     NULL,
     options,
     sizeof(options) / sizeof(*options)};
@@ -102,6 +107,23 @@ static bool name_from_state(char name[VKEY_NAME_MAX + 1])
 	return found;
 }
 
+/* What the folder lacks is said before anything else: without it there is no name either. */
+static int check_state(void)
+{
+	char why[COSIGNER_WHY_MAX];
+	enum vt_err err = cosigner_folder_check(opt_state, why);
+
+	if (err == VT_ENOTFOUND)
+		return cmd_fail(
+		    "witness", CMD_UNSURE,
+		    "--state %s: %s. If this witness has run before, its folder is lost or "
+		    "not mounted: mount it, or put it back as it was last (never an older "
+		    "copy). A new witness is made once, by `vitrine witness init`",
+		    opt_state, why);
+	return err == VT_OK ? CMD_HOLDS
+			    : cmd_fail("witness", CMD_UNSURE, "--state %s: %s", opt_state, why);
+}
+
 static int read_key(struct service *s)
 {
 	int code = cmd_read_signer("witness", "key", opt_key, opt_passphrase_file, &s->key);
@@ -110,20 +132,17 @@ static int read_key(struct service *s)
 
 	if (code != CMD_HOLDS)
 		return code;
-	if (name == NULL)
-		name = signer_note_name(s->key);
 	if (name == NULL && name_from_state(known))
 		name = known;
-	if (name == NULL)
-		return cmd_fail("witness", CMD_USAGE,
-				"--name NAME is needed the first time: the name that `vitrine "
-				"keygen` made the vkey with");
-	if (signer_note(&s->signer, s->key, name, VKEY_TYPE_COSIGNATURE_ED25519) != VT_OK)
-		return cmd_fail("witness", CMD_USAGE,
-				"--name must be 1 to 255 bytes without space, plus or control "
-				"characters, and --key an Ed25519 key");
-	return CMD_HOLDS;
+	return cmd_witness_signer("witness", &s->signer, s->key, name);
 }
+
+#define STATE_IS_MISSING                                                                           \
+	". If this witness has cosigned that log before, what it cosigned is lost: put the "       \
+	"folder "                                                                                  \
+	"back as it was last, or take the log off the policy. A log that is new here is given to " \
+	"it by "                                                                                   \
+	"`vitrine witness add --state %s ORIGIN`"
 
 static int open_cosigner(struct service *s)
 {
@@ -136,7 +155,11 @@ static int open_cosigner(struct service *s)
 		return code;
 	struct cosigner_config config = {
 	    .state_path = opt_state, .signer = &s->signer, .policy = policy};
-	if ((err = cosigner_open(&s->cosigner, &config, why)) != VT_OK)
+	err = cosigner_open(&s->cosigner, &config, why);
+	if (err == VT_ENOTFOUND)
+		code = cmd_fail("witness", CMD_UNSURE, "--state %s: %s" STATE_IS_MISSING, opt_state,
+				why, opt_state);
+	else if (err != VT_OK)
 		code = cmd_fail("witness",
 				err == VT_ECONFLICT || err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
 				"--state %s: %s", opt_state, why);
@@ -175,14 +198,18 @@ static int open_api(struct service *s)
 /* A file that cannot be read or does not parse changes nothing; cmd_read_policy() has said why. */
 static void reload_policy(struct service *s)
 {
+	char why[COSIGNER_WHY_MAX] = "";
 	struct policy *policy = NULL;
 	bool taken = cmd_read_policy("witness", opt_policy, &policy) == CMD_HOLDS &&
-		     cosigner_set_policy(s->cosigner, policy) == VT_OK;
+		     cosigner_set_policy(s->cosigner, policy, why) == VT_OK;
 
 	if (taken) {
 		logline(LOGLINE_INFO, "policy read again", "logs=%zu", policy_log_count(policy));
 	} else {
 		cosigner_policy_failed(s->cosigner);
+		if (why[0] != '\0')
+			(void)cmd_fail("witness", CMD_UNSURE, "--state %s: %s" STATE_IS_MISSING,
+				       opt_state, why, opt_state);
 		logline(LOGLINE_ERROR, "policy not taken: the old one is kept", "policy=%s",
 			opt_policy);
 	}
@@ -218,6 +245,10 @@ int cmd_witness(int argc, char **argv)
 	bool help = false;
 	int code;
 
+	if (argc > 1 && strcmp(argv[1], "init") == 0)
+		return cmd_witness_init(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "add") == 0)
+		return cmd_witness_add(argc - 1, argv + 1);
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
@@ -230,8 +261,8 @@ int cmd_witness(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if ((code = read_key(&s)) == CMD_HOLDS && (code = open_cosigner(&s)) == CMD_HOLDS &&
-	    (code = open_api(&s)) == CMD_HOLDS)
+	if ((code = check_state()) == CMD_HOLDS && (code = read_key(&s)) == CMD_HOLDS &&
+	    (code = open_cosigner(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS)
 		run(&s, &signals);
 	if (s.api != NULL)
 		api_stop(s.api, STOP_GRACE_SECONDS);

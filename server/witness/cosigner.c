@@ -75,7 +75,8 @@ enum vt_err cosigner_persist_and_sign(const struct cosigner *c, struct origin *o
 	enum vt_err err;
 
 	if (!o->cosigned || !o->durable || !tree_head_equal(&o->head, head)) {
-		if ((err = cosigned_write(c->folder, o->hex, note)) != VT_OK) {
+		if ((err = cosigner_folder_in_place(c)) != VT_OK ||
+		    (err = cosigned_write(c->folder, o->hex, note)) != VT_OK) {
 			o->durable = false;
 			return err;
 		}

@@ -8,8 +8,12 @@
  *
  * The state folder is locked by the one process that uses it, and holds:
  *   vkey      the witness key that it belongs to
- *   <hash>    per log, named by its origin hash: what was last cosigned (cosigner_state.c)
- * Losing a file means forgetting what was signed: never restore the folder from a copy.
+ *   logs      the origins that were ever given to this witness, one a line
+ *   <hash>    per log, named by its origin hash: what was last cosigned, or that nothing was
+ *             (cosigner_state.c)
+ * Losing a file means forgetting what was signed: never restore the folder from a copy. So the folder
+ * is made once, by cosigner_create(), each further log's file by cosigner_add(), and what is missing
+ * is refused.
  */
 #ifndef WITNESS_COSIGNER_H
 #define WITNESS_COSIGNER_H
@@ -19,21 +23,37 @@
 struct cosigner;
 
 enum {
-	COSIGNER_WHY_MAX = 256,
+	COSIGNER_WHY_MAX = 512,
 };
 
 struct cosigner_config {
-	const char *state_path;           /* made if it is missing */
+	const char *state_path;           /* made by cosigner_create() */
 	const struct note_signer *signer; /* type 0x04; must outlive the cosigner */
 	const struct policy *policy;      /* its logs are witnessed; used during the call only */
 	uint64_t (*now)(void);            /* POSIX seconds; NULL: clock_unix() */
 };
 
 /*
+ * Make the folder of a new witness, with the policy's logs, for which nothing was cosigned. All or
+ * nothing. VT_ECONFLICT: there is something in it already. VT_EINVAL, VT_EIO, VT_ENOMEM. why says what
+ * failed.
+ */
+enum vt_err cosigner_create(const char *path, const struct vkey *key, const struct policy *policy,
+			    char why[COSIGNER_WHY_MAX]);
+/*
+ * Give a witness a log that it never had. Also while a process runs on the folder: it takes the log up
+ * with the next policy. VT_ECONFLICT: it was given before, whether or not its file is there still.
+ * VT_ENOTFOUND: there is no witness's folder. VT_EIO, VT_ENOMEM. why says so.
+ */
+enum vt_err cosigner_add(const char *path, const char *origin, char why[COSIGNER_WHY_MAX]);
+/* Is there a witness's folder? VT_ENOTFOUND, VT_EIO, VT_EINVAL; why says what is missing. */
+enum vt_err cosigner_folder_check(const char *path, char why[COSIGNER_WHY_MAX]);
+
+/*
  * Takes the folder and reads what it holds. A log's file that is damaged does not stop the others:
  * that log alone is refused. why says what failed.
- * VT_ECONFLICT: another process has the folder, or it belongs to another key. VT_EINVAL: not a
- * cosignature key. VT_EIO, VT_ENOMEM.
+ * VT_ENOTFOUND: there is no folder, or no file for a log of the policy. VT_ECONFLICT: another process
+ * has the folder, or it belongs to another key. VT_EINVAL: not a cosignature key. VT_EIO, VT_ENOMEM.
  */
 enum vt_err cosigner_open(struct cosigner **out, const struct cosigner_config *config,
 			  char why[COSIGNER_WHY_MAX]);
@@ -42,10 +62,11 @@ void cosigner_free(struct cosigner *c);
 
 /*
  * Witness the logs of this policy from now on, and read damaged files again. What was cosigned for a
- * log that is no longer listed stays known and is still shown. All or nothing: on VT_ENOMEM the old
- * logs stay.
+ * log that is no longer listed stays known and is still shown. All or nothing: on VT_ENOMEM, and on
+ * VT_ENOTFOUND (a log without a file, which why names), the old logs stay.
  */
-enum vt_err cosigner_set_policy(struct cosigner *c, const struct policy *policy);
+enum vt_err cosigner_set_policy(struct cosigner *c, const struct policy *policy,
+				char why[COSIGNER_WHY_MAX]);
 
 struct cosigner_answer {
 	struct buf lines;           /* VT_OK: the cosignature lines */

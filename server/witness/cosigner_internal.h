@@ -12,8 +12,8 @@
 /* What it holds. */
 struct cosigned {
 	struct tree_head head;
-	struct buf
-	    note; /* the checkpoint's text and the log's signature lines that were verified */
+	/* The checkpoint's text and the log's signature lines that were verified. Empty: nothing was cosigned yet. */
+	struct buf note;
 	struct buf line; /* the cosignature made on it; empty if a crash came before it */
 	uint64_t time;   /* of that cosignature */
 	char *origin;
@@ -33,6 +33,8 @@ enum {
 enum vt_err cosigned_read(struct cosigned *out, const char *folder, const char *hash,
 			  const struct vkey_set *keys, const struct vkey *by,
 			  char why[COSIGNER_WHY_MAX]);
+/* Make STATE/<hash>, which says that nothing was cosigned yet. VT_ECONFLICT: there is one. VT_EIO. */
+enum vt_err cosigned_create(const char *folder, const char *hash);
 /* Replace STATE/<hash> by a note; on disk when it returns. VT_EIO: the old one or the new one is. */
 enum vt_err cosigned_write(const char *folder, const char *hash, struct bytes note);
 /* Add the cosignature behind the note just written, without waiting for the disk: losing it costs a
@@ -85,6 +87,13 @@ struct cosigner {
 	atomic_uint_least64_t cosigned, malformed, unknown, untrusted, stale, inconsistent, failed,
 	    policy_failures;
 };
+
+/* -- cosigner_folder.c ------------------------------------------------------------------------- */
+
+/* The folder that was opened is still what its name leads to. VT_EIO: what is written now would be missing when it comes back. */
+enum vt_err cosigner_folder_in_place(const struct cosigner *c);
+/* A folder from a version that kept no list of logs gets one: of those that it has files of. */
+enum vt_err cosigner_list_upgrade(const struct cosigner *c);
 
 /* -- cosigner_logs.c: which logs there are ----------------------------------------------------- */
 

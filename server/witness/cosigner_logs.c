@@ -140,7 +140,7 @@ static enum vt_err load_origin(const struct cosigner *c, struct origin *o,
 	err = cosigned_read(&s, c->folder, o->hex, keys, &c->signer->key, why);
 	if (err == VT_ENOMEM)
 		goto done;
-	if (err != VT_OK && err != VT_ENOTFOUND) {
+	if (err != VT_OK) {
 		mark_damaged(c, o, why);
 		err = VT_OK;
 		goto done;
@@ -149,10 +149,8 @@ static enum vt_err load_origin(const struct cosigner *c, struct origin *o,
 	pthread_mutex_lock(&o->show);
 	o->shown_damaged = false;
 	pthread_mutex_unlock(&o->show);
-	if (err == VT_ENOTFOUND) {
-		err = VT_OK;
+	if (s.note.len == 0)
 		goto done;
-	}
 	o->head = s.head;
 	o->time = s.time;
 	o->cosigned = true;
@@ -248,8 +246,18 @@ static enum vt_err listing_make(struct listing *l, const struct cosigner *c,
 	return err;
 }
 
+/* A log that the witness was never given, or one whose file was lost: which, no program can tell. */
+static bool has_file(const struct cosigner *c, const struct origin *o)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", c->folder, o->hex);
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 /* Read the files that were not read yet. Damaged ones wait for listing_take(): they are in use. */
-static enum vt_err listing_load(struct listing *l, const struct cosigner *c)
+static enum vt_err listing_load(struct listing *l, const struct cosigner *c,
+				char why[COSIGNER_WHY_MAX])
 {
 	enum vt_err err = VT_OK;
 
@@ -258,6 +266,12 @@ static enum vt_err listing_load(struct listing *l, const struct cosigner *c)
 
 		if (o->loaded)
 			continue;
+		if (l->of[i].name != NULL && !has_file(c, o)) {
+			(void)snprintf(why, COSIGNER_WHY_MAX,
+				       "it has no state of the log %s (no file %.16s...)",
+				       l->of[i].name, o->hex);
+			return VT_ENOTFOUND;
+		}
 		err = load_origin(c, o, &(struct vkey_set){l->of[i].key, l->of[i].n_keys});
 		o->loaded = l->of[i].fresh = err == VT_OK;
 	}
@@ -290,13 +304,16 @@ static void listing_take(struct cosigner *c, struct listing *l)
 	l->list = NULL; /* transferred */
 }
 
-enum vt_err cosigner_set_policy(struct cosigner *c, const struct policy *policy)
+enum vt_err cosigner_set_policy(struct cosigner *c, const struct policy *policy,
+				char why[COSIGNER_WHY_MAX])
 {
 	struct listing l = {0};
 	enum vt_err err;
 
+	why[0] = '\0';
 	pthread_mutex_lock(&c->reload); /* so c->origin does not change under the two steps below */
-	if ((err = listing_make(&l, c, policy)) == VT_OK && (err = listing_load(&l, c)) == VT_OK) {
+	if ((err = listing_make(&l, c, policy)) == VT_OK &&
+	    (err = listing_load(&l, c, why)) == VT_OK) {
 		pthread_rwlock_wrlock(&c->lock);
 		listing_take(c, &l);
 		pthread_rwlock_unlock(&c->lock);
@@ -338,17 +355,13 @@ static enum vt_err check_key(const struct cosigner *c, char why[COSIGNER_WHY_MAX
 	if ((err = vkey_format(&mine, &c->signer->key)) != VT_OK ||
 	    (err = buf_append_byte(&mine, '\n')) != VT_OK)
 		goto done;
-	err = file_read(&found, path, 4096);
-	if (err == VT_ENOTFOUND) {
-		if ((err = durable_create(path, buf_bytes(&mine), 0644)) != VT_OK)
-			snprintf(why, COSIGNER_WHY_MAX, "vkey: it cannot be written");
-	} else if (err != VT_OK) {
+	if ((err = file_read(&found, path, 4096)) != VT_OK) {
 		snprintf(why, COSIGNER_WHY_MAX, "vkey: it cannot be read");
 	} else if (!bytes_equal(buf_bytes(&mine), buf_bytes(&found))) {
 		snprintf(
 		    why, COSIGNER_WHY_MAX,
 		    "it belongs to a witness of another name or key, which the file vkey in it "
-		    "says; if the change is meant, remove that file alone");
+		    "says; if the change is meant, write the new vkey into that file");
 		err = VT_ECONFLICT;
 	}
 done:
@@ -419,18 +432,13 @@ static enum vt_err open_folder(struct cosigner *c, const struct cosigner_config 
 {
 	enum vt_err err;
 
-	if (strlen(config->state_path) + COSIGNED_HASH_TEXT + 16 > PATH_MAX) {
-		snprintf(why, COSIGNER_WHY_MAX, "the name is too long");
-		return VT_EINVAL;
-	}
-	if ((err = durable_mkdir(config->state_path)) != VT_OK) {
-		snprintf(why, COSIGNER_WHY_MAX, "%s", strerror(errno));
+	if ((err = cosigner_folder_check(config->state_path, why)) != VT_OK ||
+	    (err = take_lock(c, why)) != VT_OK || (err = check_key(c, why)) != VT_OK ||
+	    (err = scan_folder(c)) != VT_OK ||
+	    /* ... and read what was found. */
+	    (err = cosigner_set_policy(c, config->policy, why)) != VT_OK)
 		return err;
-	}
-	if ((err = take_lock(c, why)) != VT_OK || (err = check_key(c, why)) != VT_OK ||
-	    (err = scan_folder(c)) != VT_OK)
-		return err;
-	return cosigner_set_policy(c, config->policy); /* and read what was found */
+	return cosigner_list_upgrade(c);
 }
 
 enum vt_err cosigner_open(struct cosigner **out, const struct cosigner_config *config,

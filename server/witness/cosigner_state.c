@@ -5,6 +5,8 @@
  *	<the note: the checkpoint's text, an empty line, the log's signature lines>
  *	<the witness's cosignature line>
  *
+ * A file of the first line alone, with the length 0, is that of a log for which nothing was cosigned yet.
+ *
  * The first two parts are written and flushed before anything is signed, the last one is added
  * after. So everything below the first line is what GET /<origin hash>/checkpoint answers, and a file
  * without the last line is one that a crash left before the signature.
@@ -178,6 +180,14 @@ enum vt_err cosigned_read(struct cosigned *out, const char *folder, const char *
 			 "its contents do not have the checksum that it says");
 		goto done;
 	}
+	if (note.len == 0) {
+		if (rest.len > 0) {
+			snprintf(why, COSIGNER_WHY_MAX,
+				 "something follows the note, which is empty");
+			err = VT_EMISMATCH;
+		}
+		goto done;
+	}
 	if ((err = take_note(out, note, hash, keys)) != VT_OK) {
 		snprintf(why, COSIGNER_WHY_MAX,
 			 "it is not a checkpoint of the log that its name stands for");
@@ -192,6 +202,21 @@ done:
 	if (err == VT_OK || err == VT_ENOTFOUND || err == VT_ENOMEM || err == VT_EIO)
 		return err;
 	return VT_EMISMATCH;
+}
+
+enum vt_err cosigned_create(const char *folder, const char *hash)
+{
+	char path[PATH_MAX];
+	struct buf file;
+	enum vt_err err;
+
+	buf_init(&file);
+	if (!path_of(path, folder, hash))
+		return VT_EIO;
+	if ((err = header_format(&file, bytes_of(NULL, 0))) == VT_OK)
+		err = durable_create(path, buf_bytes(&file), 0600);
+	buf_release(&file);
+	return err;
 }
 
 enum vt_err cosigned_write(const char *folder, const char *hash, struct bytes note)

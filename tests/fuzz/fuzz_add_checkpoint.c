@@ -31,6 +31,7 @@ static struct cosigner *the_witness(void)
 	MUST(policy_parse(&policy, bytes_str(text), NULL) == VT_OK);
 	struct cosigner_config config = {
 	    .state_path = scratch_folder(), .signer = &key, .policy = policy};
+	MUST(cosigner_create(config.state_path, &key.key, policy, why) == VT_OK);
 	MUST(cosigner_open(&c, &config, why) == VT_OK);
 	policy_free(policy);
 	return c;

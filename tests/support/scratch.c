@@ -1,6 +1,8 @@
 #include "scratch.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +11,27 @@
 static char folder[512];
 static pid_t owner;
 
-void scratch_clear(void)
+static void clear(int fd)
 {
-	DIR *dir = folder[0] != '\0' ? opendir(folder) : NULL;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *item;
 
 	if (dir == NULL)
 		return;
-	while ((item = readdir(dir)) != NULL)
-		if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
-			(void)unlinkat(dirfd(dir), item->d_name, 0);
+	while ((item = readdir(dir)) != NULL) {
+		if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
+		    unlinkat(fd, item->d_name, 0) == 0 || errno != EISDIR)
+			continue;
+		clear(openat(fd, item->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		(void)unlinkat(fd, item->d_name, AT_REMOVEDIR);
+	}
 	(void)closedir(dir);
+}
+
+void scratch_clear(void)
+{
+	if (folder[0] != '\0')
+		clear(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 static void remove_all(void)

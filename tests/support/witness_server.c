@@ -23,7 +23,8 @@ void witness_server_start(struct witness_server *s, const char *name, const char
 				 .http = {.listen = "127.0.0.1:0",
 					  .workers = 16, /* as the command has by default */
 					  .rate_per_second = rate}};
-	if (cosigner_open(&s->cosigner, &config, why) != VT_OK)
+	if (cosigner_create(config.state_path, &s->key.key, s->policy, why) != VT_OK ||
+	    cosigner_open(&s->cosigner, &config, why) != VT_OK)
 		fail_msg("the witness does not start: %s", why);
 	api.cosigner = s->cosigner;
 	if (api_start(&s->api, &api, why) != VT_OK)

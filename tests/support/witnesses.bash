@@ -3,7 +3,7 @@
 #   origin=NAME, vitrine=PATH    set before
 #   make_log_key                 $work/key and $work/vkey
 #   new_witness NAME             a key for a witness of ours; ${witness_vkey[NAME]}, ${witness_url[NAME]}
-#   start_witness NAME           runs it at its URL; ${witness_process[NAME]}
+#   start_witness NAME           runs it at its URL; ${witness_process[NAME]}. The first time its state is made
 #   kill_witness NAME [SIGNAL]
 #   write_policy FILE K NAME...  this log, these witnesses, a quorum of K of them
 #   eventually COMMAND...        tries it again and again, for a minute at most
@@ -26,6 +26,9 @@ new_witness() {
 # Run at a free port the first time, at the same one after that.
 start_witness() {
 	local name=$1 port line try
+	[[ -e $work/$name.state || ${witness_url[$name]-} ]] ||
+		"$vitrine" witness init --key "$work/$name.key" --name "$name.example" \
+			--state "$work/$name.state" --policy "$log_policy" >/dev/null
 	for ((try = 0; try < 50; try++)); do
 		port=${witness_url[$name]-}
 		port=${port##*:}

@@ -52,6 +52,19 @@ static void read_line(FILE *said, char *line, int cap)
 	line[strcspn(line, "\n")] = '\0';
 }
 
+/* A command that prints one line. */
+static void run_to_its_end(const char *const *argv, char *line, int cap)
+{
+	FILE *said;
+	pid_t pid = start(argv, &said);
+	int status;
+
+	read_line(said, line, cap);
+	fclose(said);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static struct vkey make_key(char *path)
 {
 	const char *const argv[] = {"vitrine", "keygen", "--for",
@@ -59,14 +72,8 @@ static struct vkey make_key(char *path)
 				    "--out",   path,     NULL};
 	struct vkey key;
 	char line[512];
-	FILE *said;
-	pid_t pid = start(argv, &said);
-	int status;
 
-	read_line(said, line, sizeof(line));
-	fclose(said);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	run_to_its_end(argv, line, sizeof(line));
 	assert_int_equal(vkey_parse(&key, bytes_str(line)), VT_OK);
 	return key;
 }
@@ -75,18 +82,19 @@ static void what_was_cosigned_binds_it_for_ever(void **state)
 {
 	static struct crowd c;
 	char key[600], folder[600], policy[600], line[512];
-	const char *const argv[] = {"vitrine",  "witness", "--name",      "witness.example/kill",
-				    "--key",    key,       "--state",     folder,
-				    "--policy", policy,    "--listen",    "127.0.0.1:0",
-				    "--rate",   "0",       "--log-level", "error",
-				    NULL};
+	const char *const init[] = {
+	    "vitrine", "witness", "init",    "--name", "witness.example/kill",
+	    "--key",   key,       "--state", folder,   "--policy",
+	    policy,    NULL};
+	const char *const argv[] = {"vitrine", "witness",  "--key",       key,        "--state",
+				    folder,    "--policy", policy,        "--listen", "127.0.0.1:0",
+				    "--rate",  "0",        "--log-level", "error",    NULL};
 	struct buf text;
 
 	(void)state;
 	snprintf(key, sizeof(key), "%s", scratch_path("key"));
 	snprintf(policy, sizeof(policy), "%s", scratch_path("policy"));
-	/* Not below a folder that is removed file by file. */
-	snprintf(folder, sizeof(folder), "%s", scratch_folder());
+	snprintf(folder, sizeof(folder), "%s", scratch_path("state"));
 	crowd_init(&c, ORIGIN, 7);
 	c.witness = make_key(key);
 	buf_init(&text);
@@ -94,6 +102,7 @@ static void what_was_cosigned_binds_it_for_ever(void **state)
 	assert_int_equal(buf_append_str(&text, "quorum none\n"), VT_OK);
 	assert_int_equal(durable_write(policy, buf_bytes(&text), 0600), VT_OK);
 	buf_release(&text);
+	run_to_its_end(init, line, sizeof(line));
 	for (unsigned round = 0; round <= KILLS; round++) {
 		FILE *said;
 		int status;

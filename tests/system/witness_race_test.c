@@ -45,6 +45,7 @@ static enum vt_err look_at(void *ctx, const struct cosigner_log *log)
 static void *meddle(void *arg)
 {
 	struct meddler *m = arg;
+	char why[COSIGNER_WHY_MAX];
 	uint64_t size = 0;
 
 	while (!m->stop) {
@@ -52,8 +53,8 @@ static void *meddle(void *arg)
 		struct buf note;
 
 		if (cosigner_set_policy(m->server->cosigner,
-					m->changes++ % 2 == 0 ? m->longer : m->server->policy) !=
-		    VT_OK)
+					m->changes++ % 2 == 0 ? m->longer : m->server->policy,
+					why) != VT_OK)
 			abort();
 		buf_init(&note);
 		(void)cosigner_checkpoint(m->server->cosigner, &m->hash, &note);
@@ -67,10 +68,12 @@ static void *meddle(void *arg)
 static void meddler_start(struct meddler *m, struct witness_server *server, struct crowd *c)
 {
 	struct witness_log other;
+	char why[COSIGNER_WHY_MAX];
 	struct buf policy;
 
 	*m = (struct meddler){.server = server, .hash = witness_log_origin_hash(&c->log)};
 	witness_log_init(&other, "log.example/other", 5);
+	assert_int_equal(cosigner_add(scratch_folder(), "log.example/other", why), VT_OK);
 	buf_init(&policy);
 	witness_log_policy_line(&policy, &c->log);
 	witness_log_policy_line(&policy, &other);

@@ -78,6 +78,32 @@ static void open_again(struct world *w)
 		fail_msg("%s", why);
 }
 
+/* The first start of a witness: nothing was cosigned for the logs of its policy. */
+static void make_folder(struct world *w)
+{
+	char why[COSIGNER_WHY_MAX];
+
+	if (cosigner_create(scratch_folder(), &w->key.key, w->policy, why) != VT_OK)
+		fail_msg("%s", why);
+}
+
+static void give_log(const char *origin)
+{
+	char why[COSIGNER_WHY_MAX];
+
+	if (cosigner_add(scratch_folder(), origin, why) != VT_OK)
+		fail_msg("%s", why);
+}
+
+static enum vt_err set_policy(struct world *w, const struct policy *p)
+{
+	char why[COSIGNER_WHY_MAX];
+	enum vt_err err = cosigner_set_policy(w->c, p, why);
+
+	assert_true(err != VT_ENOTFOUND || why[0] != '\0');
+	return err;
+}
+
 static int setup(void **state)
 {
 	static struct world w;
@@ -93,6 +119,7 @@ static int setup(void **state)
 	w.policy = policy_for((const struct witness_log *[]){&w.log, &w.other}, 2);
 	cosigner_answer_init(&w.a);
 	buf_init(&w.body);
+	make_folder(&w);
 	open_again(&w);
 	*state = &w;
 	return 0;
@@ -601,7 +628,7 @@ static void a_log_may_have_two_keys(void **state)
 
 	witness_log_init(&second, ORIGIN, 44);
 	p = policy_for((const struct witness_log *[]){&w->log, &second}, 2);
-	assert_int_equal(cosigner_set_policy(w->c, p), VT_OK);
+	assert_int_equal(set_policy(w, p), VT_OK);
 	policy_free(p);
 	buf_init(&text);
 	buf_init(&note);
@@ -794,7 +821,7 @@ static void files_that_are_cut_empty_or_anothers_are_damaged(void **state)
 	/* Put right, and read again. */
 	write_state(&w->log, buf_bytes(&file));
 	assert_int_equal(push(w, &w->log, 40, 41), VT_EINTERNAL);
-	assert_int_equal(cosigner_set_policy(w->c, w->policy), VT_OK);
+	assert_int_equal(set_policy(w, w->policy), VT_OK);
 	assert_int_equal(push(w, &w->log, 40, 41), VT_OK);
 	buf_release(&file);
 	buf_release(&others);
@@ -821,15 +848,119 @@ static void a_folder_has_one_witness_at_a_time_and_one_key(void **state)
 static void a_new_key_cosigns_what_the_old_one_knew(void **state)
 {
 	struct world *w = *state;
+	struct buf vkey;
 
 	assert_int_equal(push(w, &w->log, 0, 40), VT_OK);
 	cosigner_free(w->c);
 	w->c = NULL;
-	assert_int_equal(unlink(scratch_path("vkey")), 0);
 	w->key = test_signer("witness.example/new", VKEY_TYPE_COSIGNATURE_ED25519, 79);
+	buf_init(&vkey);
+	assert_int_equal(vkey_format(&vkey, &w->key.key), VT_OK);
+	assert_int_equal(buf_append_byte(&vkey, '\n'), VT_OK);
+	assert_int_equal(durable_write(scratch_path("vkey"), buf_bytes(&vkey), 0644), VT_OK);
+	buf_release(&vkey);
 	open_again(w);
 	assert_int_equal(shown_size(w, &w->log), 40);
 	assert_int_equal(push(w, &w->log, 0, 41), VT_ECONFLICT);
+}
+
+/* -- what is missing was lost ---------------------------------------------------------------- */
+
+static void a_folder_that_is_missing_or_empty_is_refused(void **state)
+{
+	struct world *w = *state;
+	char why[COSIGNER_WHY_MAX];
+
+	assert_int_equal(push(w, &w->log, 0, 40), VT_OK);
+	cosigner_free(w->c);
+	scratch_clear();
+	assert_int_equal(try_open(w, why), VT_ENOTFOUND);
+	assert_null(w->c);
+	assert_non_null(strstr(why, "empty"));
+	assert_int_equal(rmdir(scratch_folder()), 0); /* nothing was made in it */
+	assert_int_equal(try_open(w, why), VT_ENOTFOUND);
+	assert_non_null(strstr(why, "no such folder"));
+	assert_int_equal(mkdir(scratch_folder(), 0700), 0);
+}
+
+static void a_log_whose_file_is_lost_is_not_a_new_one(void **state)
+{
+	struct world *w = *state;
+	char why[COSIGNER_WHY_MAX];
+
+	assert_int_equal(push(w, &w->log, 0, 40), VT_OK);
+	cosigner_free(w->c);
+	assert_int_equal(unlink(state_file(&w->log)), 0);
+	assert_int_equal(try_open(w, why), VT_ENOTFOUND);
+	assert_non_null(strstr(why, ORIGIN));
+	assert_int_equal(cosigner_add(scratch_folder(), ORIGIN, why), VT_ECONFLICT);
+	assert_non_null(strstr(why, "lost"));
+	assert_int_equal(access(state_file(&w->log), F_OK), -1);
+	/* The other logs need not wait for it. */
+	policy_free(w->policy);
+	w->policy = policy_for((const struct witness_log *[]){&w->other}, 1);
+	open_again(w);
+	assert_int_equal(push(w, &w->other, 0, 10), VT_OK);
+	assert_int_equal(push(w, &w->log, 0, 41), VT_ENOTFOUND);
+}
+
+static void a_folder_is_made_once_and_a_log_given_once(void **state)
+{
+	struct world *w = *state;
+	char why[COSIGNER_WHY_MAX];
+
+	assert_int_equal(push(w, &w->log, 0, 40), VT_OK);
+	assert_int_equal(cosigner_create(scratch_folder(), &w->key.key, w->policy, why),
+			 VT_ECONFLICT);
+	assert_int_equal(cosigner_add(scratch_folder(), ORIGIN, why), VT_ECONFLICT);
+	give_log("log.example/three");
+	assert_int_equal(cosigner_add(scratch_folder(), "log.example/three", why), VT_ECONFLICT);
+	/* Killed between the file and the line of the list. */
+	assert_int_equal(durable_write(scratch_path("logs"), bytes_str(ORIGIN "\n"), 0644), VT_OK);
+	give_log("log.example/three");
+	open_again(w);
+	assert_int_equal(push(w, &w->log, 0, 41), VT_ECONFLICT);
+	assert_int_equal(w->a.size, 40);
+}
+
+static void a_folder_without_a_list_gets_one_of_its_files(void **state)
+{
+	struct world *w = *state;
+	char why[COSIGNER_WHY_MAX];
+
+	assert_int_equal(push(w, &w->log, 0, 40), VT_OK);
+	cosigner_free(w->c);
+	assert_int_equal(unlink(scratch_path("logs")), 0);
+	assert_int_equal(unlink(state_file(&w->other)), 0);
+	w->c = NULL;
+	/* An earlier version had no file for a log before the first cosignature. */
+	assert_int_equal(try_open(w, why), VT_ENOTFOUND);
+	give_log("log.example/two");
+	assert_int_equal(unlink(scratch_path("logs")), 0);
+	open_again(w);
+	assert_int_equal(cosigner_add(scratch_folder(), ORIGIN, why), VT_ECONFLICT);
+	assert_int_equal(cosigner_add(scratch_folder(), "log.example/two", why), VT_ECONFLICT);
+	assert_int_equal(push(w, &w->other, 0, 10), VT_OK);
+}
+
+/* As when a volume is taken away under a running witness: what it writes then would be missing when the volume is back. */
+static void a_folder_that_is_taken_away_ends_the_cosigning(void **state)
+{
+	struct world *w = *state;
+	char away[600];
+
+	assert_int_equal(push(w, &w->log, 0, 40), VT_OK);
+	snprintf(away, sizeof(away), "%s.away", scratch_folder());
+	assert_int_equal(rename(scratch_folder(), away), 0);
+	assert_int_equal(mkdir(scratch_folder(), 0700), 0);
+	assert_int_equal(push(w, &w->log, 40, 41), VT_EIO);
+	assert_int_equal(rmdir(scratch_folder()), 0); /* nothing was written there */
+	assert_int_equal(push(w, &w->log, 40, 41), VT_EIO);
+	assert_int_equal(rename(away, scratch_folder()), 0);
+	assert_int_equal(push(w, &w->log, 40, 41), VT_OK);
+	open_again(w);
+	assert_int_equal(push(w, &w->log, 0, 42), VT_ECONFLICT);
+	assert_int_equal(w->a.size, 41);
 }
 
 static void what_a_crash_left_half_written_is_removed(void **state)
@@ -971,7 +1102,9 @@ static void a_new_policy_adds_and_drops_logs(void **state)
 	assert_int_equal(push(w, &third, 0, 5), VT_ENOTFOUND);
 	assert_int_equal(push(w, &w->log, 0, 5), VT_OK);
 	p = policy_for((const struct witness_log *[]){&w->other, &third}, 2);
-	assert_int_equal(cosigner_set_policy(w->c, p), VT_OK);
+	assert_int_equal(set_policy(w, p), VT_ENOTFOUND);
+	give_log("log.example/three");
+	assert_int_equal(set_policy(w, p), VT_OK);
 	assert_int_equal(push(w, &third, 0, 5), VT_OK);
 	/* "A witness SHOULD serve a recent checkpoint for each log it cosigned." */
 	assert_int_equal(push(w, &w->log, 5, 6), VT_ENOTFOUND);
@@ -981,7 +1114,7 @@ static void a_new_policy_adds_and_drops_logs(void **state)
 	open_again(w);
 	assert_int_equal(shown_size(w, &w->log), 5);
 	p = policy_for((const struct witness_log *[]){&w->log}, 1);
-	assert_int_equal(cosigner_set_policy(w->c, p), VT_OK);
+	assert_int_equal(set_policy(w, p), VT_OK);
 	policy_free(p);
 	assert_int_equal(push(w, &w->log, 0, 6), VT_ECONFLICT);
 	assert_int_equal(push(w, &w->log, 5, 6), VT_OK);
@@ -998,7 +1131,6 @@ static void as_many_logs_as_a_policy_can_have_are_witnessed(void **state)
 {
 	struct world *w = *state;
 	struct witness_log last;
-	struct policy *p;
 	struct buf text;
 	size_t n = 0;
 	char *s;
@@ -1029,10 +1161,14 @@ static void as_many_logs_as_a_policy_can_have_are_witnessed(void **state)
 	witness_log_policy_line(&text, &last);
 	assert_int_equal(buf_append_str(&text, "quorum none\n"), VT_OK);
 	s = buf_detach_str(&text);
-	p = policy_of(s);
+	cosigner_free(w->c);
+	w->c = NULL;
+	policy_free(w->policy);
+	w->policy = policy_of(s);
 	free(s);
-	assert_int_equal(cosigner_set_policy(w->c, p), VT_OK);
-	policy_free(p);
+	scratch_clear();
+	make_folder(w);
+	open_again(w);
 	assert_int_equal(cosigner_each(w->c, count_listed, &n), VT_OK);
 	assert_int_equal(n, POLICY_LOGS_MAX);
 	assert_int_equal(push(w, &last, 0, 5), VT_OK);
@@ -1082,11 +1218,12 @@ static void a_policy_for_which_there_is_no_memory_changes_nothing(void **state)
 	witness_log_init(&third, "log.example/three", 3);
 	witness_log_add(&third, 5, 3);
 	p = policy_for((const struct witness_log *[]){&w->other, &third}, 2);
+	give_log("log.example/three");
 	for (unsigned n = 1;; n++) {
 		enum vt_err err;
 
 		alloc_fail_at(n);
-		err = cosigner_set_policy(w->c, p);
+		err = set_policy(w, p);
 		if (!alloc_failed()) {
 			assert_int_equal(err, VT_OK);
 			break;
@@ -1133,6 +1270,11 @@ int main(void)
 	    TEST(files_that_are_cut_empty_or_anothers_are_damaged),
 	    TEST(a_folder_has_one_witness_at_a_time_and_one_key),
 	    TEST(a_new_key_cosigns_what_the_old_one_knew),
+	    TEST(a_folder_that_is_missing_or_empty_is_refused),
+	    TEST(a_log_whose_file_is_lost_is_not_a_new_one),
+	    TEST(a_folder_is_made_once_and_a_log_given_once),
+	    TEST(a_folder_without_a_list_gets_one_of_its_files),
+	    TEST(a_folder_that_is_taken_away_ends_the_cosigning),
 	    TEST(what_a_crash_left_half_written_is_removed),
 	    TEST(the_head_is_on_disk_before_the_key_is_asked),
 	    TEST(what_cannot_be_written_is_not_signed),
