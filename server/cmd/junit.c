@@ -1,33 +1,126 @@
+/*
+ * Reads JUnit XML with Expat: every test case goes into a list, and each suite's own counters are held against the test cases that it
+ * shows, so that what a tool counted as failed or skipped but did not show is never taken for passed.
+ */
 #include "junit.h"
 
 #include <expat.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "junit_text.h"
 
 enum {
-	DEPTH_MAX = 32,
+	DEPTH_MAX = 64,
+	NOTES_MAX = 20,
+	LISTED_NAME_MAX = JUNIT_NAME_MAX - 32, /* leaves room for " (2)" */
+};
+
+enum outcome { RAN, FAILED, NOT_RUN, UNKNOWN };
+
+/* A testsuite or testsuites that is open: what its attributes say, and what was shown inside it so far. */
+struct suite {
+	char *name; /* or NULL */
+	size_t offset;
+	bool root_list; /* <testsuites> */
+	bool counts_tests;
+	uint64_t tests, bad, skipped; /* named by the attributes; bad: failures and errors */
+	size_t shown_bad, shown_skipped;
+	size_t cases;    /* in all suites inside it too */
+	size_t children; /* test cases and suites directly inside it */
+	size_t
+	    repeats; /* cases called like the one before them: runs of a test that was run again */
+	bool reran;  /* something inside it tells of a rerun */
+};
+
+struct test_case {
+	bool open;
+	size_t offset;
+	char *name;
+	enum outcome status;
+	size_t bad, reruns, flaky, skipped; /* elements inside it */
 };
 
 struct reader {
 	XML_Parser parser;
+	struct bytes text;
 	struct junit_report *report;
 	char *why;
 	enum vt_err err;
-	unsigned depth;
-	bool in_case, failed, skipped;
-	char *current; /* name of the test case that is open */
+	unsigned depth, n_suites;
+	struct suite suite[DEPTH_MAX];
+	struct test_case test;
+	struct junit_place place;
+	char *last_name; /* of the test case before, in the same suite */
+	size_t notes, flaky_tests;
 };
 
-static void stop(struct reader *r, enum vt_err err, const char *why)
+/* -- telling ---------------------------------------------------------------------------------------- */
+
+static size_t current_offset(const struct reader *r)
 {
+	int offset = 0, size = 0;
+
+	/* The report is parsed in one piece, so the offset into Expat's buffer is the offset into the text. */
+	if (XML_GetInputContext(r->parser, &offset, &size) == NULL || offset < 0)
+		return r->place.offset;
+	return (size_t)offset;
+}
+
+static void say(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
+		va_list args)
+{
+	int n;
+
+	junit_text_advance(&r->place, r->text, offset);
+	n = snprintf(out, JUNIT_WHY_SIZE, ":%zu:%zu: ", r->place.line, r->place.column);
+	vsnprintf(out + n, JUNIT_WHY_SIZE - (size_t)n, fmt, args);
+}
+
+static void stop_at(struct reader *r, enum vt_err err, size_t offset, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static void stop_at(struct reader *r, enum vt_err err, size_t offset, const char *fmt, ...)
+{
+	va_list args;
+
 	if (r->err != VT_OK)
 		return;
 	r->err = err;
-	snprintf(r->why, 160, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(r->parser),
-		 why);
+	va_start(args, fmt);
+	say(r, r->why, offset, fmt, args);
+	va_end(args);
 	XML_StopParser(r->parser, XML_FALSE);
 }
+
+static void stop_no_memory(struct reader *r)
+{
+	stop_at(r, VT_ENOMEM, current_offset(r), "out of memory");
+}
+
+static void note_at(struct reader *r, size_t offset, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void note_at(struct reader *r, size_t offset, const char *fmt, ...)
+{
+	char text[JUNIT_WHY_SIZE];
+	char *copy;
+	va_list args;
+
+	if (++r->notes > NOTES_MAX + 1)
+		return;
+	va_start(args, fmt);
+	say(r, text, offset, r->notes > NOTES_MAX ? "there are more remarks like these" : fmt,
+	    args);
+	va_end(args);
+	if ((copy = strdup(text)) == NULL || junit_names_add(&r->report->notes, copy) != VT_OK) {
+		free(copy);
+		stop_no_memory(r);
+	}
+}
+
+/* -- names ------------------------------------------------------------------------------------------ */
 
 static const char *attribute(const XML_Char **attributes, const char *name)
 {
@@ -37,145 +130,436 @@ static const char *attribute(const XML_Char **attributes, const char *name)
 	return NULL;
 }
 
-static void open_case(struct reader *r, const XML_Char **attributes)
+/* Names may be very long: a parameterised test's may hold its data. */
+static void shorten(struct reader *r, char *name, size_t offset)
 {
-	const char *name = attribute(attributes, "name"),
-		   *class = attribute(attributes, "classname");
+	size_t n = LISTED_NAME_MAX - 3;
 
-	if (r->in_case) {
-		stop(r, VT_EMALFORMED, "a testcase inside a testcase");
+	if (strlen(name) <= LISTED_NAME_MAX)
 		return;
-	}
+	while (n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80)
+		n--;
+	memcpy(name + n, "...", 4);
+	note_at(r, offset, "a test's name is longer than %d bytes, and was cut", LISTED_NAME_MAX);
+}
+
+/* The caller frees it. NULL: out of memory, and the reading was stopped. */
+static char *case_name(struct reader *r, const char *name, const char *class)
+{
+	char *out = NULL, unnamed[64];
+	size_t offset = current_offset(r);
+
 	if (name == NULL || *name == '\0') {
-		stop(r, VT_EMALFORMED, "a testcase without a name");
-		return;
+		junit_text_advance(&r->place, r->text, offset);
+		snprintf(unnamed, sizeof(unnamed), "(no name, line %zu)", r->place.line);
+		name = unnamed;
+		note_at(r, offset, "a test case without a name; it is listed as \"%s\"", unnamed);
 	}
-	/* CTest writes the name twice. */
+	/* CTest, and jest-junit, write the name twice. */
 	if (class == NULL || strcmp(class, name) == 0)
 		class = "";
-	if (asprintf(&r->current, "%s%s%s", class, *class ? "." : "", name) < 0) {
-		r->current = NULL;
-		stop(r, VT_ENOMEM, "out of memory");
-		return;
+	if (asprintf(&out, "%s%s%s", class, *class ? "." : "", name) < 0) {
+		stop_no_memory(r);
+		return NULL;
 	}
-	r->in_case = true;
-	r->failed = r->skipped = false;
+	shorten(r, out, offset);
+	return out;
 }
 
-static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
+static void list_test(struct reader *r, struct junit_names *list, char *name)
 {
-	struct reader *r = ctx;
-
-	if (++r->depth > DEPTH_MAX) {
-		stop(r, VT_ELIMIT, "nested too deeply");
-		return;
+	if (name == NULL || junit_names_add(list, name) != VT_OK) {
+		free(name);
+		stop_no_memory(r);
 	}
-	if (r->depth == 1 && strcmp(name, "testsuites") != 0 && strcmp(name, "testsuite") != 0) {
-		stop(r, VT_EMALFORMED, "the root element is neither testsuites nor testsuite");
-		return;
-	}
-	if (strcmp(name, "testcase") == 0)
-		open_case(r, attributes);
-	else if (r->in_case && (strcmp(name, "failure") == 0 || strcmp(name, "error") == 0))
-		r->failed = true;
-	else if (r->in_case && strcmp(name, "skipped") == 0)
-		r->skipped = true;
 }
 
-static enum vt_err names_add(struct junit_names *names, char *name)
+/* What went wrong outside the test cases is listed under the suite's name. */
+static void list_suite_itself(struct reader *r, struct junit_names *list)
 {
-	/* Grow by doubling: n is a power of two exactly when the array is full. */
-	if ((names->n & (names->n - 1)) == 0) {
-		size_t cap = names->n ? 2 * names->n : 1;
-		char **grown = reallocarray(names->name, cap, sizeof(*grown));
-		if (grown == NULL)
-			return VT_ENOMEM;
-		names->name = grown;
+	const char *suite = r->n_suites ? r->suite[r->n_suites - 1].name : NULL;
+	char *name = NULL;
+
+	if (asprintf(&name, "%s (the suite itself)", suite && *suite ? suite : "(no name)") < 0)
+		name = NULL;
+	else
+		shorten(r, name, current_offset(r));
+	list_test(r, list, name);
+}
+
+/* -- suites and their counters ------------------------------------------------------------------------ */
+
+/* Add what an attribute counts; one that is not there, or empty, counts nothing. */
+static bool count(struct reader *r, uint64_t *sum, const XML_Char **attributes, const char *name)
+{
+	const char *text = attribute(attributes, name);
+	uint64_t n = 0;
+
+	if (text == NULL || *text == '\0')
+		return false;
+	if (decimal_decode(&n, bytes_str(text)) != VT_OK || n > UINT32_MAX) {
+		stop_at(r, VT_EMALFORMED, current_offset(r), "%s=\"%.40s\": a number is expected",
+			name, text);
+		return false;
 	}
-	names->name[names->n++] = name;
-	return VT_OK;
+	*sum += n;
+	return true;
+}
+
+static void open_suite(struct reader *r, bool root_list, const XML_Char **attributes)
+{
+	static const char *const skips[] = {"skipped", "skips", "skip", "disabled", "ignored"};
+	const char *name = attribute(attributes, "name");
+	struct suite *s = &r->suite[r->n_suites];
+
+	if (r->test.open) {
+		stop_at(r, VT_EMALFORMED, current_offset(r), "a suite inside a testcase");
+		return;
+	}
+	if (r->n_suites > 0)
+		r->suite[r->n_suites - 1].children++;
+	*s = (struct suite){.offset = current_offset(r), .root_list = root_list};
+	r->n_suites++;
+	free(r->last_name);
+	r->last_name = NULL;
+	if (name != NULL && (s->name = strdup(name)) == NULL)
+		stop_no_memory(r);
+	s->counts_tests = count(r, &s->tests, attributes, "tests");
+	count(r, &s->bad, attributes, "failures");
+	count(r, &s->bad, attributes, "errors");
+	for (size_t i = 0; i < sizeof(skips) / sizeof(*skips); i++)
+		count(r, &s->skipped, attributes, skips[i]);
+}
+
+/*
+ * jest-junit shows a test that is still to be written like a passed one, and does not count it. Others count less than they show in
+ * ways that are all right: node:test counts what is directly inside, Boost.Test (whose root is no list) what ran, and Surefire and
+ * pytest-rerunfailures leave out the runs of a test that was run again.
+ */
+static bool tests_are_counted(const struct reader *r, const struct suite *s)
+{
+	size_t shown = s->children < s->cases ? s->children : s->cases;
+
+	return !s->counts_tests || s->reran || s->shown_bad > 0 || s->tests + s->repeats >= shown ||
+	       (!r->suite[0].root_list && s->tests + s->shown_skipped == s->cases);
+}
+
+/*
+ * mocha-junit-reporter counts the tests that it skipped, among all tests too, and shows none of them. So what is counted as skipped may be
+ * missing where as many tests are; they go into the list as one line.
+ */
+static void list_unnamed_skips(struct reader *r, struct suite *s)
+{
+	uint64_t missing = s->skipped > s->shown_skipped ? s->skipped - s->shown_skipped : 0;
+	char *name = NULL;
+
+	if (missing == 0 || !s->counts_tests || s->tests < s->cases + missing)
+		return;
+	if (asprintf(&name, "%.200s (%llu tests that the report does not name)",
+		     s->name ? s->name : "", (unsigned long long)missing) < 0)
+		name = NULL;
+	list_test(r, &r->report->not_run, name);
+	r->report->unnamed_not_run += (size_t)missing - 1;
+	s->shown_skipped += (size_t)missing;
+	s->cases += (size_t)missing;
+	s->children += (size_t)missing;
+}
+
+static void check_counters(struct reader *r, const struct suite *s)
+{
+	const char *name = s->name ? s->name : "";
+
+	if (s->bad > s->shown_bad && s->root_list && s->shown_bad > 0)
+		/* gotestsum counts what the compiler said as errors of the whole run. The verdict is the same. */
+		note_at(r, s->offset,
+			"failures and errors are counted as %llu here, and %zu are shown below",
+			(unsigned long long)s->bad, s->shown_bad);
+	else if (s->bad > s->shown_bad)
+		stop_at(
+		    r, VT_EMALFORMED, s->offset,
+		    "contradiction: suite \"%.80s\" counts %llu failures and errors, and the test "
+		    "cases in it show %zu",
+		    name, (unsigned long long)s->bad, s->shown_bad);
+	else if (s->skipped > s->shown_skipped)
+		stop_at(
+		    r, VT_EMALFORMED, s->offset,
+		    "contradiction: suite \"%.80s\" counts %llu tests that did not run (skipped, "
+		    "disabled), and the test cases in it show %zu",
+		    name, (unsigned long long)s->skipped, s->shown_skipped);
+	else if (!tests_are_counted(r, s))
+		stop_at(
+		    r, VT_EMALFORMED, s->offset,
+		    "contradiction: suite \"%.80s\" counts %llu tests, and %zu are shown in it; "
+		    "what is not counted may not have run (a todo of Jest is shown so)",
+		    name, (unsigned long long)s->tests,
+		    s->children < s->cases ? s->children : s->cases);
+}
+
+static void close_suite(struct reader *r)
+{
+	struct suite *s = &r->suite[--r->n_suites];
+
+	list_unnamed_skips(r, s);
+	check_counters(r, s);
+	if (r->n_suites > 0) {
+		struct suite *outer = &r->suite[r->n_suites - 1];
+
+		outer->shown_bad += s->shown_bad;
+		outer->shown_skipped += s->shown_skipped;
+		outer->cases += s->cases;
+		outer->repeats += s->repeats;
+		outer->reran |= s->reran;
+	}
+	free(s->name);
+	s->name = NULL;
+}
+
+/* -- test cases -------------------------------------------------------------------------------------- */
+
+/* The words of CTest, GoogleTest, Bazel, behave, Katalon, NUnit's converters and others. */
+static const char *const words_ran[] = {
+    "run",       "passed",   "pass",     "ok",       "success", "successful", "succeeded",
+    "completed", "complete", "executed", "finished", "done",    NULL};
+static const char *const words_failed[] = {
+    "fail",    "failed", "failure", "error",    "errored",   "broken",    "crash", "crashed",
+    "aborted", "killed", "timeout", "timedout", "timed out", "undefined", NULL};
+static const char *const words_not_run[] = {"notrun",     "not run",   "not_run",      "disabled",
+					    "skipped",    "skip",      "ignored",      "ignore",
+					    "suppressed", "pending",   "todo",         "untested",
+					    "blocked",    "cancelled", "inconclusive", NULL};
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	while (*list != NULL && strcasecmp(word, *list) != 0)
+		list++;
+	return *list != NULL;
+}
+
+static enum outcome word_outcome(const char *word)
+{
+	return is_one_of(word, words_failed)    ? FAILED
+	       : is_one_of(word, words_not_run) ? NOT_RUN
+	       : is_one_of(word, words_ran)     ? RAN
+						: UNKNOWN;
+}
+
+/* status="..." and GoogleTest's result="...": the worst of them. */
+static enum outcome read_status(struct reader *r, const XML_Char **attributes)
+{
+	static const char *const names[] = {"status", "result"};
+	enum outcome worst = RAN, one;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *word = attribute(attributes, names[i]);
+
+		if (word == NULL || *word == '\0')
+			continue;
+		one = word_outcome(word);
+		if (one == UNKNOWN)
+			stop_at(
+			    r, VT_EMALFORMED, current_offset(r),
+			    "%s=\"%.40s\" is not known: it cannot be told whether this test passed",
+			    names[i], word);
+		else if (worst != FAILED && one != RAN)
+			worst = one;
+	}
+	return worst;
+}
+
+static void open_case(struct reader *r, const XML_Char **attributes)
+{
+	struct suite *s = &r->suite[r->n_suites - 1];
+
+	if (r->test.open) {
+		stop_at(r, VT_EMALFORMED, current_offset(r), "a testcase inside a testcase");
+		return;
+	}
+	r->test = (struct test_case){.open = true, .offset = current_offset(r)};
+	r->test.status = read_status(r, attributes);
+	r->test.name =
+	    case_name(r, attribute(attributes, "name"), attribute(attributes, "classname"));
+	s->cases++;
+	s->children++;
+	if (r->test.name != NULL && r->last_name != NULL && strcmp(r->test.name, r->last_name) == 0)
+		s->repeats++;
+	free(r->last_name);
+	r->last_name = r->test.name ? strdup(r->test.name) : NULL;
+	if (r->last_name == NULL)
+		stop_no_memory(r);
 }
 
 static void close_case(struct reader *r)
 {
-	struct junit_report *report = r->report;
+	struct test_case *t = &r->test;
+	struct suite *s = &r->suite[r->n_suites - 1];
+	/* Surefire shows reruns that failed beside the failure itself, or, where one passed, as flaky. */
+	bool failed = t->bad > 0 || t->status == FAILED || (t->reruns > 0 && t->flaky == 0);
+	bool not_run = t->skipped > 0 || t->status == NOT_RUN;
 
-	r->in_case = false;
-	if (r->skipped && !r->failed) {
-		report->skipped++;
+	/* Its counters may count every run. */
+	s->reran |= t->reruns + t->flaky > 0;
+	s->shown_bad += t->bad + t->reruns + t->flaky + (failed && t->bad + t->reruns == 0);
+	s->shown_skipped += not_run;
+	r->flaky_tests += !failed && t->flaky > 0;
+	list_test(r,
+		  failed    ? &r->report->failed
+		  : not_run ? &r->report->not_run
+			    : &r->report->passed,
+		  t->name);
+	*t = (struct test_case){0};
+}
+
+/* failure, error, skipped and the like, wherever they stand. */
+static void mark(struct reader *r, const char *element)
+{
+	static const char *const marks[] = {"failure",    "error",      "rerunFailure",
+					    "rerunError", "flakyError", "flakyFailure",
+					    "skipped",    "skip",       "ignored"};
+	struct suite *s = &r->suite[r->n_suites - 1];
+	size_t which = 0;
+
+	while (which < sizeof(marks) / sizeof(*marks) && strcmp(element, marks[which]) != 0)
+		which++;
+	if (which == sizeof(marks) / sizeof(*marks))
 		return;
+	if (r->test.open) {
+		*(which < 2   ? &r->test.bad
+		  : which < 4 ? &r->test.reruns
+		  : which < 6 ? &r->test.flaky
+			      : &r->test.skipped) += 1;
+	} else if (which < 4) {
+		s->shown_bad++;
+		list_suite_itself(r, &r->report->failed);
+	} else if (which >= 6) {
+		s->shown_skipped++;
+		list_suite_itself(r, &r->report->not_run);
 	}
-	if (report->passed.n + report->failed.n >= JUNIT_TESTS_MAX)
-		stop(r, VT_ELIMIT, "more than 10000 test cases");
-	else if (names_add(r->failed ? &report->failed : &report->passed, r->current) != VT_OK)
-		stop(r, VT_ENOMEM, "out of memory");
+}
+
+/* -- Expat ------------------------------------------------------------------------------------------- */
+
+static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
+{
+	struct reader *r = ctx;
+	bool list = strcmp(name, "testsuites") == 0, suite = strcmp(name, "testsuite") == 0;
+
+	if (r->err != VT_OK)
+		return;
+	if (++r->depth > DEPTH_MAX)
+		stop_at(r, VT_ELIMIT, current_offset(r), "nested deeper than %d elements",
+			DEPTH_MAX);
+	else if (r->depth == 1 && !list && !suite)
+		stop_at(r, VT_EMALFORMED, current_offset(r),
+			"not a JUnit report: the root element is <%.60s>, neither <testsuites> nor "
+			"<testsuite>",
+			name);
+	else if (list || suite)
+		open_suite(r, list, attributes);
+	else if (strcmp(name, "testcase") == 0)
+		open_case(r, attributes);
 	else
-		r->current = NULL; /* transferred */
+		mark(r, name);
 }
 
 static void XMLCALL on_end(void *ctx, const XML_Char *name)
 {
 	struct reader *r = ctx;
 
-	r->depth--;
-	if (strcmp(name, "testcase") != 0)
+	if (r->err != VT_OK)
 		return;
-	if (r->in_case)
+	r->depth--;
+	if (strcmp(name, "testcase") == 0)
 		close_case(r);
-	free(r->current);
-	r->current = NULL;
+	else if (strcmp(name, "testsuites") == 0 || strcmp(name, "testsuite") == 0)
+		close_suite(r);
 }
 
 /* Entities are defined in DTDs, and no JUnit report needs one: without them nothing can expand. */
 static void XMLCALL on_doctype(void *ctx, const XML_Char *name, const XML_Char *sysid,
 			       const XML_Char *pubid, int has_internal_subset)
 {
+	struct reader *r = ctx;
+
 	(void)name;
 	(void)sysid;
 	(void)pubid;
 	(void)has_internal_subset;
-	stop(ctx, VT_EMALFORMED, "a document type declaration is not taken");
+	stop_at(r, VT_EMALFORMED, current_offset(r), "a document type declaration is not taken");
 }
 
-enum vt_err junit_parse(struct junit_report *out, struct bytes xml, char why[160])
+static void note_what_was_replaced(struct reader *r, const struct junit_replaced *replaced)
 {
-	struct reader r = {.report = out, .why = why, .err = VT_OK};
+	if (replaced->controls > 0)
+		note_at(r, replaced->first_control,
+			"control characters that XML does not allow were replaced: %zu, the first "
+			"one here",
+			replaced->controls);
+	if (replaced->invalid > 0)
+		note_at(r, replaced->first_invalid,
+			"bytes that are none of the report's encoding were replaced: %zu, the "
+			"first one here",
+			replaced->invalid);
+}
 
-	memset(out, 0, sizeof(*out));
-	why[0] = '\0';
+static enum vt_err parse(struct reader *r)
+{
+	/* What Expat takes by itself, named here so that a test can let it fail. */
+	static const XML_Memory_Handling_Suite memory = {malloc, realloc, free};
+
+	/* The text is UTF-8 by now, whatever the declaration says. */
+	if ((r->parser = XML_ParserCreate_MM("UTF-8", &memory, NULL)) == NULL)
+		return VT_ENOMEM;
+	XML_SetUserData(r->parser, r);
+	XML_SetElementHandler(r->parser, on_start, on_end);
+	XML_SetStartDoctypeDeclHandler(r->parser, on_doctype);
+	if (XML_Parse(r->parser, (const char *)r->text.data, (int)r->text.len, 1) !=
+		XML_STATUS_OK &&
+	    r->err == VT_OK)
+		stop_at(
+		    r,
+		    XML_GetErrorCode(r->parser) == XML_ERROR_NO_MEMORY ? VT_ENOMEM : VT_EMALFORMED,
+		    current_offset(r), "not XML: %s", XML_ErrorString(XML_GetErrorCode(r->parser)));
+	if (r->err == VT_OK && r->flaky_tests > 0)
+		note_at(r, 0, "%zu of the passed tests failed at first and passed when run again",
+			r->flaky_tests);
+	XML_ParserFree(r->parser);
+	return r->err;
+}
+
+enum vt_err junit_parse(struct junit_report *out, struct bytes xml, char why[JUNIT_WHY_SIZE])
+{
+	struct reader *r = NULL;
+	struct junit_replaced replaced;
+	struct buf text;
+	char encoding[41];
+	enum vt_err err = VT_ENOMEM;
+
+	*out = (struct junit_report){0};
+	snprintf(why, JUNIT_WHY_SIZE, ": out of memory");
+	buf_init(&text);
 	if (xml.len > JUNIT_SIZE_MAX) {
-		snprintf(why, 160, "larger than 64 MiB");
+		snprintf(why, JUNIT_WHY_SIZE, ": larger than %d MiB", JUNIT_SIZE_MAX >> 20);
 		return VT_ELIMIT;
 	}
-	if ((r.parser = XML_ParserCreate(NULL)) == NULL)
-		return VT_ENOMEM;
-	XML_SetUserData(r.parser, &r);
-	XML_SetElementHandler(r.parser, on_start, on_end);
-	XML_SetStartDoctypeDeclHandler(r.parser, on_doctype);
-	if (XML_Parse(r.parser, (const char *)xml.data, (int)xml.len, 1) != XML_STATUS_OK &&
-	    r.err == VT_OK)
-		stop(&r, VT_EMALFORMED, XML_ErrorString(XML_GetErrorCode(r.parser)));
-	XML_ParserFree(r.parser);
-	free(r.current);
-	if (r.err == VT_OK && out->passed.n + out->failed.n + out->skipped == 0) {
-		snprintf(why, 160, "no test case in it");
-		r.err = VT_EMALFORMED;
+	if ((r = calloc(1, sizeof(*r))) == NULL ||
+	    (err = junit_text_clean(&text, xml, &replaced, encoding)) != VT_OK) {
+		if (err == VT_EMALFORMED)
+			snprintf(why, JUNIT_WHY_SIZE, ":1:1: the encoding \"%s\" is not known",
+				 encoding);
+		goto done;
 	}
-	if (r.err != VT_OK)
-		junit_release(out);
-	return r.err;
-}
-
-static void names_release(struct junit_names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->name[i]);
-	free(names->name);
-	*names = (struct junit_names){NULL, 0};
-}
-
-void junit_release(struct junit_report *r)
-{
-	names_release(&r->passed);
-	names_release(&r->failed);
+	r->report = out;
+	r->why = why;
+	r->text = buf_bytes(&text);
+	note_what_was_replaced(r, &replaced);
+	if ((err = r->err) == VT_OK)
+		err = parse(r);
+	free(r->test.name);
+	free(r->last_name);
+	for (unsigned i = 0; i < r->n_suites; i++)
+		free(r->suite[i].name);
+done:
+	free(r);
+	buf_release(&text);
+	return err;
 }

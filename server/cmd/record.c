@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsse.h"
 #include "durable.h"
 
 struct kind {
@@ -181,6 +182,43 @@ done:
 	return code;
 }
 
+enum {
+	SIGNATURE_MAX = 512, /* bytes: RSA with the longest modulus that a log takes, 4,096 bits */
+};
+
+bool record_has_room(const struct record_signing *how, size_t len)
+{
+	struct dsse_signature longest[RECORD_SIGNATURES_MAX];
+	size_t n = 1 + how->co_sign.n;
+
+	if (n > RECORD_SIGNATURES_MAX)
+		n = RECORD_SIGNATURES_MAX;
+	for (size_t i = 0; i < n; i++)
+		longest[i].sig = bytes_of(NULL, SIGNATURE_MAX);
+	return dsse_canonical_len(len, longest, n) <= RECORD_ENTRY_MAX;
+}
+
+/* A record that no log can take is not written. */
+static int check_entry_size(const char *name, struct bytes envelope)
+{
+	struct problem why = {0};
+	struct dsse d;
+	enum vt_err err;
+	size_t len;
+
+	dsse_init(&d);
+	if ((err = dsse_parse(&d, envelope, &why)) != VT_OK)
+		return record_refused(name, err, &why);
+	len = dsse_canonical_len(d.payload.len, d.sig, d.n);
+	dsse_release(&d);
+	if (len <= RECORD_ENTRY_MAX)
+		return CMD_HOLDS;
+	return cmd_fail(name, CMD_USAGE,
+			"the record would make an entry of %zu bytes, and a log takes at most %d: "
+			"log larger evidence by its digest (entry-too-large)",
+			len, RECORD_ENTRY_MAX);
+}
+
 static int sign_all(const char *name, const struct record_signing *how, struct buf *envelope,
 		    struct bytes statement)
 {
@@ -190,6 +228,8 @@ static int sign_all(const char *name, const struct record_signing *how, struct b
 	for (size_t i = 0; i < how->co_sign.n && code == CMD_HOLDS; i++)
 		code = add_signature(name, "co-sign", how->co_sign.item[i], NULL, NULL, envelope,
 				     statement);
+	if (code == CMD_HOLDS)
+		code = check_entry_size(name, buf_bytes(envelope));
 	return code == CMD_HOLDS ? write_record(name, how->out, buf_bytes(envelope)) : code;
 }
 

@@ -87,6 +87,8 @@ struct record_kind {
 };
 /* Read the options, compose, sign with --key and each --co-sign, write the envelope. Returns the exit code. */
 int record_run(const struct record_kind *kind, int argc, char **argv);
+/* Will the entry hold a statement of `len` bytes, with a signature of any kind by each key of `how`? */
+bool record_has_room(const struct record_signing *how, size_t len);
 /* "INDEX:LEAFHASH". false: said why. */
 bool record_parse_ref(const char *name, const char *option, const char *text,
 		      struct entry_ref *out);

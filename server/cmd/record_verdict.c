@@ -1,24 +1,27 @@
+/* `vitrine record verdict`: a laboratory's verdict, its result stated or derived from test reports. */
 #include <stdio.h>
 #include <string.h>
 
-#include "durable.h"
-#include "junit.h"
+#include "junit_files.h"
 #include "record.h"
 
 static struct record_signing how;
 static struct record_subjects subjects;
-static const char *opt_result, *opt_junit, *opt_url, *opt_report;
-static struct option_list opt_configuration, opt_deviation;
+static const char *opt_result, *opt_url, *opt_report;
+static struct option_list opt_junit, opt_configuration, opt_deviation;
 static struct compose_assessment assessment;
 static bool opt_salt;
 
 static const struct option options[] = {
     RECORD_SUBJECT_OPTIONS(subjects),
     {"result", OPTION_TEXT, &opt_result, "RESULT",
-     "PASSED, WARNED or FAILED. Default with --junit: FAILED if a test failed, else PASSED.", 0, 0,
-     false, false},
-    {"junit", OPTION_TEXT, &opt_junit, "FILE",
-     "A JUnit XML report; its tests are listed as passed or failed.", 0, 0, false, false},
+     "PASSED, WARNED or FAILED. With --junit it may be left out: FAILED if anything failed, else "
+     "PASSED if a test ran. What is stated may be worse than what the reports show, never better.",
+     0, 0, false, false},
+    {"junit", OPTION_LIST, &opt_junit, "FILE|FOLDER",
+     "A JUnit XML report, or a folder with reports (*.xml, also in its folders). Their tests are "
+     "listed as passed, failed or not run, and the reports logged by digest.",
+     0, 0, false, false},
     {"configuration", OPTION_LIST, &opt_configuration, "FILE|URI",
      "What was tested with: a file (logged by digest) or a URI; one at least.", 0, 0, false, false},
     {"url", OPTION_TEXT, &opt_url, "URL", "Where the run can be looked up.", 0, 0, false, false},
@@ -68,7 +71,9 @@ enum {
 };
 
 struct evidence {
-	struct junit_report junit;
+	struct junit_input junit;
+	struct compose_tests tests;
+	struct compose_resource test_report[JUNIT_SOURCES_MAX];
 	struct compose_resource configuration[CONFIGURATIONS_MAX];
 	char hex[CONFIGURATIONS_MAX][65];
 	char report_hex[65];
@@ -92,27 +97,63 @@ static int hash_hex(const char *path, char hex[65])
 	return code;
 }
 
+static int nothing_ran(const struct junit_report *tests)
+{
+	return cmd_fail(
+	    "record verdict", CMD_USAGE,
+	    "nothing ran: in the reports are %zu tests that were skipped, disabled or could "
+	    "not be started, and no other; that is never PASSED. To state a result all the "
+	    "same, give --result FAILED or --result WARNED",
+	    junit_not_run(tests));
+}
+
+/* What the reports show binds what may be stated: worse, never better. */
+static int decide_result(const struct junit_report *tests, struct compose_verdict *v)
+{
+	const char *shown = junit_result(tests);
+
+	if (v->result == NULL) {
+		v->result = shown;
+		return shown != NULL ? CMD_HOLDS : nothing_ran(tests);
+	}
+	if (strcmp(v->result, "FAILED") == 0)
+		return CMD_HOLDS;
+	if (shown != NULL && strcmp(shown, "FAILED") == 0)
+		return cmd_fail(
+		    "record verdict", CMD_USAGE,
+		    "--result %s: the reports show %zu failed tests, the first is \"%.200s\"; "
+		    "a result may be stated that is worse than what the reports show, not a better "
+		    "one",
+		    v->result, tests->failed.n, tests->failed.name[0]);
+	return shown == NULL && strcmp(v->result, "PASSED") == 0 ? nothing_ran(tests) : CMD_HOLDS;
+}
+
 static int read_junit(struct evidence *e, struct compose_verdict *v)
 {
-	struct buf xml;
-	char why[160] = "";
-	enum vt_err err;
-	int code = CMD_HOLDS;
+	const struct junit_report *tests = &e->junit.tests;
+	size_t not_run;
+	int code = junit_read("record verdict", &opt_junit, &e->junit);
 
-	buf_init(&xml);
-	if ((err = file_read(&xml, opt_junit, JUNIT_SIZE_MAX)) != VT_OK)
-		code = cmd_fail("record verdict", CMD_UNSURE, "--junit %s: %s", opt_junit,
-				vt_err_text(err));
-	else if ((err = junit_parse(&e->junit, buf_bytes(&xml), why)) != VT_OK)
-		code = cmd_fail("record verdict", CMD_USAGE, "--junit %s: %s", opt_junit, why);
-	buf_release(&xml);
-	v->passed =
-	    (struct compose_texts){(const char *const *)e->junit.passed.name, e->junit.passed.n};
-	v->failed =
-	    (struct compose_texts){(const char *const *)e->junit.failed.name, e->junit.failed.n};
-	if (code == CMD_HOLDS && opt_result == NULL)
-		v->result = e->junit.failed.n ? "FAILED" : "PASSED";
-	return code;
+	if (code == CMD_HOLDS)
+		code = decide_result(tests, v);
+	if (code != CMD_HOLDS)
+		return code;
+	if ((not_run = junit_not_run(tests)) > 0)
+		(void)cmd_fail("record verdict", CMD_HOLDS,
+			       "note: %zu of %zu tests did not run, the first is \"%.200s\"",
+			       not_run, tests->passed.n + tests->failed.n + not_run,
+			       tests->not_run.name[0]);
+	for (size_t i = 0; i < e->junit.n; i++) {
+		e->test_report[i].name = e->junit.source[i].name;
+		e->test_report[i].hex = e->junit.source[i].hex;
+	}
+	e->tests = (struct compose_tests){.n_passed = tests->passed.n,
+					  .n_failed = tests->failed.n,
+					  .n_not_run = not_run,
+					  .report = e->test_report,
+					  .n_reports = e->junit.n};
+	v->tests = &e->tests;
+	return CMD_HOLDS;
 }
 
 static int read_configuration(struct evidence *e, struct compose_verdict *v)
@@ -137,13 +178,15 @@ static int read_configuration(struct evidence *e, struct compose_verdict *v)
 	return CMD_HOLDS;
 }
 
+_Static_assert((int)JUNIT_NAME_MAX <= (int)STATEMENT_TEXT_MAX, "every listed name is admissible");
+
 static int read_evidence(struct evidence *e, struct compose_verdict *v)
 {
 	int code = record_subjects_read("record verdict", &subjects, &v->subjects);
 
 	v->result = opt_result;
 	v->url = opt_url;
-	if (code == CMD_HOLDS && opt_junit != NULL)
+	if (code == CMD_HOLDS && opt_junit.n != 0)
 		code = read_junit(e, v);
 	if (code == CMD_HOLDS)
 		code = read_configuration(e, v);
@@ -167,18 +210,84 @@ static int read_evidence(struct evidence *e, struct compose_verdict *v)
 	return code;
 }
 
+/* -- as much of the tests as fits ------------------------------------------------------------------ */
+
+enum detail {
+	ALL_TESTS,
+	FAILED_AND_NOT_RUN,
+	FAILED_ALONE,
+	COUNTS_ALONE,
+	N_DETAILS,
+};
+
+static struct compose_texts texts_of(const struct junit_names *names, bool listed)
+{
+	if (!listed)
+		return (struct compose_texts){NULL, 0};
+	return (struct compose_texts){(const char *const *)names->name, names->n};
+}
+
+/* false: a list is longer than the log takes one. */
+static bool list_tests(struct evidence *e, struct compose_verdict *v, enum detail detail)
+{
+	const struct junit_report *tests = &e->junit.tests;
+
+	v->passed = texts_of(&tests->passed, detail == ALL_TESTS);
+	e->tests.not_run = texts_of(&tests->not_run, detail <= FAILED_AND_NOT_RUN);
+	v->failed = texts_of(&tests->failed, detail <= FAILED_ALONE);
+	return v->passed.n <= STATEMENT_LIST_MAX && v->failed.n <= STATEMENT_LIST_MAX &&
+	       e->tests.not_run.n <= STATEMENT_LIST_MAX;
+}
+
+static void tell_what_is_counted_only(const struct evidence *e, enum detail detail)
+{
+	static const char *const counted[] = {"", "tests that passed",
+					      "tests that passed or did not run", "tests"};
+
+	if (detail != ALL_TESTS)
+		(void)cmd_fail(
+		    "record verdict", CMD_HOLDS,
+		    "note: not all of %zu tests fit into a record: the %s are counted in it, "
+		    "not listed; the reports themselves are bound by their digests",
+		    e->tests.n_passed + e->tests.n_failed + e->tests.n_not_run, counted[detail]);
+}
+
+/* Append the statement with as much detail as leaves a record that a log takes. */
+static int compose_fitting(struct buf *out, struct evidence *e, struct compose_verdict *v)
+{
+	struct buf statement;
+	struct problem why = {0};
+	enum vt_err err = VT_OK;
+	enum detail detail = ALL_TESTS;
+
+	buf_init(&statement);
+	for (; detail < N_DETAILS; detail++) {
+		buf_reset(&statement);
+		if (!list_tests(e, v, detail))
+			continue;
+		if ((err = compose_verdict(&statement, v, &why)) != VT_OK || v->tests == NULL ||
+		    record_has_room(&how, statement.len) || detail == COUNTS_ALONE)
+			break;
+	}
+	if (err == VT_OK)
+		err = buf_append(out, buf_bytes(&statement));
+	buf_release(&statement);
+	if (err != VT_OK)
+		return record_refused("record verdict", err, &why);
+	tell_what_is_counted_only(e, detail);
+	return CMD_HOLDS;
+}
+
 static int compose(struct buf *statement, const struct operands *rest)
 {
 	static struct evidence e;
 	struct compose_verdict v = {0};
-	struct problem why = {0};
-	enum vt_err err;
 	int code = read_evidence(&e, &v);
 
 	(void)rest;
-	if (code == CMD_HOLDS && (err = compose_verdict(statement, &v, &why)) != VT_OK)
-		code = record_refused("record verdict", err, &why);
-	junit_release(&e.junit);
+	if (code == CMD_HOLDS)
+		code = compose_fitting(statement, &e, &v);
+	junit_input_release(&e.junit);
 	return code;
 }
 

@@ -198,6 +198,20 @@ static void add_assessment(struct composer *c, const struct compose_assessment *
 	add_resource(c, j, "report", &a->report);
 }
 
+static void add_tests(struct composer *c, const struct compose_tests *t)
+{
+	struct json *counts, *reports;
+
+	add_texts_if_any(c, c->predicate, "notRunTests", &t->not_run);
+	counts = add_object(c, c->predicate, "testCounts");
+	attach(c, counts, "passed", json_new_integer((int64_t)t->n_passed));
+	attach(c, counts, "failed", json_new_integer((int64_t)t->n_failed));
+	attach(c, counts, "notRun", json_new_integer((int64_t)t->n_not_run));
+	reports = add_array(c, c->predicate, "testReports");
+	for (size_t i = 0; i < t->n_reports; i++)
+		add_resource(c, reports, NULL, &t->report[i]);
+}
+
 enum vt_err compose_verdict(struct buf *out, const struct compose_verdict *v, struct problem *why)
 {
 	struct composer c;
@@ -214,6 +228,8 @@ enum vt_err compose_verdict(struct buf *out, const struct compose_verdict *v, st
 	add_texts_if_any(&c, c.predicate, "passedTests", &v->passed);
 	add_texts_if_any(&c, c.predicate, "warnedTests", &v->warned);
 	add_texts_if_any(&c, c.predicate, "failedTests", &v->failed);
+	if (v->tests != NULL)
+		add_tests(&c, v->tests);
 	if (v->assessment != NULL)
 		add_assessment(&c, v->assessment);
 	add_text(&c, c.predicate, "salt", v->salt);

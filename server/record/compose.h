@@ -60,6 +60,14 @@ struct compose_assessment {
 	struct compose_resource report;  /* hex must be there */
 };
 
+/* What test reports say in all. */
+struct compose_tests {
+	struct compose_texts not_run; /* may be empty */
+	size_t n_passed, n_failed, n_not_run;
+	const struct compose_resource *report;
+	size_t n_reports;
+};
+
 struct compose_verdict {
 	struct compose_subjects subjects;
 	const char *result; /* PASSED, WARNED, FAILED */
@@ -69,6 +77,9 @@ struct compose_verdict {
 	struct compose_texts passed;
 	struct compose_texts warned;
 	struct compose_texts failed;
+	/* Beside in-toto's members, and not looked at by the log: the tests that did not run, how many there are of each (also of
+	 * those that are not listed above), and the reports that say so. NULL: none of it. */
+	const struct compose_tests *tests;
 	const struct compose_assessment *assessment; /* or NULL */
 	const char *salt;                            /* or NULL */
 };

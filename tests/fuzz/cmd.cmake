@@ -1,0 +1,3 @@
+if(TARGET junit)
+  vitrine_fuzz(fuzz_junit LINK junit vitrine)
+endif()
