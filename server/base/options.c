@@ -210,12 +210,17 @@ static enum vt_err set_list_from_words(const struct origin *from, const struct o
 
 struct parse {
 	const struct command_usage *usage;
+	const struct option_exclusion *exclusion;
+	size_t n_exclusions;
 	int argc;
 	char **argv;
 	int at;
 	FILE *err;
-	bool given[OPTIONS_MAX]; /* on the command line */
-	int kept;                /* operands moved to argv[1] ... */
+	bool given[OPTIONS_MAX];       /* on the command line */
+	bool passed_over[OPTIONS_MAX]; /* its variable counts for nothing */
+	bool read[OPTIONS_MAX];        /* from its variable */
+	bool missing[OPTIONS_MAX];     /* required, and in neither */
+	int kept;                      /* operands moved to argv[1] ... */
 };
 
 static enum vt_err unknown_option(const struct parse *p, const char *name, size_t len)
@@ -290,6 +295,33 @@ static enum vt_err parse_arguments(struct parse *p)
 	return VT_OK;
 }
 
+/* All at once: "--log ORIGIN and --party NAME (or VITRINE_PARTY in the environment) are needed". */
+static enum vt_err complain_of_missing(const struct parse *p)
+{
+	char variable[NAME_MAX_LEN + 16];
+	struct buf list;
+	enum vt_err err = VT_OK;
+	size_t n = 0;
+
+	buf_init(&list);
+	for (size_t i = 0; i < p->usage->n_options && err == VT_OK; i++) {
+		const struct option *o = &p->usage->option[i];
+
+		if (!p->missing[i])
+			continue;
+		environment_name(variable, o);
+		err = buf_appendf(&list, "%s--%s%s%s", n++ == 0 ? "" : ", ", o->name,
+				  o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
+		if (err == VT_OK && o->variable)
+			err = buf_appendf(&list, " (or %s in the environment)", variable);
+	}
+	if (n > 0)
+		complain(p->err, p->usage, "%.*s %s needed", err == VT_OK ? (int)list.len : 0,
+			 (const char *)list.data, n == 1 ? "is" : "are");
+	buf_release(&list);
+	return n > 0 ? VT_EINVAL : err;
+}
+
 static enum vt_err read_environment(struct parse *p)
 {
 	enum vt_err err;
@@ -302,17 +334,81 @@ static enum vt_err read_environment(struct parse *p)
 		if (p->given[i])
 			continue;
 		environment_name(from.label, o);
-		value = getenv(from.label);
+		value = o->variable && !p->passed_over[i] ? getenv(from.label) : NULL;
 		if (value != NULL && *value != '\0') { /* set to nothing is not set */
+			p->read[i] = true;
 			err = o->kind == OPTION_LIST ? set_list_from_words(&from, o, value)
 						     : set_value(&from, o, value);
 			if (err != VT_OK)
 				return err;
-		} else if (o->required) {
-			return complain(p->err, p->usage,
-					"--%s %s is needed (or %s in the environment)", o->name,
-					o->arg == NULL ? "" : o->arg, from.label);
 		}
+		p->missing[i] = o->required && !p->read[i];
+	}
+	return complain_of_missing(p);
+}
+
+static size_t find_option(const struct command_usage *usage, const char *name)
+{
+	size_t i = 0;
+
+	while (i < usage->n_options && strcmp(usage->option[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* Where each of the two was given, with a value that excludes the other: in `where`, given or read. */
+static bool excludes(const struct parse *p, const struct option_exclusion *x, size_t other,
+		     const bool where[OPTIONS_MAX])
+{
+	const char *value;
+
+	if (!where[other] || x->value == NULL)
+		return where[other];
+	value = *(const char **)p->usage->option[other].value;
+	return value != NULL && strcmp(value, x->value) == 0;
+}
+
+static enum vt_err complain_of_both(const struct parse *p, const struct option_exclusion *x)
+{
+	const char *space = x->value == NULL ? "" : " ", *value = x->value == NULL ? "" : x->value;
+
+	return complain(p->err, p->usage, "--%s does not go with --%s%s%s", x->one, x->other, space,
+			value);
+}
+
+/* After the command line: whose variable counts for nothing? */
+static enum vt_err pass_over_excluded(struct parse *p)
+{
+	for (size_t i = 0; i < p->n_exclusions; i++) {
+		const struct option_exclusion *x = &p->exclusion[i];
+		size_t one = find_option(p->usage, x->one), other = find_option(p->usage, x->other);
+
+		if (p->given[one] && excludes(p, x, other, p->given))
+			return complain_of_both(p, x);
+		if (p->given[one])
+			p->passed_over[other] = true;
+		if (excludes(p, x, other, p->given))
+			p->passed_over[one] = true;
+	}
+	return VT_OK;
+}
+
+/* After the environment: two variables that exclude each other. */
+static enum vt_err check_variables(const struct parse *p)
+{
+	char one_name[NAME_MAX_LEN + 16], other_name[NAME_MAX_LEN + 16];
+
+	for (size_t i = 0; i < p->n_exclusions; i++) {
+		const struct option_exclusion *x = &p->exclusion[i];
+		size_t one = find_option(p->usage, x->one), other = find_option(p->usage, x->other);
+
+		if (!p->read[one] || !excludes(p, x, other, p->read))
+			continue;
+		environment_name(one_name, &p->usage->option[one]);
+		environment_name(other_name, &p->usage->option[other]);
+		return complain(p->err, p->usage,
+				"the variables %s and %s exclude each other: give --%s or --%s",
+				one_name, other_name, x->one, x->other);
 	}
 	return VT_OK;
 }
@@ -327,10 +423,23 @@ static bool asks_for_help(int argc, char **argv)
 }
 
 enum vt_err options_parse(const struct command_usage *usage, int argc, char **argv,
-			  struct operands *rest, bool *help, FILE *err_out)
+			  struct operands *rest, bool *help, FILE *err)
+{
+	return options_parse_exclusive(usage, NULL, 0, argc, argv, rest, help, err);
+}
+
+enum vt_err options_parse_exclusive(const struct command_usage *usage,
+				    const struct option_exclusion *exclusion, size_t n_exclusions,
+				    int argc, char **argv, struct operands *rest, bool *help,
+				    FILE *err_out)
 {
 	enum vt_err err;
-	struct parse p = {.usage = usage, .argc = argc, .argv = argv, .err = err_out};
+	struct parse p = {.usage = usage,
+			  .exclusion = exclusion,
+			  .n_exclusions = n_exclusions,
+			  .argc = argc,
+			  .argv = argv,
+			  .err = err_out};
 
 	*rest = (struct operands){0};
 	*help = asks_for_help(argc, argv);
@@ -340,7 +449,8 @@ enum vt_err options_parse(const struct command_usage *usage, int argc, char **ar
 	}
 	if (usage->n_options > OPTIONS_MAX)
 		return VT_EINTERNAL;
-	if ((err = parse_arguments(&p)) != VT_OK || (err = read_environment(&p)) != VT_OK) {
+	if ((err = parse_arguments(&p)) != VT_OK || (err = pass_over_excluded(&p)) != VT_OK ||
+	    (err = read_environment(&p)) != VT_OK || (err = check_variables(&p)) != VT_OK) {
 		options_release(usage);
 		return err;
 	}
@@ -410,13 +520,17 @@ static enum vt_err describe(struct buf *text, const struct option *o)
 		err = buf_append_str(text, " May be given several times.");
 	if (err == VT_OK && o->kind == OPTION_COUNT && o->max != UINT64_MAX)
 		err = buf_appendf(text, " From %" PRIu64 " to %" PRIu64 ".", o->min, o->max);
-	if (err == VT_OK && o->secret)
-		err =
-		    buf_append_str(text, " Better in the environment than here: everybody on this "
-					 "machine can see command lines.");
-	if (err == VT_OK)
+	if (err == VT_OK && o->variable)
 		err = buf_appendf(text, " [%s]", variable);
 	return err == VT_OK ? buf_append_byte(text, 0) : err;
+}
+
+static bool has_variables(const struct command_usage *usage)
+{
+	for (size_t i = 0; i < usage->n_options; i++)
+		if (usage->option[i].variable)
+			return true;
+	return false;
 }
 
 void options_print_help(const struct command_usage *usage, FILE *out)
@@ -435,13 +549,14 @@ void options_print_help(const struct command_usage *usage, FILE *out)
 		buf_release(&text);
 	}
 	fputs("  --help\n        Print this and stop.\n", out);
-	if (usage->n_options > 0) {
+	if (has_variables(usage)) {
 		fputc('\n', out);
 		print_wrapped(
 		    out, 0,
 		    "The name in brackets is an environment variable that does the same; the "
 		    "command "
-		    "line wins. A flag's variable is 1, true or yes, or 0, false or no; where an "
+		    "line wins. What ends up in a signed statement or names a file to write has "
+		    "none. A flag's variable is 1, true or yes, or 0, false or no; where an "
 		    "option may be given several times, spaces stand between the values.");
 	}
 	if (usage->examples != NULL) {

@@ -1,8 +1,13 @@
 /*
- * Command-line options from a table: every option is "--name VALUE", "--name=VALUE" or a flag, and
- * also the environment variable VITRINE_NAME (upper case, dashes as underscores; a flag takes 1,
- * true, yes, 0, false, no; an empty variable counts as unset). The command line wins. "--" ends the
- * options. Help text is made from the same table.
+ * Command-line options from a table: every option is "--name VALUE", "--name=VALUE" or a flag. "--"
+ * ends the options. Help text is made from the same table.
+ *
+ * An option that says how a command runs may also be the environment variable VITRINE_NAME (upper
+ * case, dashes as underscores; a flag takes 1, true, yes, 0, false, no; an empty variable counts as
+ * unset). The command line wins. What ends up in a signed statement, what chooses the file that is
+ * written, and what is asked about has no variable: nobody should sign or overwrite something
+ * because of a line in a profile. One variable means one thing in every command that reads it
+ * (tests/system/environment).
  */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
@@ -34,7 +39,17 @@ struct option {
 	const char *help;  /* one or more sentences; wrapped by the help writer */
 	uint64_t min, max; /* OPTION_COUNT */
 	bool required;     /* here or in the environment */
-	bool secret;       /* environment or file only would be wiser: help says so */
+	bool variable;     /* the environment is read for it, too */
+};
+
+/*
+ * Two options of which only one can be meant. What is given on the command line makes the other one's
+ * variable count for nothing; two on the command line, or two variables, are an error.
+ */
+struct option_exclusion {
+	const char *one, *other;
+	const char *
+	    value; /* of `other` (OPTION_TEXT), with which alone they exclude each other; NULL: any */
 };
 
 struct command_usage {
@@ -60,6 +75,11 @@ struct operands {
  */
 enum vt_err options_parse(const struct command_usage *usage, int argc, char **argv,
 			  struct operands *rest, bool *help, FILE *err);
+/* The same for a command some of whose options exclude each other. */
+enum vt_err options_parse_exclusive(const struct command_usage *usage,
+				    const struct option_exclusion *exclusion, size_t n_exclusions,
+				    int argc, char **argv, struct operands *rest, bool *help,
+				    FILE *err);
 void options_release(const struct command_usage *usage);
 /* With the values as they are now as defaults: before options_parse() has read any. */
 void options_print_help(const struct command_usage *usage, FILE *out);

@@ -18,13 +18,13 @@ static const char *opt_log, *opt_policy, *opt_centre;
 static bool opt_json;
 
 static const struct option options[] = {
-    {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, false},
+    {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, true},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
-     "Which log and witnesses to trust (C2SP tlog-policy).", 0, 0, true, false},
+     "Which log and witnesses to trust (C2SP tlog-policy).", 0, 0, true, true},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "The centre's first public key (SPKI PEM). Without it the log itself says whose centre it is.",
-     0, 0, false, false},
-    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
+     0, 0, false, true},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, true},
 };
 static const struct command_usage usage = {
     "vitrine find --log URL --policy FILE FIRMWARE",

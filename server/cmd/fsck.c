@@ -14,21 +14,22 @@ static bool opt_json;
 
 static const struct option options[] = {
     {"data", OPTION_TEXT, &opt_data, "DIR", "The log's folder, as given to `vitrine serve`.", 0, 0,
-     false, false},
+     false, true},
     {"log", OPTION_TEXT, &opt_log, "URL", "Or a log over HTTP, from its public files alone.", 0, 0,
-     false, false},
+     false, true},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
-     "With --log: which log and witnesses to trust (C2SP tlog-policy).", 0, 0, false, false},
+     "With --log: which log and witnesses to trust (C2SP tlog-policy).", 0, 0, false, true},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "With --log: the centre's first public key (SPKI PEM). Without it entry 0 is believed to name "
      "it.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"faults", OPTION_COUNT, &opt_faults, "N", "Stop after so many differences.", 1, 1000000, false,
-     false},
+     true},
     {"threads", OPTION_COUNT, &opt_threads, "N",
-     "Verify signatures on so many threads; 0: one for each core.", 0, 64, false, false},
-    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, false},
+     "Verify signatures on so many threads; 0: one for each core.", 0, 64, false, true},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, true},
 };
+static const struct option_exclusion exclusions[] = {{"data", "log", NULL}};
 static const struct command_usage usage = {
     "vitrine fsck --data DIR | --log URL --policy FILE",
     "Recomputes a whole log from its entries: every leaf hash, tile and root, every index row, "
@@ -130,7 +131,8 @@ int cmd_fsck(int argc, char **argv)
 	bool help = false;
 	int code;
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+	if (options_parse_exclusive(&usage, exclusions, sizeof(exclusions) / sizeof(*exclusions),
+				    argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;

@@ -10,7 +10,7 @@ static const char *opt_listen = "127.0.0.1:8080";
 static const struct option options[] = {
     {"listen", OPTION_TEXT, &opt_listen, "ADDR",
      "Where the log listens, as given to `vitrine serve`; used when no URL is given.", 0, 0, false,
-     false},
+     true},
 };
 static const struct command_usage usage = {"vitrine health [URL]",
 					   "Asks a log whether it is ready: exit code 0 if it "

@@ -24,24 +24,23 @@ static const struct option options[] = {
      "Where the log will live: a folder that is missing, and is made (its parent must be there), "
      "or "
      "an empty one.",
-     0, 0, true, false},
+     0, 0, true, true},
     {"origin", OPTION_TEXT, &opt_origin, "NAME",
      "The log's name for ever: the first line of its checkpoints and the name in its vkey.", 0, 0,
      true, false},
     {"key", OPTION_TEXT, &opt_key, "FILE",
      "The log's private key, as `vitrine keygen` makes it. Without it one is made.", 0, 0, false,
-     false},
+     true},
     {"new-key", OPTION_TEXT, &opt_new_key, "FILE",
      "Where the key goes that is made (PKCS#8 PEM, mode 0600), never in DIR. Default: DIR.pem, "
      "beside the folder.",
      0, 0, false, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
-     "Its first line opens an encrypted key, or encrypts the one that is made.", 0, 0, false,
-     false},
+     "Its first line opens an encrypted key, or encrypts the one that is made.", 0, 0, false, true},
     {"marker", OPTION_TEXT, &opt_marker, "FILE",
      "Where to note that the key has made this log, so that it makes no other one. Default: beside "
      "the key, FILE.made. For a key that lies where nothing can be written; never in DIR.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"admission", OPTION_TEXT, &opt_admission, "MODE",
      "records: only signed records of accredited parties; raw: any bytes by POST /add. Fixed for "
      "ever.",
@@ -49,7 +48,7 @@ static const struct option options[] = {
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "The centre's first public key (PEM), which must sign entry 0. Needed in records mode, unless "
      "--centre-key is given.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"centre-key", OPTION_TEXT, &opt_centre_key, "FILE",
      "The centre's private key. With --recovery-key, entry 0 (the centre's accreditation of "
      "itself) "
@@ -60,12 +59,14 @@ static const struct option options[] = {
      "afterwards.",
      0, 0, false, false},
     {"centre-passphrase-file", OPTION_TEXT, &opt_centre_passphrase_file, "FILE",
-     "Its first line opens the centre's key.", 0, 0, false, false},
+     "Its first line opens the centre's key.", 0, 0, false, true},
     {"recovery-passphrase-file", OPTION_TEXT, &opt_recovery_passphrase_file, "FILE",
-     "Its first line opens the recovery key.", 0, 0, false, false},
+     "Its first line opens the recovery key.", 0, 0, false, true},
     {"centre-party", OPTION_TEXT, &opt_party, "NAME", "What entry 0 calls the centre.", 0, 0, false,
      false},
 };
+static const struct option_exclusion exclusions[] = {{"key", "new-key", NULL},
+						     {"centre", "admission", "raw"}};
 static const struct command_usage usage = {
     "vitrine init --data DIR --origin NAME [--key FILE] [--centre PUBKEY] [--admission MODE] ...",
     "Makes a log, once: its folder, its identity, its high-water mark, its key unless one is "
@@ -406,7 +407,8 @@ int cmd_init(int argc, char **argv)
 	bool help = false;
 	int code;
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+	if (options_parse_exclusive(&usage, exclusions, sizeof(exclusions) / sizeof(*exclusions),
+				    argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;

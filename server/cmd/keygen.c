@@ -33,8 +33,8 @@ static const struct option options[] = {
      "For a party: ed25519, p256, p384, rsa3072 or rsa4096. Logs and witnesses use ed25519.", 0, 0,
      false, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
-     "Encrypt the private key with the first line of this file.", 0, 0, false, false},
-    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object instead.", 0, 0, false, false},
+     "Encrypt the private key with the first line of this file.", 0, 0, false, true},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object instead.", 0, 0, false, true},
 };
 static const struct command_usage usage = {
     "vitrine keygen --name ORIGIN --out FILE [--for log|witness|party] [--kind KIND]",

@@ -39,8 +39,8 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].about);
 	fputs("\n`vitrine COMMAND --help` says more. `vitrine --version` prints the version.\n"
-	      "Every option may also be given as an environment variable: --listen is "
-	      "VITRINE_LISTEN.\n"
+	      "Options that say how a command runs are also environment variables (--listen is\n"
+	      "VITRINE_LISTEN; --help names them); what ends up in a signed statement never is.\n"
 	      "Exit codes: 0 it holds, 1 it does not hold, 2 wrong use, 3 could not tell.\n",
 	      out);
 }

@@ -22,7 +22,7 @@ struct record_signing {
 	     0,                                                                                    \
 	     0,                                                                                    \
 	     false,                                                                                \
-	     false},                                                                               \
+	     true},                                                                                \
 	    {"scheme",                                                                             \
 	     OPTION_TEXT,                                                                          \
 	     &(s).scheme,                                                                          \

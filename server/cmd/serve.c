@@ -37,92 +37,93 @@ static const struct option options[] = {
     {"data", OPTION_TEXT, &opt_data, "DIR",
      "Where the log lives, as `vitrine init` made it. A missing or empty folder is refused: it "
      "means loss, not a new log.",
-     0, 0, true, false},
+     0, 0, true, true},
     {"origin", OPTION_TEXT, &opt_origin, "NAME",
      "The log's name for ever: the first line of its checkpoints and the name in its vkey.", 0, 0,
-     true, false},
+     true, true},
     {"key", OPTION_TEXT, &opt_key, "FILE", "The log's private key, as `vitrine keygen` makes it.",
-     0, 0, true, false},
+     0, 0, true, true},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
-     "Its first line opens an encrypted key.", 0, 0, false, false},
+     "Its first line opens an encrypted key.", 0, 0, false, true},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "The centre's first public key (PEM), which must sign entry 0. Needed in records mode.", 0, 0,
-     false, false},
+     false, true},
     {"admission", OPTION_TEXT, &opt_admission, "MODE",
      "records: only signed records of accredited parties; raw: any bytes by POST /add. Fixed when "
      "the "
      "log is made.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
-     false, false},
+     false, true},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "A C2SP tlog-policy that lists this log: its witnesses that have a URL are asked to cosign, "
      "and "
      "a checkpoint is published once its quorum has.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"without-quorum", OPTION_TEXT, &opt_without_quorum, "hold|publish",
      "While the quorum is missing: hold appends (they wait, then are answered 503; reads go on), "
      "or publish without it, and say so.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"peer", OPTION_LIST, &opt_peers, "URL",
      "A monitor or log to exchange signed tree heads and evidence with (docs/gossip.md). "
      "Others may come here in any case; nobody else is asked.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"gossip-seconds", OPTION_COUNT, &opt_gossip_seconds, "N",
-     "Time between two rounds with a peer.", 1, 86400, false, false},
+     "Time between two rounds with a peer.", 1, 86400, false, true},
     {"witness-interval", OPTION_COUNT, &opt_witness_interval, "MILLIS",
      "At least so long between two heads that witnesses are asked about. An append waits for the "
      "next one.",
-     1, 3600000, false, false},
+     1, 3600000, false, true},
     {"witness-seconds", OPTION_COUNT, &opt_witness_seconds, "N",
      "Time for one request to a witness. One that takes longer delays nothing but a quorum that "
      "needs it.",
-     1, 600, false, false},
+     1, 600, false, true},
     {"unpublished", OPTION_COUNT, &opt_unpublished, "N",
      "Entries that may be committed and wait for the quorum; beyond it appends are answered 503.",
-     1, 1 << 24, false, false},
+     1, 1 << 24, false, true},
     {"append-seconds", OPTION_COUNT, &opt_append_seconds, "N",
      "How long an append waits for the quorum; then it is answered 503, outcome unknown.", 1, 110,
-     false, false},
+     false, true},
     {"new-mark", OPTION_FLAG, &opt_new_mark, NULL,
      "Make a high-water mark where it is missing beside a store that has entries. Only if this is "
      "the newest store there is: see docs/operations.md.",
      0, 0, false, false},
     {"workers", OPTION_COUNT, &opt_workers, "N",
-     "Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, false},
+     "Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, true},
     {"queue", OPTION_COUNT, &opt_queue, "N",
-     "Submissions that may wait; beyond it they are answered 503.", 1, 1 << 20, false, false},
+     "Submissions that may wait; beyond it they are answered 503.", 1, 1 << 20, false, true},
     {"index-keys", OPTION_COUNT, &opt_index_keys, "N",
      "Index keys held in memory before they are folded into sorted runs on disk; "
      "docs/operations.md says what one costs.",
-     1024, UINT64_C(1) << 28, false, false},
+     1024, UINT64_C(1) << 28, false, true},
     {"connections", OPTION_COUNT, &opt_connections, "N", "Connections at once.", 1, 1 << 20, false,
-     false},
+     true},
     {"connections-per-address", OPTION_COUNT, &opt_per_address, "N", "Of those, from one address.",
-     1, 1 << 20, false, false},
+     1, 1 << 20, false, true},
     {"rate", OPTION_COUNT, &opt_rate, "N",
      "Appends per second and address, twice as many in a burst; beyond it they are answered 429. "
      "0: unlimited.",
-     0, 1000000, false, false},
+     0, 1000000, false, true},
     {"read-rate", OPTION_COUNT, &opt_read_rate, "N",
-     "The same for all other requests: a tile is one. 0: unlimited.", 0, 1000000, false, false},
+     "The same for all other requests: a tile is one. 0: unlimited.", 0, 1000000, false, true},
     {"subscribers", OPTION_COUNT, &opt_subscribers, "N",
      "Streams of /api/v1/events at once; beyond it they are answered 503. Each is a connection, "
      "too.",
-     1, 1 << 20, false, false},
+     1, 1 << 20, false, true},
     {"subscribers-per-address", OPTION_COUNT, &opt_subscribers_per_address, "N",
-     "Of those, to one address; beyond it they are answered 429.", 1, 1 << 20, false, false},
+     "Of those, to one address; beyond it they are answered 429.", 1, 1 << 20, false, true},
     {"header-seconds", OPTION_COUNT, &opt_header_seconds, "N", "Time for a request's headers.", 1,
-     3600, false, false},
+     3600, false, true},
     {"body-seconds", OPTION_COUNT, &opt_body_seconds, "N", "Time for a request's body.", 1, 3600,
-     false, false},
+     false, true},
     {"idle-seconds", OPTION_COUNT, &opt_idle_seconds, "N", "Time an idle connection is kept.", 1,
-     3600, false, false},
+     3600, false, true},
     {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.", 0, 0, false,
-     false},
+     true},
     {"log-level", OPTION_TEXT, &opt_log_level, "LEVEL",
-     "Least level shown: debug, info, warn or error.", 0, 0, false, false},
+     "Least level shown: debug, info, warn or error.", 0, 0, false, true},
 };
+static const struct option_exclusion exclusions[] = {{"centre", "admission", "raw"}};
 static const struct command_usage usage = {
     "vitrine serve --data DIR --origin NAME --key FILE [--centre PUBKEY] [--listen ADDR] ...",
     "Runs a log: takes records in, publishes signed checkpoints, answers queries. Prints "
@@ -334,7 +335,8 @@ int cmd_serve(int argc, char **argv)
 	bool help = false;
 	int code;
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+	if (options_parse_exclusive(&usage, exclusions, sizeof(exclusions) / sizeof(*exclusions),
+				    argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;

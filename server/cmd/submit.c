@@ -17,18 +17,18 @@ static uint64_t opt_seconds = 300;
 static bool opt_json, opt_quiet;
 
 static const struct option options[] = {
-    {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, false},
+    {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, true},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "Which log and witnesses to trust (C2SP tlog-policy): what comes back is checked against it.",
-     0, 0, true, false},
+     0, 0, true, true},
     {"out", OPTION_TEXT, &opt_out, "DIR",
      "Where the proofs go. Default: beside each record, as FILE.tlog-proof.", 0, 0, false, false},
     {"seconds", OPTION_COUNT, &opt_seconds, "N",
      "How long to keep trying while the log says \"not now\" or cannot be reached.", 1, 86400,
-     false, false},
-    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a record.", 0, 0, false, false},
+     false, true},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a record.", 0, 0, false, true},
     {"quiet", OPTION_FLAG, &opt_quiet, NULL, "Do not say that a record is sent again.", 0, 0, false,
-     false},
+     true},
 };
 static const struct command_usage usage = {
     "vitrine submit --log URL --policy FILE RECORD...",

@@ -18,11 +18,11 @@ static const struct option options[] = {
      "Which logs and witnesses to trust (C2SP tlog-policy). The simplest one has two lines: \"log "
      "VKEY\" "
      "and \"quorum none\".",
-     0, 0, false, false},
+     0, 0, false, true},
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "The centre's first public key (SPKI PEM). Without it the proof itself says whose centre it "
      "is.",
-     0, 0, false, false},
+     0, 0, false, true},
     {"firmware", OPTION_TEXT, &opt_firmware, "FILE",
      "Each proof must be about this file; it is hashed here. A FAILED or withdrawn verdict on it "
      "makes "
@@ -42,8 +42,9 @@ static const struct option options[] = {
      0, 0, false, false},
     {"vkey", OPTION_TEXT, &opt_vkey, "VKEY",
      "The log's verifier key, in place of --policy, for --evidence.", 0, 0, false, false},
-    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a proof.", 0, 0, false, false},
+    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a proof.", 0, 0, false, true},
 };
+static const struct option_exclusion exclusions[] = {{"vkey", "policy", NULL}};
 static const struct command_usage usage = {
     "vitrine verify --policy FILE [--centre PUBKEY] [--firmware FILE] PROOF...\n"
     "       vitrine verify --evidence FILE --vkey VKEY|--policy FILE",
@@ -347,7 +348,8 @@ int cmd_verify(int argc, char **argv)
 	bool help = false;
 	int code;
 
-	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+	if (options_parse_exclusive(&usage, exclusions, sizeof(exclusions) / sizeof(*exclusions),
+				    argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;

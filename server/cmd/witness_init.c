@@ -14,23 +14,23 @@ static const char *opt_key, *opt_state, *opt_policy, *opt_name, *opt_passphrase_
 
 static const struct option init_options[] = {
     {"key", OPTION_TEXT, &opt_key, "FILE",
-     "The witness's private key, as `vitrine keygen --for witness` makes it.", 0, 0, true, false},
+     "The witness's private key, as `vitrine keygen --for witness` makes it.", 0, 0, true, true},
     {"state", OPTION_TEXT, &opt_state, "DIR",
      "Where the witness will remember what it cosigned: a folder that is missing, and is made (its "
      "parent must be there), or an empty one.",
-     0, 0, true, false},
+     0, 0, true, true},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "The logs that it begins with (C2SP tlog-policy): nothing was ever cosigned for them.", 0, 0,
-     true, false},
+     true, true},
     {"name", OPTION_TEXT, &opt_name, "NAME",
      "The witness's name, as in the vkey that `vitrine keygen` printed. The folder keeps it.", 0, 0,
      false, false},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
-     "Its first line opens an encrypted key.", 0, 0, false, false},
+     "Its first line opens an encrypted key.", 0, 0, false, true},
     {"marker", OPTION_TEXT, &opt_marker, "FILE",
      "Where to note that the key is this witness's, so that it becomes no second one. Default: "
      "beside the key, FILE.made. For a key that lies where nothing can be written; never in DIR.",
-     0, 0, false, false},
+     0, 0, false, true},
 };
 static const struct command_usage init_usage = {
     "vitrine witness init --key FILE --state DIR --policy FILE --name NAME ...",
@@ -120,7 +120,7 @@ int cmd_witness_signer(const char *command, struct note_signer *out, const struc
 static const char *opt_add_state;
 
 static const struct option add_options[] = {
-    {"state", OPTION_TEXT, &opt_add_state, "DIR", "The witness's folder.", 0, 0, true, false},
+    {"state", OPTION_TEXT, &opt_add_state, "DIR", "The witness's folder.", 0, 0, true, true},
 };
 static const struct command_usage add_usage = {
     "vitrine witness add --state DIR ORIGIN...",

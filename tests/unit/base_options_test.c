@@ -9,36 +9,48 @@
 
 /* Set anew before each test. */
 static bool verbose;
-static const char *listen, *key;
+static const char *listen, *key, *result;
 static uint64_t workers;
 static struct option_list peers;
 
 static const struct option table[] = {
-    {.name = "verbose", .kind = OPTION_FLAG, .value = &verbose, .help = "Say more."},
+    {.name = "verbose",
+     .kind = OPTION_FLAG,
+     .value = &verbose,
+     .help = "Say more.",
+     .variable = true},
     {.name = "listen",
      .kind = OPTION_TEXT,
      .value = &listen,
      .arg = "ADDRESS",
-     .help = "Where to listen."},
+     .help = "Where to listen.",
+     .variable = true},
     {.name = "key-file",
      .kind = OPTION_TEXT,
      .value = &key,
      .arg = "FILE",
      .help = "The key.",
      .required = true,
-     .secret = true},
+     .variable = true},
     {.name = "workers",
      .kind = OPTION_COUNT,
      .value = &workers,
      .arg = "N",
      .help = "How many threads check signatures.",
      .min = 1,
-     .max = 64},
+     .max = 64,
+     .variable = true},
+    {.name = "result",
+     .kind = OPTION_TEXT,
+     .value = &result,
+     .arg = "WORD",
+     .help = "What is signed."},
     {.name = "peer",
      .kind = OPTION_LIST,
      .value = &peers,
      .arg = "URL",
-     .help = "Somebody to talk to."},
+     .help = "Somebody to talk to.",
+     .variable = true},
 };
 
 static const struct command_usage usage = {
@@ -69,7 +81,7 @@ static int start_anew(void **state)
 		unsetenv(variables[i]);
 	verbose = false;
 	listen = "127.0.0.1:8080";
-	key = NULL;
+	key = result = NULL;
 	workers = 8;
 	bare = usage;
 	bare.operands = NULL;
@@ -87,7 +99,8 @@ static int release(void **state)
 
 #define PARSE(...) parse(&usage, (const char *[]){"test", __VA_ARGS__, NULL})
 
-static enum vt_err parse(const struct command_usage *u, const char **words)
+static enum vt_err parse_with(const struct command_usage *u, const struct option_exclusion *x,
+			      size_t n, const char **words)
 {
 	static char *argv[32];
 	enum vt_err err;
@@ -99,10 +112,15 @@ static enum vt_err parse(const struct command_usage *u, const char **words)
 	assert_non_null(f);
 	for (; words[argc] != NULL; argc++)
 		argv[argc] = (char *)(uintptr_t)words[argc];
-	err = options_parse(u, argc, argv, &rest, &help, f);
+	err = options_parse_exclusive(u, x, n, argc, argv, &rest, &help, f);
 	fclose(f);
 	assert_int_equal(err == VT_OK, said_len == 0);
 	return err;
+}
+
+static enum vt_err parse(const struct command_usage *u, const char **words)
+{
+	return parse_with(u, NULL, 0, words);
 }
 
 static void assert_says(const char *text)
@@ -212,7 +230,77 @@ static void an_empty_variable_counts_as_unset(void **state)
 	assert_int_equal(workers, 8);
 	assert_int_equal(peers.n, 0);
 	assert_int_equal(PARSE("--verbose"), VT_EINVAL);
-	assert_says("--key-file FILE is needed (or VITRINE_KEY_FILE in the environment)");
+	assert_says("--key-file FILE (or VITRINE_KEY_FILE in the environment) is needed");
+}
+
+static void all_that_is_missing_is_told_at_once(void **state)
+{
+	(void)state;
+	static const char *one, *two;
+	static const struct option strict[] = {
+	    {.name = "one", .kind = OPTION_TEXT, .value = &one, .arg = "A", .required = true},
+	    {.name = "two", .kind = OPTION_TEXT, .value = &two, .arg = "B", .required = true},
+	};
+	struct command_usage needs_two = usage;
+
+	needs_two.option = strict;
+	needs_two.n_options = 2;
+	assert_int_equal(parse(&needs_two, (const char *[]){"test", NULL}), VT_EINVAL);
+	assert_says("--one A, --two B are needed\n");
+	assert_int_equal(parse(&needs_two, (const char *[]){"test", "--two", "x", NULL}),
+			 VT_EINVAL);
+	assert_says("--one A is needed\n");
+}
+
+static void what_has_no_variable_does_not_come_from_the_environment(void **state)
+{
+	(void)state;
+	setenv("VITRINE_RESULT", "PASSED", 1);
+	assert_int_equal(PARSE("--key-file", "k"), VT_OK);
+	assert_null(result);
+	unsetenv("VITRINE_RESULT");
+}
+
+/* --listen and --key-file stand for two options of which only one can be meant. */
+static const struct option_exclusion either[] = {{"listen", "key-file", NULL}},
+				     with_raw[] = {{"listen", "result", "raw"}};
+
+static void the_command_line_beats_an_excluding_variable(void **state)
+{
+	(void)state;
+	static struct option loose[sizeof(table) / sizeof(table[0])];
+
+	memcpy(loose, table, sizeof(table));
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		loose[i].required = false;
+	struct command_usage u = usage;
+	u.option = loose;
+
+#define EITHER(x, ...)                                                                             \
+	(listen = key = result = NULL, parse_with(&u, x, 1, (const char *[]){__VA_ARGS__, NULL}))
+	setenv("VITRINE_LISTEN", "from the image", 1);
+	assert_int_equal(EITHER(either, "test", "--key-file", "k"), VT_OK);
+	assert_null(listen);
+	assert_string_equal(key, "k");
+	assert_int_equal(EITHER(either, "test", "--key-file", "k", "--listen", "l"), VT_EINVAL);
+	assert_says("--listen does not go with --key-file\n");
+	setenv("VITRINE_KEY_FILE", "also", 1);
+	assert_int_equal(EITHER(either, "test"), VT_EINVAL);
+	assert_says("the variables VITRINE_LISTEN and VITRINE_KEY_FILE exclude each other: give "
+		    "--listen or --key-file\n");
+	assert_int_equal(EITHER(either, "test", "--listen", "l"), VT_OK);
+	assert_string_equal(listen, "l");
+	assert_null(key);
+	unsetenv("VITRINE_KEY_FILE");
+
+	/* With one value alone. */
+	assert_int_equal(EITHER(with_raw, "test", "--result", "raw"), VT_OK);
+	assert_null(listen);
+	assert_int_equal(EITHER(with_raw, "test", "--result", "records"), VT_OK);
+	assert_string_equal(listen, "from the image");
+	assert_int_equal(EITHER(with_raw, "test", "--result", "raw", "--listen", "l"), VT_EINVAL);
+	assert_says("--listen does not go with --result raw\n");
+	unsetenv("VITRINE_LISTEN");
 }
 
 static void messages_name_option_value_and_what_would_be_right(void **state)
@@ -288,7 +376,8 @@ static void help_names_every_option_default_bound_and_variable(void **state)
 	    "  --verbose\n        Say more. [VITRINE_VERBOSE]\n",
 	    ("  --listen ADDRESS\n        Where to listen. Default: 127.0.0.1:8080. "
 	     "[VITRINE_LISTEN]\n"),
-	    "The key. Required. Better in the environment",
+	    "The key. Required. [VITRINE_KEY_FILE]",
+	    "What is signed.\n",
 	    "Default: 8. From 1 to 64. [VITRINE_WORKERS]",
 	    "May be given several times. [VITRINE_PEER]",
 	    "\nAnd another paragraph.\n",
@@ -372,6 +461,9 @@ int main(void)
 	    ANEW(operands_are_refused_where_none_are_taken),
 	    ANEW(lists_gather_and_the_last_of_two_flags_wins),
 	    ANEW(the_environment_fills_what_the_command_line_leaves_open),
+	    ANEW(all_that_is_missing_is_told_at_once),
+	    ANEW(what_has_no_variable_does_not_come_from_the_environment),
+	    ANEW(the_command_line_beats_an_excluding_variable),
 	    ANEW(an_empty_variable_counts_as_unset),
 	    ANEW(messages_name_option_value_and_what_would_be_right),
 	    ANEW(a_long_unknown_option_is_cut),
