@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -340,8 +341,6 @@ static int append_entry_zero(struct making *m)
 	struct log *log = NULL;
 	enum vt_err err;
 
-	if (m->entry_zero.len == 0)
-		return CMD_HOLDS;
 	if ((err = store_sqlite_open(&config.store, &sqlite, NULL, why)) == VT_OK &&
 	    (err = log_open(&log, &config, why)) == VT_OK && (err = log_start(log)) == VT_OK &&
 	    (err = log_worker_new(&w, log)) == VT_OK) {
@@ -357,6 +356,25 @@ static int append_entry_zero(struct making *m)
 		return CMD_HOLDS;
 	return cmd_fail("init", CMD_UNSURE, "entry 0 was not taken: %s",
 			answer.outcome == LOG_REFUSED ? answer.problem.detail : answer.reason);
+}
+
+/* In a process of its own: a log ends its process when a disk fails, and then there is everything to be taken away. */
+static int make_entry_zero(struct making *m)
+{
+	int status;
+	pid_t pid;
+
+	if (m->entry_zero.len == 0)
+		return CMD_HOLDS;
+	(void)fflush(NULL);
+	if ((pid = fork()) == 0)
+		_exit(append_entry_zero(m));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return cmd_fail("init", CMD_UNSURE, "entry 0: no process for it: %s",
+				strerror(errno));
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= CMD_UNSURE)
+		return WEXITSTATUS(status);
+	return cmd_fail("init", CMD_UNSURE, "entry 0 could not be written");
 }
 
 /*
@@ -381,13 +399,19 @@ static int make_log(struct making *m)
 	m->made_marker = code == CMD_HOLDS;
 	if (code != CMD_HOLDS || (code = make_store(m)) != CMD_HOLDS)
 		return code;
-	return append_entry_zero(m);
+	return make_entry_zero(m);
 }
 
 static void take_away(const struct making *m)
 {
 	if (m->made_store) {
-		(void)unlink(m->folder.store);
+		const char *const beside[] = {"", "-wal", "-shm"};
+		char path[PATH_MAX];
+
+		for (size_t i = 0; i < 3; i++)
+			if (snprintf(path, sizeof(path), "%s%s", m->folder.store, beside[i]) <
+			    (int)sizeof(path))
+				(void)unlink(path);
 		(void)unlink(m->folder.frozen);
 	}
 	if (m->made_mark)
