@@ -195,11 +195,6 @@ static int find_key(struct making *m)
 	struct key_error why = {""};
 	int code = CMD_HOLDS;
 
-	if (opt_key != NULL && opt_new_key != NULL)
-		return cmd_fail(
-		    "init", CMD_USAGE,
-		    "--key names a key that there is, --new-key where one is made: give one "
-		    "of them");
 	if (opt_key != NULL) {
 		(void)snprintf(m->key_path, sizeof(m->key_path), "%s", opt_key);
 		return cmd_read_signer("init", "key", opt_key, opt_passphrase_file,
