@@ -18,6 +18,7 @@ if(VITRINE_STAGES)
       COMMAND ${here}/witnesses $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_witness_clients COST 1 CORES 1
       COMMAND ${here}/witness_clients $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_junit COST 1 CORES 1 COMMAND ${here}/junit $<TARGET_FILE:vitrine_program>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()
