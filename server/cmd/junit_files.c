@@ -1,6 +1,7 @@
 /* Finds and reads the reports that --junit names, tells what was remarkable in them, and takes their digests. */
 #include "junit_files.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,13 +105,14 @@ static int note_file(const char *path, const struct stat *st, int type, struct F
 
 	(void)st;
 	(void)where;
-	if ((type == FTW_F || type == FTW_SL) && len > 4 && strcasecmp(path + len - 4, ".xml") != 0)
+	if ((type == FTW_F || type == FTW_SLN) && len > 4 &&
+	    strcasecmp(path + len - 4, ".xml") != 0)
 		return 0;
 	if (type == FTW_D || type == FTW_DP)
 		return 0;
 	if ((copy = strdup(path)) == NULL)
 		return -1;
-	if (type == FTW_F || type == FTW_SL) {
+	if (type == FTW_F || type == FTW_SLN) {
 		if (junit_names_add(&found, copy) == VT_OK)
 			return 0;
 		free(copy);
@@ -131,7 +133,7 @@ static int find_reports(const struct reading *r, const char *folder)
 
 	found = (struct junit_names){0};
 	unreadable_folder = NULL;
-	stopped = nftw(folder, note_file, FOLDERS_OPEN_MAX, FTW_PHYS);
+	stopped = nftw(folder, note_file, FOLDERS_OPEN_MAX, 0);
 	if (unreadable_folder != NULL) {
 		(void)cmd_fail(r->command, CMD_UNSURE, "--junit %s: cannot be read",
 			       unreadable_folder);
@@ -210,7 +212,7 @@ static int read_source(struct reading *r, const char *path)
 	int code;
 
 	if (stat(path, &st) != 0)
-		return cmd_fail(r->command, CMD_USAGE, "--junit %s: cannot be read", path);
+		return cmd_fail(r->command, CMD_USAGE, "--junit %s: %s", path, strerror(errno));
 	code = S_ISDIR(st.st_mode) ? read_folder(r, path, &digest) : read_report(r, path, &digest);
 	if (code == CMD_HOLDS) {
 		source->name = last_name(path);
