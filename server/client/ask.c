@@ -310,7 +310,8 @@ static enum vt_err ask_path(struct http_reply *reply, struct asker *a, const cha
 enum vt_err ask_get(struct http_reply *reply, struct asker *a, const char *path, const char *accept,
 		    size_t max, struct client_error *why)
 {
-	struct http_ask ask = {.method = "GET", .accept = accept, .body_max = max};
+	struct http_ask ask = {
+	    .method = "GET", .accept = accept, .fresh = a->client->fresh, .body_max = max};
 	struct patience p = {.limit_millis = a->client->read_millis,
 			     .connection_tries_max =
 				 a->client->keep_trying ? 0 : READ_CONNECTION_TRIES};

@@ -53,6 +53,7 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	    (uint64_t)(config->submit_seconds == 0 ? SUBMIT_SECONDS : config->submit_seconds) *
 	    1000;
 	c->keep_trying = config->keep_trying;
+	c->fresh = config->fresh;
 	c->wait = config->wait;
 	c->ctx = config->ctx;
 	pthread_mutex_init(&c->stream_lock, NULL);

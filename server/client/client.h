@@ -39,6 +39,7 @@ struct client_config {
 	unsigned parallel;           /* connections of client_entries(); 0: 4, at most 16 */
 	unsigned read_seconds;       /* until a read is given up; 0: 60 */
 	unsigned submit_seconds;     /* until a submission is given up; 0: 300 */
+	bool fresh;                  /* what is read comes from the log itself, not from a cache */
 	bool keep_trying;            /* reads too, until read_seconds, where nobody answers at all:
 					otherwise they end at the fourth try */
 	/*

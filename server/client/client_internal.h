@@ -87,7 +87,7 @@ struct client {
 	struct buf centre;
 	unsigned parallel;
 	uint64_t read_millis, submit_millis;
-	bool keep_trying;
+	bool keep_trying, fresh;
 	bool (*wait)(void *ctx, uint64_t millis, const char *why);
 	void *ctx;
 

@@ -12,6 +12,7 @@
 #include "durable.h"
 #include "logline.h"
 #include "monitor.h"
+#include "monitor_acknowledge.h"
 #include "monitor_gossip.h"
 #include "options.h"
 #include "party_key.h"
@@ -46,8 +47,8 @@ static const struct option options[] = {
      0, 0, false, true},
     {"once", OPTION_FLAG, &opt_once, NULL,
      "Follow every log to the head that it shows, deliver the alerts, and end: 0 if all holds, 1 "
-     "if "
-     "a log did what it must not, 3 if a log or whoever takes alerts could not be reached.",
+     "if something that a log did and must not stands, told now or before (vitrine monitor "
+     "acknowledge), 3 if a log or whoever takes alerts could not be reached.",
      0, 0, false, true},
     {"peer", OPTION_LIST, &opt_peer, "URL",
      "Another monitor or log to exchange tree heads and evidence with (its /gossip/v1). The "
@@ -305,12 +306,37 @@ static void *interrupt_on_signal(void *ctx)
 	return NULL;
 }
 
+/* What was told in this run or before and is not over: an alert is told once, this each time. */
+static enum vt_err tell_what_stands(bool *fault, const struct service *s)
+{
+	char time[CLOCK_RFC3339_SIZE], origin[VKEY_NAME_MAX + 8], text[STANDING_TEXT_SIZE + 8];
+	struct standing_list all;
+	enum vt_err err;
+
+	standing_list_init(&all);
+	if ((err = monitor_standing(s->monitor, &all)) == VT_OK) {
+		for (size_t i = 0; i < all.n; i++) {
+			const struct standing *one = &all.item[i];
+			clock_format_rfc3339(time, one->since);
+			logline(LOGLINE_WARN, "stands",
+				"kind=%s severity=%s log=%s since=%s%s%s why=%s", one->kind,
+				severity_name(one->severity),
+				logline_quote(origin, sizeof(origin), bytes_str(one->origin)), time,
+				one->for_good ? " acknowledge=" : "", one->for_good ? one->id : "",
+				logline_quote(text, sizeof(text), bytes_str(one->text)));
+			*fault = *fault || !one->unsure;
+		}
+	}
+	standing_list_release(&all);
+	return err;
+}
+
 static int run_once(struct service *s)
 {
 	struct gossip *gossip = monitor_gossip_gossip(s->gossip);
 	enum monitor_outcome outcome;
 	struct gossip_stats stats;
-	bool reached, delivered;
+	bool reached, delivered, fault;
 	pthread_t signals;
 
 	if (pthread_create(&signals, NULL, interrupt_on_signal, s->monitor) != 0)
@@ -321,7 +347,10 @@ static int run_once(struct service *s)
 	pthread_cancel(signals);
 	pthread_join(signals, NULL);
 	gossip_stats(gossip, &stats);
-	if (outcome == MONITOR_FAULT || stats.alerts > 0)
+	fault = outcome == MONITOR_FAULT || stats.alerts > 0 || stats.overdue > 0;
+	if (tell_what_stands(&fault, s) != VT_OK)
+		outcome = MONITOR_UNSURE;
+	if (fault)
 		return CMD_FAILS;
 	return outcome == MONITOR_HOLDS && reached && delivered ? CMD_HOLDS : CMD_UNSURE;
 }
@@ -372,6 +401,8 @@ int cmd_monitor(int argc, char **argv)
 	bool help = false;
 	int code;
 
+	if (argc > 1 && strcmp(argv[1], "acknowledge") == 0)
+		return cmd_monitor_acknowledge(argc - 1, argv + 1);
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)

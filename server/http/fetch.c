@@ -293,6 +293,12 @@ static enum vt_err make_fields(struct curl_slist **list, const struct http_ask *
 		return VT_EINVAL;
 	if (ask->if_none_match != NULL && !add_field(list, "If-None-Match", ask->if_none_match))
 		return VT_EINVAL;
+	/* "The no-cache request directive indicates that the client prefers a stored response not be
+	 * used to satisfy the request without successful validation on the origin server."
+	 * (RFC 9111, 5.2.1.4) Pragma is for caches that know HTTP/1.0 alone. */
+	if (ask->fresh && (!add_field(list, "Cache-Control", "no-cache") ||
+			   !add_field(list, "Pragma", "no-cache")))
+		return VT_ENOMEM;
 	if (!post)
 		return VT_OK;
 	if (ask->content_type != NULL && !add_field(list, "Content-Type", ask->content_type))

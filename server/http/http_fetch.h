@@ -41,6 +41,7 @@ struct http_ask {
 	const char *content_type;  /* POST */
 	const char *accept;        /* may be NULL */
 	const char *if_none_match; /* an etag that came before; may be NULL */
+	bool fresh;                /* no cache on the way may answer */
 	size_t body_max;           /* of the answer; never more than 1 GiB */
 };
 /*

@@ -38,6 +38,8 @@ enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkl
 			       more)) != VT_OK)
 		return err;
 	f->state.inadmissible++;
+	if (f->state.inadmissible_at == 0)
+		f->state.inadmissible_at = f->m->config.now();
 	f->found_fault = true;
 	return VT_OK;
 }

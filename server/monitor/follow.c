@@ -61,8 +61,13 @@ static void show_status(struct follower *f, bool durable)
 	if (durable && (s->head.size != f->state.range.size || s->head.size == 0) &&
 	    merkle_range_root(&s->head.root, &f->hasher, &f->state.range) == VT_OK)
 		s->head.size = f->state.range.size;
-	if (durable)
+	if (durable) {
 		held = show_held(f);
+		f->standing.n = 0;
+		/* Without memory it is not shown; the state has it, and what comes of a look. */
+		if (standing_of_log(&f->standing, f->m->dir, &f->state) != VT_OK)
+			f->standing.n = 0;
+	}
 	pthread_mutex_unlock(&f->lock);
 	if (held && f->m->config.held != NULL)
 		f->m->config.held(f->m->config.ctx, f->origin, f->seen.size);
@@ -84,6 +89,7 @@ enum vt_err follow_commit(struct follower *f)
 	if (f->checks != NULL)
 		checks_saved(f->checks);
 	f->uncommitted = 0;
+	f->unsaved = false;
 	f->committed_at = clock_monotonic_nanos();
 	f->answered_saved = f->state.answered;
 	show_status(f, true);
@@ -294,6 +300,7 @@ static enum vt_err after_entry(struct follower *f)
 	uint64_t now;
 
 	f->uncommitted++;
+	f->served_at = f->m->config.now();
 	pthread_mutex_lock(&f->lock);
 	f->status.entries++;
 	pthread_mutex_unlock(&f->lock);
@@ -356,12 +363,6 @@ static enum vt_err find_mode(struct follower *f, struct client_error *why)
 	return err;
 }
 
-static void not_withheld(struct follower *f)
-{
-	f->state.stalled = 0;
-	trouble_end(f, TROUBLE_WITHHELD);
-}
-
 static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
 				       const struct client_error *why)
 {
@@ -369,14 +370,15 @@ static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
 
 	if (why != &f->why)
 		f->why = *why;
-	if (err == VT_EIO || err == VT_EBUSY || err == VT_ENOTFOUND)
-		return withheld(f, why) == HEADS_TROUBLE && f->found_fault ? MONITOR_FAULT
-									   : MONITOR_UNSURE;
+	if (err == VT_EIO || err == VT_EBUSY || err == VT_ENOTFOUND) {
+		withheld(f, why);
+		return f->found_fault ? MONITOR_FAULT : MONITOR_UNSURE;
+	}
 	if (err != VT_EMISMATCH && err != VT_EMALFORMED && err != VT_ELIMIT)
 		return MONITOR_UNSURE;
 	if (trouble_begin(f, t, buf_bytes(&f->state.checkpoint), why->text, NULL) != VT_OK)
 		return MONITOR_UNSURE;
-	return MONITOR_FAULT;
+	return f->found_fault ? MONITOR_FAULT : MONITOR_UNSURE;
 }
 
 /* Everything up to the head was replayed: it must make the head's root. */
@@ -390,6 +392,8 @@ static enum monitor_outcome check_root(struct follower *f, const struct tree_hea
 	if (!merkle_hash_equal(&root, &head->root))
 		return log_failed(f, VT_EMISMATCH, &why);
 	not_withheld(f);
+	if (f->state.stalled == 0)
+		trouble_end(f, TROUBLE_WITHHELD);
 	trouble_end(f, TROUBLE_CONTRADICTS);
 	trouble_end(f, TROUBLE_MALFORMED);
 	return MONITOR_HOLDS;
@@ -454,9 +458,30 @@ static enum monitor_outcome catch_up(struct follower *f)
 
 /* -- one look --------------------------------------------------------------------------------- */
 
+/* What somebody has looked into counts no more, once that is on disk. */
+static enum vt_err take_acknowledgements(struct follower *f)
+{
+	struct log_state *s = &f->state;
+	char origin[VKEY_NAME_MAX + 8];
+	bool proven = s->proven_at > 0 && standing_acknowledged(f->m->dir, s, STANDING_PROVEN);
+	bool inadmissible =
+	    s->inadmissible_at > 0 && standing_acknowledged(f->m->dir, s, STANDING_INADMISSIBLE);
+
+	if (!proven && !inadmissible)
+		return VT_OK;
+	logline(LOGLINE_INFO, "acknowledged", "log=%s%s%s",
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
+		proven ? " kind=forked" : "", inadmissible ? " kind=inadmissible" : "");
+	if (proven)
+		s->proven_at = 0;
+	if (inadmissible)
+		s->inadmissible_at = 0;
+	return follow_commit(f);
+}
+
 static enum monitor_outcome look(struct follower *f)
 {
-	enum monitor_outcome outcome;
+	enum monitor_outcome outcome = MONITOR_UNSURE;
 
 	if (outbox_full(f)) {
 		snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
@@ -467,13 +492,44 @@ static enum monitor_outcome look(struct follower *f)
 		outcome = catch_up(f);
 		break;
 	case HEADS_TROUBLE:
-		outcome = f->found_fault ? MONITOR_FAULT : MONITOR_UNSURE;
+	case HEADS_FAILED:
 		break;
-	default:
-		outcome = MONITOR_UNSURE;
 	}
-	if (f->found_fault && outcome == MONITOR_HOLDS)
-		outcome = MONITOR_FAULT;
+	return f->found_fault ? MONITOR_FAULT : outcome;
+}
+
+/* A look, and where it left more in memory than on disk, what is on disk again: recovery is what
+ * starting does. */
+static enum monitor_outcome look_and_recover(struct follower *f)
+{
+	enum monitor_outcome outcome = MONITOR_UNSURE;
+	char why[MONITOR_WHY_MAX];
+
+	f->fault = f->log_fault = VT_OK;
+	f->found_fault = f->doubt = false;
+	f->shown_size = f->served_at = 0;
+	f->look_at = f->m->config.now();
+	f->why.text[0] = '\0';
+	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
+		snprintf(f->why.text, sizeof(f->why.text), "%s", why);
+	else if ((f->fault = take_acknowledgements(f)) == VT_OK)
+		outcome = look(f);
+	if (f->fault == VT_OK &&
+	    (f->unsaved || f->state.answered > f->answered_saved + f->m->config.silent_seconds / 4))
+		follow_commit(f);
+	if (f->fault != VT_OK && f->why.text[0] == '\0')
+		snprintf(f->why.text, sizeof(f->why.text), "%s: %s%s%s", f->dir,
+			 vt_err_text(f->fault), f->checks != NULL ? " " : "",
+			 f->checks != NULL ? checks_why(f->checks) : "");
+	if (f->fault == VT_OK && f->loaded)
+		show_status(f, false);
+	if (f->fault == VT_OK)
+		return outcome;
+	follow_unload(f);
+	if (f->log_fault != VT_OK && !f->m->stop && follow_load(f, why) == VT_OK) {
+		f->fault = VT_OK;
+		outcome = log_failed(f, f->log_fault, &f->why);
+	}
 	return outcome;
 }
 
@@ -482,7 +538,8 @@ static void put_down(struct follower *f, enum monitor_outcome outcome)
 	pthread_mutex_lock(&f->lock);
 	f->status.rounds++;
 	f->status.failed_rounds += outcome != MONITOR_HOLDS;
-	f->status.stuck = f->fault != VT_OK && f->log_fault == VT_OK;
+	f->status.outcome = outcome;
+	f->status.stuck = f->fault != VT_OK;
 	snprintf(f->status.why, sizeof(f->status.why), "%s",
 		 outcome == MONITOR_HOLDS ? "" : f->why.text);
 	pthread_mutex_unlock(&f->lock);
@@ -499,29 +556,41 @@ static void tell_look(const struct follower *f, enum monitor_outcome outcome)
 		outcomes[outcome], logline_quote(why, sizeof(why), bytes_str(f->why.text)));
 }
 
+/* What is told to people is wrong with the log, and not with what lies between: asked again after a
+ * pause, of the log itself, on connections of its own. */
+static enum monitor_outcome look_again(struct follower *f, enum monitor_outcome outcome)
+{
+	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)];
+
+	logline(LOGLINE_INFO, "looking again", "log=%s why=%s",
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
+		logline_quote(text, sizeof(text), bytes_str(f->why.text)));
+	if (!monitor_sleep(f->m, f->m->config.again_millis))
+		return outcome == MONITOR_HOLDS ? MONITOR_UNSURE : outcome;
+	drop_client(f);
+	f->second_look = true;
+	outcome = look_and_recover(f);
+	f->second_look = false;
+	drop_client(f);
+	return outcome;
+}
+
 enum monitor_outcome follow_once(struct follower *f)
 {
-	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)], why[MONITOR_WHY_MAX];
-	enum monitor_outcome outcome = MONITOR_UNSURE;
+	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)];
+	enum monitor_outcome outcome;
+	bool stands;
 
-	f->fault = f->log_fault = VT_OK;
-	f->found_fault = false;
-	f->why.text[0] = '\0';
 	logline(LOGLINE_DEBUG, "looking", "log=%s",
 		logline_quote(origin, sizeof(origin), bytes_str(f->origin)));
-	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
-		snprintf(f->why.text, sizeof(f->why.text), "%s", why);
-	else
-		outcome = look(f);
-	if (f->fault == VT_OK &&
-	    f->state.answered > f->answered_saved + f->m->config.silent_seconds / 4)
-		follow_commit(f);
-	if (f->fault != VT_OK && f->why.text[0] == '\0')
-		snprintf(f->why.text, sizeof(f->why.text), "%s: %s%s%s", f->dir,
-			 vt_err_text(f->fault), f->checks != NULL ? " " : "",
-			 f->checks != NULL ? checks_why(f->checks) : "");
-	if (f->fault == VT_OK && f->loaded)
-		show_status(f, false);
+	outcome = look_and_recover(f);
+	if (f->doubt)
+		outcome = look_again(f, outcome);
+	stands = f->state.proven_at > 0 || f->state.inadmissible_at > 0;
+	if (stands && outcome == MONITOR_HOLDS)
+		snprintf(f->why.text, sizeof(f->why.text), "what was wrong before stands");
+	if (stands)
+		outcome = MONITOR_FAULT;
 	put_down(f, outcome);
 	tell_look(f, outcome);
 	if (outcome != MONITOR_HOLDS && !f->m->stop)
@@ -529,11 +598,5 @@ enum monitor_outcome follow_once(struct follower *f)
 			"log=%s why=%s",
 			logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
 			logline_quote(text, sizeof(text), bytes_str(f->why.text)));
-	/* What is in memory may be ahead of what is on disk: recovery is what starting does. */
-	if (f->fault == VT_OK)
-		return outcome;
-	follow_unload(f);
-	if (f->log_fault != VT_OK && !f->m->stop && follow_load(f, why) == VT_OK)
-		outcome = log_failed(f, f->log_fault, &f->why);
 	return outcome;
 }

@@ -536,6 +536,7 @@ void gossip_stats(struct gossip *g, struct gossip_stats *out)
 		for (size_t k = 0; k < g->log[i].n_waiting; k++) {
 			uint64_t since = g->log[i].waiting[k].since;
 
+			out->overdue += g->log[i].waiting[k].told;
 			if (out->oldest_since == 0 || since < out->oldest_since)
 				out->oldest_since = since;
 		}

@@ -146,6 +146,7 @@ enum vt_err gossip_evidence(struct gossip *g, struct bytes id, struct buf *out);
 struct gossip_stats {
 	uint64_t logs, unresolved,
 	    oldest_since; /* POSIX seconds of the unresolved head that waits longest; 0 */
+	uint64_t overdue; /* unresolved heads that were told of */
 	uint64_t evidence;
 	uint64_t peers, peers_failing; /* whose last round failed */
 	struct gossip_taken heads;     /* since the start */

@@ -22,14 +22,26 @@ static bool keep_waiting(void *ctx, uint64_t millis, const char *why)
 
 /* -- troubles --------------------------------------------------------------------------------- */
 
+/* A stale copy, a page of somebody else's, bytes that were cut or bent: each of these may be the work of
+ * what lies between. Two signed histories may not, and silence has its own deadline. */
+static bool may_be_a_cache(enum trouble t)
+{
+	return t != TROUBLE_FORKED && t != TROUBLE_SILENT;
+}
+
 enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of, const char *text,
 			  struct json *more)
 {
 	enum vt_err err;
 
-	f->found_fault = f->found_fault || t != TROUBLE_SILENT;
 	if (f->why.text != text)
 		snprintf(f->why.text, sizeof(f->why.text), "%s", text);
+	if (f->state.since[t] == 0 && may_be_a_cache(t) && !f->second_look) {
+		f->doubt = true;
+		json_free(more);
+		return VT_OK;
+	}
+	f->found_fault = f->found_fault || t != TROUBLE_SILENT;
 	if (f->state.since[t] != 0) {
 		json_free(more);
 		return VT_OK;
@@ -37,6 +49,8 @@ enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of
 	if ((err = alert_raise(f->m, trouble_name(t), f->origin, id_of, text, more)) != VT_OK)
 		return err;
 	f->state.since[t] = f->m->config.now();
+	if (t == TROUBLE_FORKED && f->state.proven_at == 0)
+		f->state.proven_at = f->state.since[t];
 	return follow_commit(f);
 }
 
@@ -49,6 +63,7 @@ void trouble_end(struct follower *f, enum trouble t)
 	logline(LOGLINE_INFO, "trouble over", "log=%s trouble=%s",
 		logline_quote(origin, sizeof(origin), bytes_str(f->origin)), trouble_name(t));
 	f->state.since[t] = 0;
+	f->unsaved = true;
 }
 
 static enum vt_err silent(struct follower *f, const struct client_error *why)
@@ -64,28 +79,61 @@ static enum vt_err silent(struct follower *f, const struct client_error *why)
 	return trouble_begin(f, TROUBLE_SILENT, bytes_str(id), text, NULL);
 }
 
+/*
+ * Withheld is lag: how long the head that was shown at the first refusal is not served as a whole. Progress alone
+ * ends nothing, so a log that gives out a bundle now and then is told of. But a long catch-up from a
+ * slow log, or through a slow line, is no refusal: time in which entries came in counts for the log, as
+ * much as time in which it refused them counts against it.
+ */
+static void count_refusal(struct follower *f, uint64_t now)
+{
+	struct log_state *s = &f->state;
+	uint64_t served = f->served_at > f->look_at ? f->served_at - f->look_at : 0, refused = 0;
+
+	if (s->stalled == 0 || s->stalled > now) {
+		s->stalled = now;
+		s->lag_seconds = 0;
+		s->lag_size = f->shown_size > f->seen.size ? f->shown_size : f->seen.size;
+	} else if (s->refused_at != 0 && now > s->refused_at) {
+		refused = now - s->refused_at;
+	}
+	s->lag_seconds += refused;
+	s->lag_seconds -= 2 * served < s->lag_seconds ? 2 * served : s->lag_seconds;
+	s->refused_at = now;
+	f->served_at = 0; /* counted */
+	f->unsaved = true;
+}
+
 /* A log that shows heads and keeps back what they cover answers, so it is not silent. */
 enum heads_verdict withheld(struct follower *f, const struct client_error *why)
 {
+	struct log_state *s = &f->state;
 	uint64_t now = f->m->config.now();
-	char text[600], id[64];
+	char text[700], id[64];
 
-	if (f->state.stalled == 0 || f->state.stalled > now) {
-		f->state.stalled = now;
+	count_refusal(f, now);
+	if (s->lag_seconds < f->m->config.silent_seconds && s->since[TROUBLE_WITHHELD] == 0)
 		return follow_commit(f) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
-	}
-	if (now - f->state.stalled < f->m->config.silent_seconds)
-		return HEADS_TROUBLE;
-	snprintf(id, sizeof(id), "%llu %llu", (unsigned long long)f->state.range.size,
-		 (unsigned long long)f->state.stalled);
-	snprintf(text, sizeof(text),
-		 "the log shows heads, and for %llu seconds nothing of what they cover from entry "
-		 "%llu on: %s",
-		 (unsigned long long)(now - f->state.stalled),
-		 (unsigned long long)f->state.range.size, why->text);
+	snprintf(id, sizeof(id), "%llu %llu", (unsigned long long)s->lag_size,
+		 (unsigned long long)s->stalled);
+	snprintf(
+	    text, sizeof(text),
+	    "the log shows a head of size %llu, and for %llu seconds it has not served all that it "
+	    "covers: entry %llu is the next: %s",
+	    (unsigned long long)s->lag_size, (unsigned long long)(now - s->stalled),
+	    (unsigned long long)s->range.size, why->text);
 	return trouble_begin(f, TROUBLE_WITHHELD, bytes_str(id), text, NULL) == VT_OK
 		   ? HEADS_TROUBLE
 		   : HEADS_FAILED;
+}
+
+/* The head that was owed is served as a whole. Whatever is owed of a newer one is counted anew. */
+void not_withheld(struct follower *f)
+{
+	if (f->state.stalled == 0 || f->state.range.size < f->state.lag_size)
+		return;
+	f->state.stalled = f->state.refused_at = f->state.lag_seconds = f->state.lag_size = 0;
+	f->unsaved = true;
 }
 
 /* -- a checkpoint that was refused ------------------------------------------------------------ */
@@ -331,6 +379,7 @@ static enum vt_err make_client(struct follower *f, struct client_error *why)
 				       .cache_bytes = 4 << 20,
 				       .parallel = f->m->config.parallel,
 				       .read_seconds = f->m->config.read_seconds,
+				       .fresh = f->second_look,
 				       .wait = keep_waiting,
 				       .ctx = f};
 	struct client *c;
@@ -421,7 +470,7 @@ static enum heads_verdict refused_but_signed(struct follower *f, enum vt_err err
 	return verdict == HEADS_GOOD ? refused(f, err, answer, why) : verdict;
 }
 
-static void drop_client(struct follower *f)
+void drop_client(struct follower *f)
 {
 	pthread_mutex_lock(&f->lock);
 	client_free(f->client);
@@ -472,6 +521,8 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why)
 	signed_err = answer.len == 0
 			 ? VT_ENOTFOUND
 			 : evidence_head_text(&text, &shown, buf_bytes(&answer), &f->log->key);
+	if (signed_err == VT_OK)
+		f->shown_size = shown.size;
 	if (signed_err == VT_OK && f->m->config.observed != NULL)
 		f->m->config.observed(f->m->config.ctx, f->origin, buf_bytes(&answer));
 	if (answer.len > 0) {

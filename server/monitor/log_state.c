@@ -131,6 +131,11 @@ static struct json *state_json(const struct log_state *s)
 	    json_set(o, "inadmissible", number(s->inadmissible)) == VT_OK &&
 	    json_set(o, "hits", number(s->hits)) == VT_OK &&
 	    json_set(o, "stalled", number(s->stalled)) == VT_OK &&
+	    json_set(o, "refusedAt", number(s->refused_at)) == VT_OK &&
+	    json_set(o, "lagSeconds", number(s->lag_seconds)) == VT_OK &&
+	    json_set(o, "lagSize", number(s->lag_size)) == VT_OK &&
+	    json_set(o, "provenAt", number(s->proven_at)) == VT_OK &&
+	    json_set(o, "inadmissibleAt", number(s->inadmissible_at)) == VT_OK &&
 	    json_set(o, "evidence", number(s->evidence)) == VT_OK &&
 	    json_set(o, "troubles", troubles_json(s)) == VT_OK)
 		return o;
@@ -239,6 +244,23 @@ static bool get_runs(struct pairs_mark *m, const struct json *o)
 	return true;
 }
 
+/* What versions before this one did not write. There, one stands whose beginning is not known: since
+ * the log last answered. */
+static void get_what_stands(struct log_state *s, const struct json *o)
+{
+	if (!get_number(&s->refused_at, o, "refusedAt"))
+		s->refused_at = s->stalled;
+	get_number(&s->lag_seconds, o, "lagSeconds");
+	if (!get_number(&s->lag_size, o, "lagSize"))
+		s->lag_size = s->stalled > 0 ? s->range.size + 1 : 0;
+	if (!get_number(&s->proven_at, o, "provenAt"))
+		s->proven_at = s->since[TROUBLE_FORKED] > 0 ? s->since[TROUBLE_FORKED]
+			       : s->evidence > 0            ? s->answered
+							    : 0;
+	if (!get_number(&s->inadmissible_at, o, "inadmissibleAt") && s->inadmissible > 0)
+		s->inadmissible_at = s->answered > 0 ? s->answered : 1;
+}
+
 static bool get_state(struct log_state *s, const struct json *o)
 {
 	const struct json *troubles = json_member(o, "troubles");
@@ -256,6 +278,7 @@ static bool get_state(struct log_state *s, const struct json *o)
 	s->mode = (enum log_mode_seen)mode;
 	for (unsigned t = 0; t < TROUBLE_COUNT; t++)
 		get_number(&s->since[t], troubles, trouble_name((enum trouble)t));
+	get_what_stands(s, o);
 	return true;
 }
 

@@ -17,7 +17,7 @@ enum trouble {
 	TROUBLE_BACKWARDS,   /* a smaller head than before */
 	TROUBLE_CONTRADICTS, /* tiles or entries that do not make its own root */
 	TROUBLE_FORKED,      /* it signed two histories */
-	TROUBLE_WITHHELD,    /* it shows heads, and for long no entries that they cover */
+	TROUBLE_WITHHELD,    /* a head is shown, and for long not all that it covers is served */
 	TROUBLE_COUNT,
 };
 /* "silent", ...: the kind of its alert. */
@@ -36,10 +36,18 @@ struct log_state {
 	struct merkle_range range; /* of the entries that were replayed */
 	struct buf checkpoint;     /* the newest accepted one, at least as large; may be empty */
 	struct checks_mark checks;
-	uint64_t answered;             /* POSIX seconds of the last good checkpoint; 0: never */
-	uint64_t inadmissible;         /* entries so far */
-	uint64_t hits;                 /* of watches */
-	uint64_t stalled;              /* POSIX seconds: since then entries are kept back; 0: no */
+	uint64_t answered;     /* POSIX seconds of the last good checkpoint; 0: never */
+	uint64_t inadmissible; /* entries so far */
+	uint64_t hits;         /* of watches */
+	/*
+	 * What is refused of what a head covers. Since then (POSIX seconds, 0: nothing is) the head of
+	 * lag_size entries is not served as a whole; the latest refusal was at refused_at; and
+	 * lag_seconds of the time between were spent being refused rather than served.
+	 */
+	uint64_t stalled, refused_at, lag_seconds, lag_size;
+	/* POSIX seconds; 0: never. What can be made good by nothing that the log shows later: two
+	 * signed histories, and entries that must not be there. Until somebody acknowledges it. */
+	uint64_t proven_at, inadmissible_at;
 	uint64_t evidence;             /* files that were kept about it */
 	uint64_t since[TROUBLE_COUNT]; /* POSIX seconds; 0: it is not so */
 };

@@ -20,6 +20,7 @@ enum {
 	SILENT_SECONDS = 3600,
 	COMMAND_SECONDS = 60,
 	READ_SECONDS = 30,
+	AGAIN_MILLIS = 3000,
 	COMMIT_ENTRIES = 16384,
 	FOLDER_HEX = 16,                       /* digits of the log's folder name */
 	ALERT_TEXT_MAX = OUTBOX_ALERT_MAX / 8, /* bytes of one member: quoted they are twice that */
@@ -138,6 +139,8 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin,
 	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK ||
 	    (err = json_set(j, "id", json_new_str(id))) != VT_OK ||
 	    (err = json_set(j, "kind", json_new_str(kind))) != VT_OK ||
+	    (err = json_set(j, "severity",
+			    json_new_str(severity_name(severity_of(kind))))) != VT_OK ||
 	    (err = json_set(j, "time", json_new_str(time))) != VT_OK ||
 	    (origin != NULL && (err = json_set(j, "log", json_new_str(origin))) != VT_OK) ||
 	    (err = json_set(j, "text", json_new_str(shown))) != VT_OK ||
@@ -215,6 +218,7 @@ static enum vt_err follower_init(struct follower *f, struct monitor *m,
 	f->origin = log->key.name;
 	f->centre = centre_of(&m->config, f->origin);
 	log_state_init(&f->state);
+	standing_list_init(&f->standing);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_rwlock_init(&f->kept_lock, NULL);
 	m->n++; /* from here on it has to be released */
@@ -236,6 +240,7 @@ static void follower_release(struct follower *f)
 {
 	follow_unload(f);
 	log_state_release(&f->state);
+	standing_list_release(&f->standing);
 	buf_release(&f->held);
 	merkle_hasher_release(&f->hasher);
 	pthread_mutex_destroy(&f->lock);
@@ -342,6 +347,8 @@ static void fill_in_defaults(struct monitor_config *c)
 		c->silent_seconds = SILENT_SECONDS;
 	if (c->command_seconds == 0)
 		c->command_seconds = COMMAND_SECONDS;
+	if (c->again_millis == 0)
+		c->again_millis = AGAIN_MILLIS;
 	if (c->read_seconds == 0)
 		c->read_seconds = READ_SECONDS;
 	if (c->now == NULL)

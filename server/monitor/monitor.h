@@ -12,6 +12,7 @@
 #define MONITOR_H
 
 #include "log_state.h"
+#include "standing.h"
 #include "vitrine/policy.h"
 #include "watch.h"
 
@@ -39,10 +40,11 @@ struct monitor_config {
 	unsigned interval_seconds;       /* between looks at a log; 0: 10 */
 	unsigned silent_seconds;         /* until a log that does not answer is an alert; 0: 3600 */
 	unsigned command_seconds;        /* until a command is ended; 0: 60 */
-	unsigned read_seconds;           /* until a question to a log is given up; 0: 30 */
-	unsigned parallel;               /* connections to a log; 0: 4 */
-	size_t tail_max;                 /* as in pairs_open() */
-	uint64_t (*now)(void);           /* POSIX seconds; NULL: clock_unix() */
+	unsigned again_millis; /* before a second look at what a cache may have said; 0: 3000 */
+	unsigned read_seconds; /* until a question to a log is given up; 0: 30 */
+	unsigned parallel;     /* connections to a log; 0: 4 */
+	size_t tail_max;       /* as in pairs_open() */
+	uint64_t (*now)(void); /* POSIX seconds; NULL: clock_unix() */
 	/* Entries between two commits, at most; 0: 16384. A quarter of a second ends them, too. */
 	size_t commit_entries;
 	/*
@@ -77,7 +79,7 @@ void monitor_free(struct monitor *m);
 /* What a look at every log came to. */
 enum monitor_outcome {
 	MONITOR_HOLDS,
-	MONITOR_FAULT,  /* a log did something that it must not: there is an alert */
+	MONITOR_FAULT, /* something that a log did and must not stands: there was an alert, now or before */
 	MONITOR_UNSURE, /* a log could not be asked, or an alert not be delivered */
 };
 /*
@@ -127,8 +129,9 @@ struct monitor_log_status {
 	uint64_t rounds, failed_rounds;
 	uint64_t runs, tail; /* sorted files, remembered pairs in memory */
 	uint64_t since[TROUBLE_COUNT];
-	bool stuck;    /* this machine's fault: it does not move */
-	char why[400]; /* of the last look, if it did not end well */
+	enum monitor_outcome outcome; /* of the last look */
+	bool stuck;                   /* this machine's fault: it does not move */
+	char why[400];                /* of the last look, if it did not end well */
 };
 size_t monitor_logs(const struct monitor *m);
 void monitor_log_status(const struct monitor *m, size_t i, struct monitor_log_status *out);
@@ -140,6 +143,8 @@ struct monitor_status {
 	bool delivery_fails; /* the last try did */
 };
 void monitor_status(const struct monitor *m, struct monitor_status *out);
+/* All that stands against the logs that are followed, newest first (standing.h). */
+enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out);
 /* Append the latest alerts of this process as lines of JSON, oldest first. */
 enum vt_err monitor_recent(const struct monitor *m, struct buf *out);
 /* Does it do its work? false: with why (a log that misbehaves is no reason: that is its work). */

@@ -44,11 +44,20 @@ struct follower {
 	enum vt_err
 	    log_fault;    /* that is because the log could not be read in the middle of an entry */
 	bool found_fault; /* of the log, in this look */
+	/* Something is wrong that a cache on the way may have done, and that is not known yet: look
+	 * again before it is told. */
+	bool doubt;
+	bool second_look;    /* this is that look: past all caches */
+	bool unsaved;        /* what stands has changed since the last commit */
+	uint64_t shown_size; /* of the newest head that the log signed, accepted or not */
+	uint64_t look_at;    /* POSIX seconds: when the look at hand began */
+	uint64_t served_at;  /* when it last received an entry; 0: none */
 	pthread_t thread;
 	bool has_thread;
 
 	pthread_mutex_t lock;
 	struct monitor_log_status status; /* under the lock; head is on disk in `kept` */
+	struct standing_list standing;    /* under the lock: as the state on disk has it */
 	struct buf held; /* under the lock: the newest checkpoint whose whole tree is on disk */
 	pthread_rwlock_t kept_lock; /* held to read while a proof is made */
 };
@@ -88,13 +97,17 @@ enum heads_verdict {
 };
 /* Ask for the newest checkpoint and judge it. GOOD: the client's head may be followed. */
 enum heads_verdict heads_look(struct follower *f, struct client_error *why);
-/* Put down that something is wrong with the log, and tell it unless that is known. id_of: what tells
- * this case from others of its kind. more as in monitor_alert(). */
+/* Put down that something is wrong with the log, and tell it unless that is known. What a cache on the
+ * way may have done is a doubt at the first look, and wrong at the second. id_of: what tells this case
+ * from others of its kind. more as in monitor_alert(). */
 enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of, const char *text,
 			  struct json *more);
 void trouble_end(struct follower *f, enum trouble t);
 /* The log shows heads, and what they cover could not be had: a trouble if that goes on. */
 enum heads_verdict withheld(struct follower *f, const struct client_error *why);
+/* Entries were served up to the present size. */
+void not_withheld(struct follower *f);
+void drop_client(struct follower *f);
 
 /* -- entry.c: what one entry is worth an alert for */
 enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkle_hash *leaf,

@@ -95,6 +95,23 @@ void monitor_status(const struct monitor *m, struct monitor_status *out)
 	};
 }
 
+enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out)
+{
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < m->n && err == VT_OK; i++) {
+		struct follower *f = &m->follower[i];
+		pthread_mutex_lock(&f->lock);
+		for (size_t k = 0; k < f->standing.n && err == VT_OK; k++)
+			err = standing_list_add(out, &f->standing.item[k]);
+		pthread_mutex_unlock(&f->lock);
+	}
+	if (err == VT_OK)
+		err = standing_evidence(out, m->dir);
+	standing_list_sort(out);
+	return err;
+}
+
 enum vt_err monitor_recent(const struct monitor *m, struct buf *out)
 {
 	return outbox_recent(m->outbox, out);

@@ -289,11 +289,12 @@ static void serve(struct http_reply *out, const char *path, const struct http_as
 	}
 }
 
-static struct fake_fault *find_fault(const char *path)
+static struct fake_fault *find_fault(const char *path, bool fresh)
 {
 	for (size_t i = 0; i < fake.n_faults; i++) {
 		struct fake_fault *f = &fake.fault[i];
-		if (f->times > 0 && (f->path == NULL || strcmp(f->path, path) == 0))
+		if (f->times > 0 && !(f->cached && fresh) &&
+		    (f->path == NULL || strcmp(f->path, path) == 0))
 			return f;
 	}
 	return NULL;
@@ -368,7 +369,7 @@ enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const str
 	snprintf(fake.path[fake.requests++], PATH_SIZE, "%s", path);
 	starved = false;
 	serve(out, path, ask);
-	if ((fault = find_fault(path)) != NULL) {
+	if ((fault = find_fault(path, ask->fresh)) != NULL) {
 		fault->times--;
 		bend(out, fault);
 	}

@@ -45,6 +45,7 @@ struct fake_fault {
 	size_t flip_bit;          /* this bit + 1 of the body; 0: none */
 	size_t cut;               /* bytes off its end */
 	const char *append;       /* after it */
+	bool cached;              /* for those only that do not ask past all caches */
 };
 void fake_log_fault(const struct fake_fault *fault);
 void fake_log_mend(void); /* no more faults */

@@ -33,10 +33,11 @@ static bool refuse_alerts;
 static struct buf evidence, observed;
 
 static uint64_t now;
+static uint64_t seconds_per_question; /* that passed whenever somebody asks for the time */
 
 static uint64_t test_now(void)
 {
-	return now;
+	return now += seconds_per_question;
 }
 
 static bool take_alert(void *ctx, struct bytes text)
@@ -97,9 +98,11 @@ static int set_up(void **state)
 	fake_log_grow(300, "one");
 	fake_log_publish();
 	now = 1800000000;
+	seconds_per_question = 0;
 	snprintf(state_dir, sizeof(state_dir), "%s/%u", scratch_folder(), states++);
 	config = (struct monitor_config){.state_dir = state_dir,
 					 .read_seconds = 1,
+					 .again_millis = 1,
 					 .now = test_now,
 					 .commit_entries = 64,
 					 .print = take_alert,
@@ -579,6 +582,269 @@ static void kept_back(const char *path)
 	assert_int_equal(s.since[TROUBLE_WITHHELD], 0);
 }
 
+/* -- what stands ------------------------------------------------------------------------------ */
+
+static struct standing_list standing;
+
+static void read_standing(void)
+{
+	standing_list_release(&standing);
+	assert_int_equal(monitor_standing(monitor, &standing), VT_OK);
+}
+
+static void assert_stands(const char *kind)
+{
+	read_standing();
+	assert_int_equal(standing.n, 1);
+	assert_string_equal(standing.item[0].kind, kind);
+	assert_string_equal(standing.item[0].origin, "la.example");
+	assert_int_equal(standing.item[0].since, 1800000000);
+}
+
+static void assert_nothing_stands(void)
+{
+	read_standing();
+	assert_int_equal(standing.n, 0);
+	standing_list_release(&standing);
+}
+
+static void acknowledge_what_stands(void)
+{
+	read_standing();
+	for (size_t i = 0; i < standing.n; i++) {
+		assert_true(standing.item[i].for_good);
+		assert_int_equal(standing_acknowledge(state_dir, &standing.item[i], "looked into"),
+				 VT_OK);
+	}
+	standing_list_release(&standing);
+}
+
+static void show_history(const char *history)
+{
+	fake_log_cut(299);
+	fake_log_grow(300, history);
+	fake_log_publish();
+}
+
+static void a_proven_fork_stands_although_the_log_shows_the_right_branch_again(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_nothing_stands();
+	show_history("two");
+	assert_int_equal(look(), MONITOR_FAULT);
+	show_history("one");
+	for (unsigned i = 0; i < 3; i++) {
+		now += 10;
+		assert_int_equal(look(), MONITOR_FAULT);
+		assert_stands("forked");
+		if (i == 1)
+			restart();
+	}
+	assert_told("forked");
+	/* It is followed all the same. */
+	fake_log_grow(310, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_followed(310);
+	acknowledge_what_stands();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_nothing_stands();
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	/* What comes after is new. */
+	fake_log_cut(300);
+	fake_log_grow(310, "three");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 2);
+}
+
+static void a_fork_that_is_acknowledged_is_a_fault_while_it_is_shown(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	show_history("two");
+	assert_int_equal(look(), MONITOR_FAULT);
+	acknowledge_what_stands();
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 1);
+	show_history("one");
+	assert_int_equal(look(), MONITOR_HOLDS);
+}
+
+static void an_entry_that_must_not_be_there_stands(void **state)
+{
+	struct monitor_centre centre = {NULL, bytes_str("what no entry was signed with")};
+	size_t told;
+
+	(void)state;
+	monitor_free(monitor);
+	monitor = NULL;
+	remove_all(state_dir);
+	fake_log_cut(3);
+	fake_log_publish();
+	config.centre = &centre;
+	config.n_centres = 1;
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	told = n_alerts;
+	assert_true(told > 0);
+	for (unsigned i = 0; i < 3; i++) {
+		now += 10;
+		assert_int_equal(look(), MONITOR_FAULT);
+		restart();
+		assert_stands("inadmissible");
+	}
+	assert_int_equal(n_alerts, told);
+	/* Acknowledged is what was there then. */
+	read_standing();
+	fake_log_grow(4, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(standing_acknowledge(state_dir, &standing.item[0], ""), VT_OK);
+	assert_int_equal(look(), MONITOR_FAULT);
+	acknowledge_what_stands();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow(5, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_FAULT);
+}
+
+/* -- what may be a cache's -------------------------------------------------------------------- */
+
+static void one_bad_answer_is_looked_at_twice(void **state)
+{
+	char stale[600];
+	const struct fake_fault cases[] = {
+	    {.path = "/checkpoint", .body = stale},
+	    {.path = "/checkpoint", .body = "<html>Sign in to this network</html>"},
+	    {.path = "/checkpoint", .cut = 9},
+	    {.path = "/tile/entries/002", .flip_bit = 100},
+	    {.path = "/tile/entries/002", .cut = 9},
+	    {.path = "/tile/0/002", .flip_bit = 100},
+	};
+	uint64_t size = 600;
+
+	(void)state;
+	snprintf(stale, sizeof(stale), "%.*s", (int)fake_log_checkpoint().len,
+		 (const char *)fake_log_checkpoint().data);
+	fake_log_grow(size, "one");
+	fake_log_publish();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct fake_fault once = cases[i], cached = cases[i];
+
+		once.status = cached.status = 200;
+		once.times = 1;
+		cached.times = 1000;
+		cached.cached = true;
+		fake_log_grow(size += 256, "one");
+		fake_log_publish();
+		fake_log_fault(&once);
+		assert_int_equal(look(), MONITOR_HOLDS);
+		fake_log_mend();
+		fake_log_grow(size += 256, "one");
+		fake_log_publish();
+		fake_log_fault(&cached);
+		assert_int_equal(look(), MONITOR_HOLDS);
+		fake_log_mend();
+		assert_followed(size);
+	}
+	assert_int_equal(n_alerts, 0);
+	assert_nothing_stands();
+}
+
+static void what_cannot_be_looked_at_twice_is_not_known(void **state)
+{
+	const struct fake_fault page = {.path = "/checkpoint",
+					.times = 1,
+					.status = 200,
+					.body = "<html>Sign in</html>"},
+				gone = {.times = 1000000};
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_fault(&page);
+	fake_log_fault(&gone);
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_int_equal(n_alerts, 0);
+	assert_nothing_stands();
+}
+
+/* -- lag -------------------------------------------------------------------------------------- */
+
+static char last_path[32];
+
+/* Bundles up to n are served. */
+static void serve_bundles(unsigned n)
+{
+	struct fake_fault gone = {.path = last_path, .times = 1000000, .status = 404};
+
+	fake_log_mend();
+	snprintf(last_path, sizeof(last_path), "/tile/entries/%03u", n);
+	fake_log_fault(&gone);
+}
+
+static void a_log_that_gives_out_a_bundle_now_and_then_is_told_of(void **state)
+{
+	struct monitor_log_status s;
+
+	(void)state;
+	config.silent_seconds = 100;
+	fake_log_cut(256);
+	fake_log_publish();
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow((uint64_t)20 * 256, "one");
+	fake_log_publish();
+	for (unsigned i = 1; i <= 10; i++) {
+		serve_bundles(i);
+		assert_int_equal(look(), MONITOR_UNSURE);
+		assert_int_equal(n_alerts, 0);
+		now += 10;
+		if (i == 5)
+			restart();
+	}
+	serve_bundles(11);
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_told("withheld");
+	serve_bundles(12);
+	now += 10;
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 1);
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	monitor_log_status(monitor, 0, &s);
+	assert_int_equal(s.since[TROUBLE_WITHHELD], 0);
+	assert_nothing_stands();
+}
+
+/* Each entry takes a second, and after each bundle the line breaks: nobody keeps anything back. */
+static void a_long_catch_up_from_a_slow_log_is_not_withheld(void **state)
+{
+	(void)state;
+	config.silent_seconds = 100;
+	fake_log_cut(0);
+	fake_log_grow((uint64_t)20 * 256, "one");
+	fake_log_publish();
+	restart();
+	seconds_per_question = 1;
+	for (unsigned i = 1; i <= 15; i++) {
+		serve_bundles(i);
+		assert_int_equal(look(), MONITOR_UNSURE);
+		now += 40;
+	}
+	assert_int_equal(n_alerts, 0);
+	/* Then it refuses, and that is told. */
+	for (unsigned i = 0; i < 20 && n_alerts == 0; i++) {
+		now += 40;
+		look();
+	}
+	assert_told("withheld");
+}
+
 static void entries_that_are_kept_back_are_told_after_a_deadline(void **state)
 {
 	(void)state;
@@ -806,6 +1072,13 @@ int main(void)
 	    TEST(entries_that_are_kept_back_are_told_after_a_deadline),
 	    TEST(tiles_that_are_kept_back_are_told_after_a_deadline),
 	    TEST(a_log_that_changes_sides_at_each_look_fills_no_disk),
+	    TEST(a_long_catch_up_from_a_slow_log_is_not_withheld),
+	    TEST(a_log_that_gives_out_a_bundle_now_and_then_is_told_of),
+	    TEST(what_cannot_be_looked_at_twice_is_not_known),
+	    TEST(one_bad_answer_is_looked_at_twice),
+	    TEST(an_entry_that_must_not_be_there_stands),
+	    TEST(a_fork_that_is_acknowledged_is_a_fault_while_it_is_shown),
+	    TEST(a_proven_fork_stands_although_the_log_shows_the_right_branch_again),
 	    TEST(an_alert_that_nobody_took_waits_over_a_restart),
 	    TEST(an_alert_of_others_is_told_like_its_own),
 	    TEST(an_alert_about_something_large_is_told_without_it),

@@ -1,0 +1,153 @@
+/* Lists what stands against the logs that a monitor follows, and acknowledges what nothing can make good. */
+#include "monitor_acknowledge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "cmd.h"
+#include "json.h"
+#include "logline.h"
+#include "options.h"
+
+static const char *opt_state, *opt_note = "";
+static bool opt_json;
+
+static const struct option options[] = {
+    {"state", OPTION_TEXT, &opt_state, "DIR",
+     "The monitor's state; the monitor may be running, and takes note at its next look.", 0, 0,
+     true, false},
+    {"note", OPTION_TEXT, &opt_note, "TEXT",
+     "What came of looking into it; kept beside the acknowledgement.", 0, 0, false, true},
+    {"json", OPTION_FLAG, &opt_json, NULL, "List as lines of JSON.", 0, 0, false, false},
+};
+static const struct command_usage usage = {
+    "vitrine monitor acknowledge --state DIR [--note TEXT] [ID...]",
+    "Without an ID: lists what stands against the logs, newest first; 0 if nothing does, else 1. "
+    "With IDs from that list: what they name is looked into, and stands no longer. Only what "
+    "nothing can make good is acknowledged: entries that must not be there, and two signed "
+    "histories. What came after the list was made, or comes later, stands all the same. "
+    "Everything else ends when the log mends it.",
+    "  vitrine monitor acknowledge --state var/monitor\n"
+    "  vitrine monitor acknowledge --state var/monitor --note 'log closed, see ticket 7' "
+    "2f8b04b0a1d94f6f7f4b1c9a1c7f3a55\n",
+    "ID...",
+    options,
+    sizeof(options) / sizeof(*options)};
+
+void monitor_print_standing(const struct standing *s)
+{
+	char time[CLOCK_RFC3339_SIZE], origin[VKEY_NAME_MAX + 8];
+
+	clock_format_rfc3339(time, s->since);
+	printf("%s %-8s since %s %s%s%s: %s%s\n", s->for_good ? s->id : "-",
+	       severity_name(s->severity), time, s->kind, s->origin[0] != '\0' ? " " : "",
+	       s->origin[0] != '\0' ? logline_quote(origin, sizeof(origin), bytes_str(s->origin))
+				    : "",
+	       s->text, s->for_good ? "" : " (until it mends that)");
+}
+
+static int print_json(const struct standing *s)
+{
+	char time[CLOCK_RFC3339_SIZE];
+	struct json *j = json_new_object();
+	struct buf line;
+	enum vt_err err = VT_ENOMEM;
+
+	buf_init(&line);
+	clock_format_rfc3339(time, s->since);
+	if (json_set(j, "id", json_new_str(s->id)) == VT_OK &&
+	    json_set(j, "kind", json_new_str(s->kind)) == VT_OK &&
+	    json_set(j, "severity", json_new_str(severity_name(s->severity))) == VT_OK &&
+	    json_set(j, "since", json_new_str(time)) == VT_OK &&
+	    json_set(j, "log", json_new_str(s->origin)) == VT_OK &&
+	    json_set(j, "text", json_new_str(s->text)) == VT_OK &&
+	    json_set(j, "untilAcknowledged", json_new_bool(s->for_good)) == VT_OK)
+		err = json_write(&line, j, JSON_COMPACT);
+	if (err == VT_OK)
+		printf("%.*s\n", (int)line.len, (const char *)line.data);
+	buf_release(&line);
+	json_free(j);
+	return err == VT_OK ? CMD_HOLDS
+			    : cmd_fail("monitor acknowledge", CMD_UNSURE, "%s", vt_err_text(err));
+}
+
+static int list(const struct standing_list *all)
+{
+	int code = CMD_HOLDS;
+
+	for (size_t i = 0; i < all->n && code == CMD_HOLDS; i++) {
+		if (opt_json)
+			code = print_json(&all->item[i]);
+		else
+			monitor_print_standing(&all->item[i]);
+	}
+	if (code != CMD_HOLDS)
+		return code;
+	return all->n == 0 ? CMD_HOLDS : CMD_FAILS;
+}
+
+static const struct standing *find_standing(const struct standing_list *all, const char *id)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (strcmp(all->item[i].id, id) == 0)
+			return &all->item[i];
+	return NULL;
+}
+
+static int check_id(const struct standing_list *all, const char *id)
+{
+	const struct standing *s = find_standing(all, id);
+
+	if (s == NULL)
+		return cmd_fail("monitor acknowledge", CMD_USAGE,
+				"%s: nothing of this id stands (any more): run it without an ID to "
+				"see what does",
+				id);
+	if (!s->for_good)
+		return cmd_fail("monitor acknowledge", CMD_USAGE,
+				"%s: %s ends when the log mends it", id, s->kind);
+	return CMD_HOLDS;
+}
+
+static int acknowledge(const struct standing_list *all, const struct operands *rest)
+{
+	int code = CMD_HOLDS;
+	enum vt_err err;
+
+	/* All of them, before any is done. */
+	for (size_t i = 0; i < rest->n && code == CMD_HOLDS; i++)
+		code = check_id(all, rest->arg[i]);
+	for (size_t i = 0; i < rest->n && code == CMD_HOLDS; i++) {
+		const struct standing *s = find_standing(all, rest->arg[i]);
+		if ((err = standing_acknowledge(opt_state, s, opt_note)) != VT_OK)
+			return cmd_fail("monitor acknowledge", CMD_UNSURE, "--state %s: %s",
+					opt_state, vt_err_text(err));
+		printf("acknowledged %s %s\n", s->id, s->kind);
+	}
+	return code;
+}
+
+int cmd_monitor_acknowledge(int argc, char **argv)
+{
+	struct standing_list all;
+	struct operands rest;
+	bool help = false;
+	enum vt_err err;
+	int code;
+
+	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
+		return CMD_USAGE;
+	if (help)
+		return CMD_HOLDS;
+	standing_list_init(&all);
+	if ((err = standing_of_folder(&all, opt_state)) != VT_OK)
+		code = cmd_fail("monitor acknowledge", err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE,
+				"--state %s: %s", opt_state,
+				err == VT_ENOTFOUND ? "not a monitor's state" : vt_err_text(err));
+	else
+		code = rest.n == 0 ? list(&all) : acknowledge(&all, &rest);
+	standing_list_release(&all);
+	options_release(&usage);
+	return code;
+}
