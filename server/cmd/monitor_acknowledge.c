@@ -16,10 +16,10 @@ static bool opt_json;
 static const struct option options[] = {
     {"state", OPTION_TEXT, &opt_state, "DIR",
      "The monitor's state; the monitor may be running, and takes note at its next look.", 0, 0,
-     true, false},
+     true, true},
     {"note", OPTION_TEXT, &opt_note, "TEXT",
-     "What came of looking into it; kept beside the acknowledgement.", 0, 0, false, true},
-    {"json", OPTION_FLAG, &opt_json, NULL, "List as lines of JSON.", 0, 0, false, false},
+     "What came of looking into it; kept beside the acknowledgement.", 0, 0, false, false},
+    {"json", OPTION_FLAG, &opt_json, NULL, "List as lines of JSON.", 0, 0, false, true},
 };
 static const struct command_usage usage = {
     "vitrine monitor acknowledge --state DIR [--note TEXT] [ID...]",
