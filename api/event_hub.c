@@ -362,7 +362,8 @@ static enum vt_err next_match(struct hub *hub, struct filter *f, uint64_t from, 
 			from = f->to;
 			continue;
 		}
-		what = conditions_search(&f->conditions, from, PAGE);
+		what =
+		    (struct log_search){.conditions = &f->conditions, .after = from, .limit = PAGE};
 		hub->work_left -= SEARCH_WORK;
 		if ((r = malloc(sizeof(*r))) == NULL)
 			return VT_ENOMEM;

@@ -9,7 +9,7 @@
 #ifndef API_EVENT_HUB_H
 #define API_EVENT_HUB_H
 
-#include "conditions.h"
+#include "entry_query.h"
 
 struct hub;
 

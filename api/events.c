@@ -15,17 +15,16 @@ static bool begin_at(struct http_exchange *x, struct log_worker *w, struct hub_p
 	struct bytes id;
 	uint64_t published = 0;
 	enum vt_err err;
-	bool ok = false;
+	bool given, ok = false;
 
 	buf_init(&query);
-	err = http_query(&query, x, "last-event-id");
+	if (!api_query_text(x, "last-event-id", &query, &given))
+		goto done;
 	/* A browser that comes again asks for the same address as before, and tells in the header where it is by now. */
 	id = header != NULL && header[0] != '\0' ? bytes_str(header) : buf_bytes(&query);
-	if (err != VT_OK && err != VT_ENOTFOUND) {
-		api_problem(x, "query-invalid", "last-event-id: repeated, or not readable");
-	} else if ((err = log_checkpoint(w, &published, NULL)) != VT_OK && err != VT_ENOTFOUND) {
+	if ((err = log_checkpoint(w, &published, NULL)) != VT_OK && err != VT_ENOTFOUND) {
 		api_problem_err(x, err, "reading the checkpoint");
-	} else if (id.len == 0) {
+	} else if (id.len == 0 && !given) {
 		*out = (struct hub_place){published, published};
 		ok = true;
 	} else if (hub_place_parse(out, id) != VT_OK) {
@@ -40,21 +39,9 @@ static bool begin_at(struct http_exchange *x, struct log_worker *w, struct hub_p
 	} else {
 		ok = true;
 	}
+done:
 	buf_release(&query);
 	return ok;
-}
-
-/* Whether a subject is a digest only a search tells. */
-static bool searchable(struct http_exchange *x, struct log_worker *w, const struct conditions *c)
-{
-	struct log_search what = conditions_search(c, INT64_MAX, 1);
-	struct log_search_result found;
-	enum vt_err err;
-
-	if (!conditions_any(c) || (err = log_search(w, &what, &found)) == VT_OK)
-		return true;
-	conditions_problem(x, err);
-	return false;
 }
 
 static void subscribe(struct http_exchange *x, struct hub *hub, const struct hub_place *from,
@@ -88,7 +75,7 @@ void handle_events(struct http_exchange *x, void *thread, void *app)
 
 	conditions_init(&c);
 	if (api_only(x, log_mode(api->log) == LOG_RAW ? raw_names : names) &&
-	    conditions_query(x, &c) && searchable(x, thread, &c) && begin_at(x, thread, &from))
+	    conditions_query(x, &c) && begin_at(x, thread, &from))
 		subscribe(x, api->hub, &from, &c);
 	conditions_release(&c);
 }

@@ -9,16 +9,12 @@
 #include <string.h>
 
 #include "clock.h"
-#include "conditions.h"
+#include "entry_query.h"
 
 enum {
 	LIMIT_DEFAULT = 50,
 	LIMIT_MAX = 200,
-	SEARCH_LIMIT = 1000,
-	SEARCHES_MAX = 8, /* of one window: each steps over some thousand entries at most */
-	WINDOWS_MAX = 64, /* of one page */
-	WINDOW_FIRST =
-	    256, /* entries: the least that a window is made, which one search goes through */
+	SEARCHES_MAX = 8, /* of one page: each steps over some thousand entries at most */
 	SUBJECTS_SHOWN = 8,
 };
 
@@ -112,67 +108,26 @@ static enum vt_err append_origin(struct buf *out, const char *origin)
 
 /* -- which entries ------------------------------------------------------------------------------------ */
 
-/*
- * Every match in [from, to). The search goes upwards, so newest first means to search windows from the end on.
- * VT_ELIMIT: there are too many, or it takes too long: try a smaller window.
- */
-static enum vt_err search_window(struct feed *f, uint64_t from, uint64_t to,
-				 uint64_t match[SEARCH_LIMIT], size_t *n)
+/* A page that steps over much ends early, and says where to go on. */
+static enum vt_err find_entries(struct feed *f)
 {
-	struct log_search what = conditions_search(f->conditions, from, SEARCH_LIMIT);
+	struct log_search what = {.conditions = f->conditions, .newest_first = true};
 	struct log_search_result *r = malloc(sizeof(*r));
 	enum vt_err err = r != NULL ? VT_OK : VT_ENOMEM;
 
-	*n = 0;
-	for (unsigned i = 0; err == VT_OK && what.after < to; i++) {
-		if (i == SEARCHES_MAX)
-			err = VT_ELIMIT;
-		else
-			err = log_search(f->w, &what, r);
-		for (size_t k = 0; err == VT_OK && k < r->n && r->index[k] < to; k++) {
-			if (*n == SEARCH_LIMIT)
-				err = VT_ELIMIT;
-			else
-				match[(*n)++] = r->index[k];
-		}
-		if (err == VT_OK && !r->more)
+	f->next = f->before;
+	f->more = f->before > 0;
+	for (unsigned i = 0; err == VT_OK && f->more && f->n < f->limit && i < SEARCHES_MAX; i++) {
+		what.before = f->next;
+		what.limit = f->limit - f->n;
+		if ((err = log_search(f->w, &what, r)) != VT_OK)
 			break;
-		if (err == VT_OK)
-			what.after = r->next;
+		memcpy(f->index + f->n, r->index, r->n * sizeof(r->index[0]));
+		f->n += r->n;
+		f->next = r->next;
+		f->more = r->more;
 	}
 	free(r);
-	return err;
-}
-
-static enum vt_err find_entries(struct feed *f)
-{
-	uint64_t *match = malloc(SEARCH_LIMIT * sizeof(*match));
-	uint64_t end = f->before, width = WINDOW_FIRST;
-	enum vt_err err = match != NULL ? VT_OK : VT_ENOMEM;
-
-	for (unsigned i = 0; err == VT_OK && f->n < f->limit && end > 0 && i < WINDOWS_MAX; i++) {
-		uint64_t from = end > width ? end - width : 0;
-		size_t n;
-
-		err = search_window(f, from, end, match, &n);
-		if (err == VT_ELIMIT && width > WINDOW_FIRST) {
-			width /= 4;
-			err = VT_OK;
-			continue;
-		}
-		if (err != VT_OK)
-			break;
-		end = from;
-		while (n > 0 && f->n < f->limit)
-			f->index[f->n++] = match[--n];
-		if (n > 0) /* the page is full in the middle of the window */
-			end = f->index[f->n - 1];
-		else if (width < UINT64_MAX / 4)
-			width *= 4;
-	}
-	free(match);
-	f->next = end;
-	f->more = end > 0;
 	return err;
 }
 
@@ -471,7 +426,7 @@ void handle_feed(struct http_exchange *x, void *thread, void *app)
 
 	conditions_init(&c);
 	if (!api_only(x, f.mode == LOG_RAW ? raw_names : names) || !conditions_query(x, &c) ||
-	    !api_query_number(x, "before", 0, INT64_MAX, &f.before, &f.paged) ||
+	    !api_query_number(x, "before", 1, INT64_MAX, &f.before, &f.paged) ||
 	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
 		goto done;
 	f.limit = (size_t)limit;
@@ -482,7 +437,7 @@ void handle_feed(struct http_exchange *x, void *thread, void *app)
 	if (f.before > size)
 		f.before = size;
 	if ((err = find_entries(&f)) != VT_OK)
-		conditions_problem(x, err);
+		api_problem_err(x, err, "searching");
 	else
 		answer(x, &f);
 done:

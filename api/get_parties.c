@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "describe.h"
-#include "handler.h"
+#include "entry_query.h"
 
 enum {
 	LIMIT_DEFAULT = 100,
@@ -68,19 +68,19 @@ void handle_parties(struct http_exchange *x, void *thread, void *app)
 void handle_party(struct http_exchange *x, void *thread, void *app)
 {
 	static const char *const none[] = {NULL};
+	struct conditions c;
 	struct buf id;
+	enum vt_err err;
 
 	(void)app;
 	if (!api_only(x, none))
 		return;
 	buf_init(&id);
-	/* Parties are named by text, which a path can hold only percent-encoded. */
-	if (api_decode_segment(&id, api_segment(x, 3)) != VT_OK || id.len == 0 ||
-	    !utf8_valid(buf_bytes(&id)) || memchr(id.data, 0, id.len) != NULL)
-		api_problem(x, "bad-request", "id: expected percent-encoded UTF-8");
-	else if (buf_append_byte(&id, 0) != VT_OK)
-		api_problem_err(x, VT_ENOMEM, "reading the path");
-	else
-		answer_parties(x, thread, &(struct parties){.only = (const char *)id.data});
+	conditions_init(&c);
+	if ((err = api_decode_segment(&id, api_segment(x, 3))) != VT_OK)
+		api_problem_err(x, err, "id: percent-encoding");
+	else if (conditions_take(x, &c, CONDITION_PARTY, buf_bytes(&id)))
+		answer_parties(x, thread, &(struct parties){.only = c.text[CONDITION_PARTY]});
+	conditions_release(&c);
 	buf_release(&id);
 }

@@ -63,13 +63,8 @@ void handle_leaf(struct http_exchange *x, void *thread, void *app)
 	uint64_t index;
 	enum vt_err err;
 
-	if (!api_only(x, none))
+	if (!api_only(x, none) || !api_hash(x, api_segment(x, 3), "bad-request", "hash", &leaf))
 		return;
-	if (hex_decode_exact(leaf.b, sizeof(leaf.b), api_segment(x, 3)) != VT_OK) {
-		api_problem(x, "bad-request",
-			    "hash: expected the 64 lower-case hex digits of a leaf hash");
-		return;
-	}
 	err = log_leaf(thread, &leaf, &index);
 	if (err == VT_OK)
 		answer_proof(x, thread, app, index, 0, false);

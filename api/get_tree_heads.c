@@ -66,22 +66,22 @@ static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
 
 static bool query_time(struct http_exchange *x, uint64_t *at, bool *given)
 {
+	char shown[64];
 	struct buf text;
 	int64_t seconds;
-	enum vt_err err;
-	bool ok = true;
+	bool ok;
 
 	buf_init(&text);
-	err = http_query(&text, x, "at");
-	*given = err == VT_OK;
-	if (err == VT_OK)
-		err = clock_parse_rfc3339(&seconds, buf_bytes(&text));
-	if (err == VT_OK && seconds >= 0) {
-		*at = (uint64_t)seconds;
-	} else if (err != VT_ENOTFOUND) {
-		api_problem(x, "query-invalid",
-			    "at: expected an RFC 3339 time such as 2026-11-22T14:00:00Z");
-		ok = false;
+	ok = api_query_text(x, "at", &text, given);
+	if (ok && *given) {
+		ok = clock_parse_rfc3339(&seconds, buf_bytes(&text)) == VT_OK && seconds >= 0;
+		if (ok)
+			*at = (uint64_t)seconds;
+		else
+			api_problem(
+			    x, "query-invalid",
+			    "at=\"%s\": expected an RFC 3339 time such as 2026-11-22T14:00:00Z",
+			    problem_quote(shown, sizeof(shown), buf_bytes(&text)));
 	}
 	buf_release(&text);
 	return ok;

@@ -86,31 +86,62 @@ bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint
 	return false;
 }
 
+bool api_hash(struct http_exchange *x, struct bytes text, const char *slug, const char *where,
+	      struct merkle_hash *out)
+{
+	uint8_t digits[2 * MERKLE_HASH_SIZE];
+	char shown[80];
+
+	for (size_t i = 0; i < text.len && i < sizeof(digits); i++)
+		digits[i] = text.data[i] >= 'A' && text.data[i] <= 'F'
+				? (uint8_t)(text.data[i] - 'A' + 'a')
+				: text.data[i];
+	if (text.len == sizeof(digits) &&
+	    hex_decode_exact(out->b, sizeof(out->b), bytes_of(digits, sizeof(digits))) == VT_OK)
+		return true;
+	api_problem(x, slug, "%s=\"%s\": expected 64 hexadecimal digits, given %zu bytes", where,
+		    problem_quote(shown, sizeof(shown), text), text.len);
+	return false;
+}
+
+bool api_query_text(struct http_exchange *x, const char *name, struct buf *out, bool *given)
+{
+	enum vt_err err = http_query(out, x, name);
+
+	*given = err == VT_OK;
+	if (err == VT_OK || err == VT_ENOTFOUND)
+		return true;
+	if (err == VT_ECONFLICT)
+		api_problem(x, "query-invalid", "%s: given more than once, expected once", name);
+	else if (err == VT_EMALFORMED)
+		api_problem(x, "query-invalid",
+			    "%s: a %% has to be followed by two hexadecimal digits", name);
+	else
+		api_problem_err(x, err, name);
+	return false;
+}
+
 bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
 		      uint64_t *out, bool *given)
 {
 	struct buf value;
+	char shown[64];
 	uint64_t n = 0;
-	enum vt_err err;
-	bool ok = false;
+	bool is_given, ok;
 
 	buf_init(&value);
+	ok = api_query_text(x, name, &value, &is_given);
 	if (given != NULL)
-		*given = false;
-	err = http_query(&value, x, name);
-	if (err == VT_ENOTFOUND) {
-		ok = true;
-	} else if (err == VT_ENOMEM) {
-		api_problem_err(x, err, name);
-	} else if (err != VT_OK || decimal_decode(&n, buf_bytes(&value)) != VT_OK || n < least ||
-		   n > most) {
-		api_problem(x, "query-invalid", "%s: expected a decimal number from %llu to %llu",
-			    name, (unsigned long long)least, (unsigned long long)most);
-	} else {
-		*out = n;
-		if (given != NULL)
-			*given = true;
-		ok = true;
+		*given = is_given;
+	if (ok && is_given) {
+		ok = decimal_decode(&n, buf_bytes(&value)) == VT_OK && n >= least && n <= most;
+		if (ok)
+			*out = n;
+		else
+			api_problem(x, "query-invalid",
+				    "%s=\"%s\": expected a decimal number from %llu to %llu", name,
+				    problem_quote(shown, sizeof(shown), buf_bytes(&value)),
+				    (unsigned long long)least, (unsigned long long)most);
 	}
 	buf_release(&value);
 	return ok;

@@ -32,6 +32,11 @@ bool api_accepts(const struct http_exchange *x, const char *type);
 /* These answer the request with a problem and return false if there is something to complain about. */
 bool api_only(struct http_exchange *x, const char *const *names); /* query names, NULL-terminated */
 bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint64_t *out);
+/* 32 bytes as hexadecimal digits, in any letter case. slug is the problem's, where names the parameter. */
+bool api_hash(struct http_exchange *x, struct bytes text, const char *slug, const char *where,
+	      struct merkle_hash *out);
+/* A decoded query value is appended to out; absent: *given is false. */
+bool api_query_text(struct http_exchange *x, const char *name, struct buf *out, bool *given);
 /* A decimal query value; absent leaves *out alone. */
 bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
 		      uint64_t *out, bool *given);

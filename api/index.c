@@ -32,7 +32,9 @@ static enum vt_err append_page(struct buf *out, const struct api *api)
 	    api->version, id->origin, id->vkey, id->mode,
 	    raw ? "POST /add                           append the body, get its index"
 		: "POST /api/v1/entries                append a record (a DSSE envelope)\n"
-		  "  /api/v1/entries?subject=sha256:...  search\n"
+		  "  /api/v1/entries?subject=sha256:...  search (&type=verdict &result=FAILED "
+		  "&party=... "
+		  "&order=desc)\n"
 		  "  /api/v1/parties                     who may append what");
 }
 

@@ -87,19 +87,12 @@ void handle_entries_post(struct http_exchange *x, void *thread, void *app)
 	static const char *const names[] = {"key", NULL};
 	struct merkle_hash hint;
 	struct buf key;
-	enum vt_err err;
+	bool given, ok;
 
-	if (!api_only(x, names))
-		return;
 	buf_init(&key);
-	err = http_query(&key, x, "key");
-	if (err == VT_OK)
-		err = hex_decode_exact(hint.b, sizeof(hint.b), buf_bytes(&key));
+	ok = api_only(x, names) && api_query_text(x, "key", &key, &given) &&
+	     (!given || api_hash(x, buf_bytes(&key), "query-invalid", "key", &hint));
 	buf_release(&key);
-	if (err != VT_OK && err != VT_ENOTFOUND) {
-		api_problem(x, "query-invalid",
-			    "key: expected the 64 lower-case hex digits of a keyid");
-		return;
-	}
-	append_begin(x, thread, app, err == VT_OK ? &hint : NULL, answer_append);
+	if (ok)
+		append_begin(x, thread, app, given ? &hint : NULL, answer_append);
 }

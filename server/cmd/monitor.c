@@ -61,8 +61,9 @@ static const struct option options[] = {
      "A signed head that others showed and that the log does not reach for so long is an alert.", 1,
      1 << 30, false, true},
     {"watch", OPTION_LIST, &opt_watch, "CONDITIONS",
-     "Tell of entries for which all of subject=[ALGORITHM:]HEX, party=ID, type=URI, result=RESULT "
-     "hold that are given here, separated by commas, and of corrections of such entries.",
+     "Tell of entries for which all of subject=[ALGORITHM:]HEX, party=ID, type=TYPE, result=RESULT "
+     "hold that are given here, separated by commas, and of corrections of such entries. TYPE: "
+     "verdict, firmware, event, accredit, seal, correct, or a predicateType's URI.",
      0, 0, false, true},
     {"watch-file", OPTION_TEXT, &opt_watch_file, "FILE", "The same, one watch a line.", 0, 0, false,
      true},
@@ -151,7 +152,7 @@ static int read_centre(struct service *s, const char *text)
 
 static int read_watches(struct service *s)
 {
-	char why[160] = "";
+	char why[CONDITIONS_WHY_MAX] = "";
 	struct buf text;
 	size_t line = 0;
 	enum vt_err err = VT_OK;

@@ -59,18 +59,11 @@ static const struct command_usage usage = {
     options,
     sizeof(options) / sizeof(*options)};
 
-/* The short names are those of `vitrine record`. */
 static const char *predicate_type(const char *text)
 {
-	static const char *const short_names[][2] = {
-	    {"verdict", PREDICATE_TEST_RESULT},   {"firmware", PREDICATE_RELEASE_V02},
-	    {"event", PREDICATE_AUDIT_EVENT},     {"sealed", PREDICATE_SEALED},
-	    {"correction", PREDICATE_CORRECTION}, {"accreditation", PREDICATE_ACCREDITATION},
-	};
-
-	for (size_t i = 0; i < sizeof(short_names) / sizeof(*short_names); i++)
-		if (strcmp(text, short_names[i][0]) == 0)
-			return short_names[i][1];
+	for (const struct predicate_name *n = predicate_names; n->name != NULL; n++)
+		if (strcmp(text, n->name) == 0)
+			return n->type;
 	return text;
 }
 

@@ -6,8 +6,8 @@
 
 /*
  * Append the decoded value of `name`; one without "=" has the empty value. Names are compared
- * decoded. VT_ENOTFOUND: no such name. VT_EMALFORMED: the value is wrongly percent-encoded, or the
- * name came twice; nothing is appended then.
+ * decoded. VT_ENOTFOUND: no such name. VT_ECONFLICT: the name came twice. VT_EMALFORMED: the value is wrongly
+ * percent-encoded. Nothing is appended then.
  */
 enum vt_err http_query_value(struct buf *out, const char *query, const char *name);
 

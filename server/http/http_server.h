@@ -47,7 +47,7 @@ const struct http_server *http_exchange_server(const struct http_exchange *x);
 /* NULL when absent; a header that came several times is joined with ", ". */
 const char *http_header(const struct http_exchange *x, const char *name);
 /* One decoded query value (application/x-www-form-urlencoded). VT_ENOTFOUND; VT_EMALFORMED: bad
- * percent-encoding, or the name came twice. */
+ * percent-encoding; VT_ECONFLICT: the name came twice. */
 enum vt_err http_query(struct buf *out, const struct http_exchange *x, const char *name);
 /* Is every query name in this NULL-terminated list? If not, *unknown (cut, NUL-terminated) is one.
  */

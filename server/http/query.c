@@ -107,7 +107,7 @@ enum vt_err http_query_value(struct buf *out, const char *query, const char *nam
 	if (times == 0)
 		return VT_ENOTFOUND;
 	if (times > 1)
-		return VT_EMALFORMED;
+		return VT_ECONFLICT;
 	return append_decoded(out, found);
 }
 

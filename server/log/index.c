@@ -379,10 +379,11 @@ static enum vt_err runs_next(struct run_set *set, struct store_reader *r, uint64
 	return VT_ENOTFOUND;
 }
 
+/* The highest one. */
 static enum vt_err runs_prior(struct run_set *set, struct store_reader *r, uint64_t prefix,
-			      uint64_t below, struct chunk *chunk, uint64_t *index)
+			      uint64_t from, uint64_t below, struct chunk *chunk, uint64_t *index)
 {
-	for (size_t i = set->is.n; i-- > 0;) {
+	for (size_t i = set->is.n; i-- > 0 && set->run[i]->is.end > from;) {
 		struct run *run = set->run[i];
 		struct index_slot target = {prefix, below < run->is.end ? below : run->is.end};
 		enum vt_err err;
@@ -396,7 +397,7 @@ static enum vt_err runs_prior(struct run_set *set, struct store_reader *r, uint6
 		if (err != VT_OK)
 			return err;
 		*index = chunk->slot[at].index;
-		return VT_OK;
+		return *index >= from ? VT_OK : VT_ENOTFOUND;
 	}
 	return VT_ENOTFOUND;
 }
@@ -425,15 +426,16 @@ static enum vt_err tail_next(struct index *ix, const struct run_set *set, uint64
 }
 
 static enum vt_err tail_prior(struct index *ix, const struct run_set *set, uint64_t prefix,
-			      uint64_t below, uint64_t *index)
+			      uint64_t from, uint64_t below, uint64_t *index)
 {
 	enum vt_err err = VT_ENOTFOUND;
 
 	locked(ix);
 	if (ix->floor > runs_mark(&set->is))
 		err = VT_ECONFLICT;
-	for (size_t i = ix->n_segments; err == VT_ENOTFOUND && i-- > 0;)
-		if (segment_find_last(ix->segment[i], prefix, below, index))
+	for (size_t i = ix->n_segments;
+	     err == VT_ENOTFOUND && i-- > 0 && ix->segment[i]->end > from;)
+		if (segment_find_last(ix->segment[i], prefix, below, index) && *index >= from)
 			err = VT_OK;
 	unlock(ix);
 	return err;
@@ -453,7 +455,7 @@ static enum vt_err runs_were_stale(struct index *ix, struct store_reader *r, uin
 	return newer ? VT_OK : VT_EMISMATCH;
 }
 
-/* One step, confirmed by nobody yet. last: the highest below, instead of the lowest from `from` on. */
+/* One step, confirmed by nobody yet: the lowest index in [from, below) with this prefix; last: the highest. */
 static enum vt_err candidate(struct index *ix, struct store_reader *r, uint64_t prefix,
 			     uint64_t from, uint64_t below, bool last, struct chunk *chunk,
 			     uint64_t *index)
@@ -464,9 +466,9 @@ static enum vt_err candidate(struct index *ix, struct store_reader *r, uint64_t 
 		enum vt_err err;
 
 		if (last) {
-			err = tail_prior(ix, set, prefix, below, index);
+			err = tail_prior(ix, set, prefix, from, below, index);
 			if (err == VT_ENOTFOUND)
-				err = runs_prior(set, r, prefix, below, chunk, index);
+				err = runs_prior(set, r, prefix, from, below, chunk, index);
 		} else {
 			err = runs_next(set, r, prefix, from, below, chunk, index);
 			if (err == VT_ENOTFOUND)
@@ -483,22 +485,25 @@ static enum vt_err candidate(struct index *ix, struct store_reader *r, uint64_t 
 }
 
 struct confirmation {
-	const struct merkle_hash *key;
+	const struct index_term *term;
 	size_t n;
 	bool all;
 };
 
+static bool term_fits(const struct index_term *t, const struct merkle_hash *keys, size_t n_keys)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t j = 0; j < n_keys; j++)
+			if (merkle_hash_equal(&t->key[i], &keys[j]))
+				return true;
+	return false;
+}
+
 static void confirm_keys(struct confirmation *c, const struct merkle_hash *keys, size_t n_keys)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		size_t j = 0;
-
-		while (j < n_keys && !merkle_hash_equal(&c->key[i], &keys[j]))
-			j++;
-		if (j == n_keys)
-			return;
-	}
 	c->all = true;
+	for (size_t i = 0; i < c->n && c->all; i++)
+		c->all = term_fits(&c->term[i], keys, n_keys);
 }
 
 static enum vt_err confirm_stored(void *ctx, uint64_t index, struct bytes entry,
@@ -510,11 +515,11 @@ static enum vt_err confirm_stored(void *ctx, uint64_t index, struct bytes entry,
 	return VT_OK;
 }
 
-/* Does the entry have all these keys in full? */
-static enum vt_err confirm(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
+/* Does the entry have all these terms, by keys in full? */
+static enum vt_err confirm(struct index *ix, struct store_reader *r, const struct index_term *term,
 			   size_t n, uint64_t index, bool *all)
 {
-	struct confirmation c = {key, n, false};
+	struct confirmation c = {term, n, false};
 	enum vt_err err = VT_OK;
 	bool fresh;
 
@@ -536,6 +541,7 @@ static enum vt_err confirm(struct index *ix, struct store_reader *r, const struc
 enum vt_err index_find(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
 		       uint64_t from, uint64_t below, uint64_t *index)
 {
+	struct index_term term = {.n = 1, .key = {*key}};
 	uint64_t prefix = index_prefix(key);
 	struct chunk chunk;
 	enum vt_err err;
@@ -546,26 +552,7 @@ enum vt_err index_find(struct index *ix, struct store_reader *r, const struct me
 		err = candidate(ix, r, prefix, from, below, false, &chunk, index);
 		if (err != VT_OK)
 			return err;
-		if ((err = confirm(ix, r, key, 1, *index, &all)) != VT_OK || all)
-			return err;
-	}
-	return VT_ENOTFOUND;
-}
-
-enum vt_err index_find_last(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
-			    uint64_t below, uint64_t *index)
-{
-	uint64_t prefix = index_prefix(key);
-	struct chunk chunk;
-	enum vt_err err;
-
-	for (chunk.n = 0; below > 0; below = *index) {
-		bool all;
-
-		err = candidate(ix, r, prefix, 0, below, true, &chunk, index);
-		if (err != VT_OK)
-			return err;
-		if ((err = confirm(ix, r, key, 1, *index, &all)) != VT_OK || all)
+		if ((err = confirm(ix, r, &term, 1, *index, &all)) != VT_OK || all)
 			return err;
 	}
 	return VT_ENOTFOUND;
@@ -576,64 +563,107 @@ enum vt_err index_find_last(struct index *ix, struct store_reader *r, const stru
 struct index_scan {
 	struct index *ix;
 	struct store_reader *r;
-	uint64_t from;
+	bool newest_first;
+	uint64_t from; /* what is left to look at is [from, below) */
 	uint64_t below;
 	size_t n;
-	struct merkle_hash key[INDEX_QUERY_KEYS_MAX];
-	struct chunk chunk[]; /* one for each key */
+	struct index_term term[INDEX_TERMS_MAX];
+	struct chunk chunk[][INDEX_TERM_KEYS_MAX]; /* one for each key of each term */
 };
 
 enum vt_err index_scan_new(struct index_scan **out, struct index *ix, struct store_reader *r,
-			   const struct merkle_hash *keys, size_t n, uint64_t from, uint64_t below)
+			   const struct index_term *terms, size_t n, uint64_t from, uint64_t below,
+			   bool newest_first)
 {
 	struct index_scan *scan;
 
 	*out = NULL;
-	if (n == 0 || n > INDEX_QUERY_KEYS_MAX)
+	if (n == 0 || n > INDEX_TERMS_MAX)
 		return VT_EINVAL;
 	scan = malloc(sizeof(*scan) + n * sizeof(scan->chunk[0]));
 	if (scan == NULL)
 		return VT_ENOMEM;
 	scan->ix = ix;
 	scan->r = r;
+	scan->newest_first = newest_first;
 	scan->from = from;
 	scan->below = below;
 	scan->n = n;
 	for (size_t i = 0; i < n; i++) {
-		scan->key[i] = keys[i];
-		scan->chunk[i].n = 0;
+		scan->term[i] = terms[i];
+		for (size_t k = 0; k < INDEX_TERM_KEYS_MAX; k++)
+			scan->chunk[i][k].n = 0;
 	}
 	*out = scan;
 	return VT_OK;
 }
 
-/* Each key in turn moves to its first entry at or after the others' place, until all stand on one. */
+/* The first index that is left, in the scan's direction, at which term i may hold. */
+static enum vt_err term_candidate(struct index_scan *scan, size_t i, uint64_t *index)
+{
+	const struct index_term *t = &scan->term[i];
+	uint64_t from = scan->from, below = scan->below;
+	enum vt_err found = VT_ENOTFOUND;
+
+	for (size_t k = 0; k < t->n && from < below; k++) {
+		uint64_t at;
+		enum vt_err err = candidate(scan->ix, scan->r, index_prefix(&t->key[k]), from,
+					    below, scan->newest_first, &scan->chunk[i][k], &at);
+
+		if (err == VT_ENOTFOUND)
+			continue;
+		if (err != VT_OK)
+			return err;
+		/* Another key is of interest only where it comes earlier. */
+		if (scan->newest_first)
+			from = at + 1;
+		else
+			below = at;
+		*index = at;
+		found = VT_OK;
+	}
+	return found;
+}
+
+/* Nothing is to be found before `index`, in the scan's direction; at it only where it is not done. Was that so before? */
+static bool scan_move(struct index_scan *scan, uint64_t index, bool done)
+{
+	uint64_t place = scan->newest_first ? scan->below - 1 : scan->from;
+
+	if (scan->newest_first)
+		scan->below = done ? index : index + 1;
+	else
+		scan->from = done ? index + 1 : index;
+	return place == index;
+}
+
+/* Each term in turn moves to its first entry at or after the others' place, until all stand on one. */
 enum vt_err index_scan_next(struct index_scan *scan, size_t *steps, uint64_t *index)
 {
 	size_t agreed = 0;
 
 	for (size_t i = 0; scan->from < scan->below; i = (i + 1) % scan->n) {
+		uint64_t at;
 		enum vt_err err;
 		bool all;
 
-		*index = scan->from;
-		if (*steps == 0)
+		*index = scan->newest_first ? scan->below : scan->from;
+		if (*steps < scan->term[i].n)
 			return VT_ELIMIT;
-		--*steps;
-		err = candidate(scan->ix, scan->r, index_prefix(&scan->key[i]), scan->from,
-				scan->below, false, &scan->chunk[i], index);
-		if (err != VT_OK)
+		*steps -= scan->term[i].n;
+		if ((err = term_candidate(scan, i, &at)) != VT_OK)
 			return err;
-		agreed = *index == scan->from ? agreed + 1 : 1;
-		scan->from = *index;
+		agreed = scan_move(scan, at, false) ? agreed + 1 : 1;
 		if (agreed < scan->n)
 			continue;
-		if ((err = confirm(scan->ix, scan->r, scan->key, scan->n, *index, &all)) != VT_OK)
+		if ((err = confirm(scan->ix, scan->r, scan->term, scan->n, at, &all)) != VT_OK)
 			return err;
-		scan->from++;
+		scan_move(scan, at, true);
 		agreed = 0;
-		if (all)
+		if (all) {
+			*index = at;
 			return VT_OK;
+		}
 	}
 	return VT_ENOTFOUND;
 }
@@ -641,18 +671,4 @@ enum vt_err index_scan_next(struct index_scan *scan, size_t *steps, uint64_t *in
 void index_scan_free(struct index_scan *scan)
 {
 	free(scan);
-}
-
-enum vt_err index_find_all(struct index *ix, struct store_reader *r, const struct merkle_hash *keys,
-			   size_t n, uint64_t from, uint64_t below, uint64_t *index)
-{
-	size_t steps = SIZE_MAX;
-	struct index_scan *scan;
-	enum vt_err err;
-
-	if ((err = index_scan_new(&scan, ix, r, keys, n, from, below)) != VT_OK)
-		return err;
-	err = index_scan_next(scan, &steps, index);
-	index_scan_free(scan);
-	return err;
 }

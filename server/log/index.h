@@ -15,7 +15,8 @@ enum {
 	INDEX_TAIL_DEFAULT = 1 << 20,    /* keys */
 	INDEX_BYTES_PER_KEY = 64,        /* of the tail: nodes, table and what folding borrows */
 	INDEX_FILTER_DEFAULT = 16 << 20, /* bytes */
-	INDEX_QUERY_KEYS_MAX = 8,        /* of one index_find_all() */
+	INDEX_TERMS_MAX = 8,             /* of one scan */
+	INDEX_TERM_KEYS_MAX = 2,
 };
 
 struct index;
@@ -55,22 +56,23 @@ void index_rollback(struct index *ix, uint64_t size);
  */
 enum vt_err index_find(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
 		       uint64_t from, uint64_t below, uint64_t *index);
-/* The highest one. */
-enum vt_err index_find_last(struct index *ix, struct store_reader *r, const struct merkle_hash *key,
-			    uint64_t below, uint64_t *index);
-/* The lowest index in [from, below) that has all n keys. */
-enum vt_err index_find_all(struct index *ix, struct store_reader *r, const struct merkle_hash *keys,
-			   size_t n, uint64_t from, uint64_t below, uint64_t *index);
+
+/* An entry has it if it has any of the keys. */
+struct index_term {
+	size_t n; /* at least 1 */
+	struct merkle_hash key[INDEX_TERM_KEYS_MAX];
+};
 
 /*
- * The same as a scan, for pages of results: each call costs what it steps over, and no more than `steps`. Made and used
- * by one thread, freed before the index.
+ * Every index in [from, below) that has all n terms, in pages: each call costs what it steps over, and no more than `steps`
+ * (one for each key looked for). Lowest first, or newest_first. Made and used by one thread, freed before the index.
  */
 struct index_scan;
 enum vt_err index_scan_new(struct index_scan **out, struct index *ix, struct store_reader *r,
-			   const struct merkle_hash *keys, size_t n, uint64_t from, uint64_t below);
-/* The next index that has all the keys. VT_ENOTFOUND: there is none below. VT_ELIMIT: *steps ran out, nothing found
- * before *index; go on from there by calling again with more. */
+			   const struct index_term *terms, size_t n, uint64_t from, uint64_t below,
+			   bool newest_first);
+/* The next index. VT_ENOTFOUND: there is none left. VT_ELIMIT: *steps ran out; *index is what a new scan has to have
+ * as `from` (newest first: as `below`) to go on; this one goes on when it is called again with more. */
 enum vt_err index_scan_next(struct index_scan *scan, size_t *steps, uint64_t *index);
 void index_scan_free(struct index_scan *scan);
 

@@ -8,6 +8,7 @@
 #define LOG_H
 
 #include "admit.h"
+#include "conditions.h"
 #include "json.h"
 #include "store.h"
 #include "vitrine/note.h"
@@ -218,22 +219,23 @@ enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out
 enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out);
 
 struct log_search {
-	struct bytes subject; /* "sha256:<hex>" or bare hex of a strong length; empty: any */
-	struct bytes type;    /* predicateType */
-	struct bytes party;
-	struct bytes result;
-	uint64_t after; /* first index to look at */
-	size_t limit;   /* 1 to 1000 */
+	const struct conditions *conditions; /* NULL or empty: any entry */
+	uint64_t after;                      /* the lowest index to look at */
+	uint64_t before;                     /* one beyond the highest; 0: all that is published */
+	bool newest_first;
+	size_t limit; /* 1 to 1000 */
 };
 struct log_search_result {
 	uint64_t size; /* the tree size that the answer is complete to */
 	size_t n;
-	uint64_t index[1000];
+	uint64_t index[1000]; /* in the order asked for */
 	bool
 	    more; /* there may be more (with n 0, too: a search that steps over much stops for a while) */
-	uint64_t next; /* `after` of the next page */
+	/* `after` of the next page, or `before` where the newest come first. Entries are only ever added behind
+	 * all others, so pages that go on there meet end to end whatever the log does in between. */
+	uint64_t next;
 };
-/* VT_EINVAL: limit, or a subject that is no digest. Each call's cost is bounded. */
+/* VT_EINVAL: limit. Each call's cost is bounded. */
 enum vt_err log_search(struct log_worker *w, const struct log_search *what,
 		       struct log_search_result *out);
 

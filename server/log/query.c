@@ -409,109 +409,85 @@ enum vt_err log_with_registry(struct log_worker *w, log_registry_fn visit, void 
 
 /* -- search --------------------------------------------------------------------------------------------- */
 
-/* "sha256:<hex>", or hex alone where its length says which digest it is. */
-static enum vt_err subject_key(struct merkle_hash *out, struct merkle_hasher *h,
-			       struct bytes subject)
+/* What the index looks for: all of the terms, any of a term's keys (admit.h names their labels). */
+static enum vt_err search_terms(struct log_worker *w, const struct conditions *c,
+				struct index_term term[INDEX_TERMS_MAX], size_t *n)
 {
-	static const struct {
-		size_t digits;
-		const char *algorithm;
-	} by_length[] = {{64, "sha256:"}, {96, "sha384:"}, {128, "sha512:"}};
-	struct buf value;
-	enum vt_err err = VT_EINVAL;
-
-	buf_init(&value);
-	if (memchr(subject.data, ':', subject.len) != NULL) {
-		err = buf_append(&value, subject);
-	} else {
-		for (size_t i = 0; i < sizeof(by_length) / sizeof(by_length[0]); i++)
-			if (by_length[i].digits == subject.len &&
-			    (err = buf_append_str(&value, by_length[i].algorithm)) == VT_OK)
-				err = buf_append(&value, subject);
-	}
-	if (err == VT_OK)
-		err = index_key(out, h, "subject", buf_bytes(&value));
-	buf_release(&value);
-	return err;
-}
-
-static enum vt_err search_keys(struct log_worker *w, const struct log_search *what,
-			       struct merkle_hash key[INDEX_QUERY_KEYS_MAX], size_t *n)
-{
-	const struct {
-		const char *label;
-		struct bytes value;
-	} part[] = {{"type", what->type}, {"party", what->party}, {"result", what->result}};
-	enum vt_err err;
-
 	*n = 0;
-	if (what->subject.len > 0 &&
-	    (err = subject_key(&key[(*n)++], &w->hasher, what->subject)) != VT_OK)
-		return err;
-	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
-		if (part[i].value.len == 0)
-			continue;
-		err = index_key(&key[(*n)++], &w->hasher, part[i].label, part[i].value);
-		if (err != VT_OK)
-			return err;
+	for (size_t i = 0; c != NULL && i < CONDITIONS_N; i++) {
+		struct index_term *t = &term[*n];
+		const char *one[] = {c->text[i], NULL};
+		const char *const *value = i == CONDITION_TYPE ? c->type : one;
+
+		for (t->n = 0; t->n < INDEX_TERM_KEYS_MAX && value[t->n] != NULL; t->n++) {
+			enum vt_err err = index_key(&t->key[t->n], &w->hasher, condition_names[i],
+						    bytes_str(value[t->n]));
+			if (err != VT_OK)
+				return err;
+		}
+		*n += t->n > 0;
 	}
 	return VT_OK;
 }
 
-static void list_all(const struct log_search *what, struct log_search_result *out)
+static void list_all(const struct log_search *what, uint64_t below, struct log_search_result *out)
 {
-	uint64_t at = what->after;
+	uint64_t from = what->after;
 
-	for (; at < out->size && out->n < what->limit; at++)
-		out->index[out->n++] = at;
-	out->next = at;
-	out->more = at < out->size;
+	while (from < below && out->n < what->limit)
+		out->index[out->n++] = what->newest_first ? --below : from++;
+	out->next = what->newest_first ? below : from;
+	out->more = from < below;
 }
 
-static enum vt_err scan(struct log_worker *w, const struct merkle_hash *key, size_t n,
-			const struct log_search *what, struct log_search_result *out)
+static enum vt_err scan(struct log_worker *w, const struct index_term *term, size_t n,
+			const struct log_search *what, uint64_t below,
+			struct log_search_result *out)
 {
 	struct index_scan *scan;
 	size_t steps = SEARCH_STEPS;
-	uint64_t index = what->after;
+	uint64_t index = 0;
 	enum vt_err err;
 
-	err = index_scan_new(&scan, w->log->index, w->reader, key, n, what->after, out->size);
+	err = index_scan_new(&scan, w->log->index, w->reader, term, n, what->after, below,
+			     what->newest_first);
 	if (err != VT_OK)
 		return err;
+	out->next = what->newest_first ? below : what->after;
 	while (out->n < what->limit && (err = index_scan_next(scan, &steps, &index)) == VT_OK) {
 		out->index[out->n++] = index;
-		out->next = index + 1;
+		out->next = what->newest_first ? index : index + 1;
 	}
 	index_scan_free(scan);
 	if (err == VT_ELIMIT)
 		out->next = index;
-	out->more = err != VT_ENOTFOUND && out->next < out->size;
+	out->more = err != VT_ENOTFOUND &&
+		    (what->newest_first ? out->next > what->after : out->next < below);
 	return err == VT_ENOTFOUND || err == VT_ELIMIT ? VT_OK : err;
 }
 
 enum vt_err log_search(struct log_worker *w, const struct log_search *what,
 		       struct log_search_result *out)
 {
-	struct merkle_hash key[INDEX_QUERY_KEYS_MAX];
-	uint64_t size;
+	struct index_term term[INDEX_TERMS_MAX];
+	uint64_t size, below;
 	enum vt_err err;
 	size_t n;
 
 	memset(out, 0, sizeof(*out));
-	out->next = what->after;
 	if (what->limit == 0 || what->limit > SEARCH_LIMIT_MAX)
 		return VT_EINVAL;
-	if ((err = search_keys(w, what, key, &n)) != VT_OK ||
+	if ((err = search_terms(w, what->conditions, term, &n)) != VT_OK ||
 	    (err = published(w, &size, NULL)) != VT_OK)
 		return err;
 	/* Complete to what is both published and covered. */
 	out->size = covered(w->log);
 	if (out->size > size)
 		out->size = size;
+	below = what->before == 0 || what->before > out->size ? out->size : what->before;
 	if (n > 0)
-		return scan(w, key, n, what, out);
-	list_all(what, out);
+		return scan(w, term, n, what, below, out);
+	list_all(what, below, out);
 	return VT_OK;
 }
 

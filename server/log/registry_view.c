@@ -77,6 +77,7 @@ enum vt_err registry_open(struct log *log)
 {
 	struct index_scan *scan = NULL;
 	struct replay replay = {log, NULL};
+	struct index_term accreditations = {.n = 1};
 	size_t steps = SIZE_MAX;
 	uint64_t index;
 	enum vt_err err;
@@ -85,8 +86,9 @@ enum vt_err registry_open(struct log *log)
 	    index_key(&log->accreditation_key, &log->hasher, "type", bytes_str(ACCREDITATION_TYPE));
 	if (err != VT_OK || (err = registry_new(&log->registry)) != VT_OK)
 		return err;
-	err = index_scan_new(&scan, log->index, log->reader, &log->accreditation_key, 1, 0,
-			     log->state.head.size);
+	accreditations.key[0] = log->accreditation_key;
+	err = index_scan_new(&scan, log->index, log->reader, &accreditations, 1, 0,
+			     log->state.head.size, false);
 	if (err != VT_OK)
 		return err;
 	replay.registry = log->registry;

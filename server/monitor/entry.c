@@ -197,7 +197,7 @@ enum vt_err entry_watched(struct follower *f, uint64_t index, const struct recor
 		if (watch_fits(w, r))
 			err = hit(f, index, r, w, false);
 		else if (corrects &&
-			 watch_fits_statement(w, &target.statement, target.party, target.n))
+			 conditions_fit(&w->conditions, &target.statement, target.party, target.n))
 			err = hit(f, index, r, w, true);
 	}
 	dsse_release(&target.envelope);

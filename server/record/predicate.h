@@ -15,6 +15,9 @@ enum {
 	ACCREDITATION_NAME_MAX = 64,   /* bytes of a party's or role's name */
 };
 
+/* Could a party or a role be called this? */
+bool party_name_valid(struct bytes name);
+
 #define ROLE_CENTRE   "centre"
 #define ROLE_RECOVERY "recovery"
 

@@ -24,19 +24,26 @@ void accreditation_claim_release(struct accreditation_claim *c)
 
 /* Lower-case letters, digits, dots, dashes, underscores: names that no two people read differently.
  */
+bool party_name_valid(struct bytes name)
+{
+	if (name.len == 0 || name.len > ACCREDITATION_NAME_MAX ||
+	    memchr(".-_", name.data[0], 3) != NULL)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] == 0 ||
+		    strchr("abcdefghijklmnopqrstuvwxyz0123456789.-_", name.data[i]) == NULL)
+			return false;
+	return true;
+}
+
 static enum vt_err parse_name(struct bytes *out, const struct statement *s, const char *member,
 			      const char *slug, struct problem *why)
 {
 	enum vt_err err;
-	bool good;
 
 	if ((err = rule_text(out, s->predicate, "predicate", member, slug, why)) != VT_OK)
 		return err;
-	good = out->len <= ACCREDITATION_NAME_MAX && memchr(".-_", out->data[0], 3) == NULL;
-	for (size_t i = 0; i < out->len && good; i++)
-		good = out->data[i] != 0 &&
-		       strchr("abcdefghijklmnopqrstuvwxyz0123456789.-_", out->data[i]) != NULL;
-	if (!good)
+	if (!party_name_valid(*out))
 		return problem_set(
 		    why, VT_EMALFORMED, slug,
 		    "predicate.%s: expected 1 to %d lower-case letters, digits, dots, "

@@ -21,6 +21,19 @@ const struct digest_algorithm digest_algorithms[] = {
 
 enum { GIT_SHA1_DIGITS = 40 };
 
+const struct predicate_name predicate_names[] = {
+    {"verdict", PREDICATE_TEST_RESULT, NULL},
+    {"firmware", PREDICATE_RELEASE_V02, PREDICATE_RELEASE_V01},
+    {"event", PREDICATE_AUDIT_EVENT, NULL},
+    {"accredit", PREDICATE_ACCREDITATION, NULL},
+    {"accreditation", PREDICATE_ACCREDITATION, NULL},
+    {"seal", PREDICATE_SEALED, NULL},
+    {"sealed", PREDICATE_SEALED, NULL},
+    {"correct", PREDICATE_CORRECTION, NULL},
+    {"correction", PREDICATE_CORRECTION, NULL},
+    {NULL, NULL, NULL},
+};
+
 void statement_init(struct statement *s)
 {
 	*s = (struct statement){0};

@@ -22,6 +22,14 @@ struct json;
 #define PREDICATE_SEALED        "urn:vitrine:predicate:sealed-record:v1"
 #define PREDICATE_CORRECTION    "urn:vitrine:predicate:correction:v1"
 
+/* Short names of predicateTypes, for people: those of `vitrine record` and what the records are called. */
+struct predicate_name {
+	const char *name;
+	const char *type;  /* what is written under that name today */
+	const char *older; /* what was, and is still admitted; NULL: nothing else */
+};
+extern const struct predicate_name predicate_names[]; /* ends with a NULL name */
+
 enum {
 	STATEMENT_SUBJECTS_MAX = 64, /* equals RECORD_SUBJECTS_MAX */
 	STATEMENT_DIGESTS_MAX =

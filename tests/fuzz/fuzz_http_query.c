@@ -45,7 +45,8 @@ static void check_query(const char *target)
 	for (const char *const *name = names; *name != NULL; name++) {
 		enum vt_err err = http_query(&value, x, *name);
 
-		MUST(err == VT_OK || err == VT_ENOTFOUND || err == VT_EMALFORMED);
+		MUST(err == VT_OK || err == VT_ENOTFOUND || err == VT_EMALFORMED ||
+		     err == VT_ECONFLICT);
 		MUST(err == VT_OK || value.len == 0);
 		MUST(value.len <= strlen(x->req.query));
 		if (err == VT_OK) {

@@ -1,8 +1,9 @@
-# The main job on real input, and retries, against a running server.
+# The main job on real input, retries, and what people ask, against a running server.
 if(TARGET vitrine_program)
   add_test(NAME firmware_run COMMAND ${here}/firmware_run $<TARGET_FILE:vitrine_program>)
   add_test(NAME retries COMMAND ${here}/retries $<TARGET_FILE:vitrine_program>)
+  add_test(NAME conditions COMMAND ${here}/conditions $<TARGET_FILE:vitrine_program>)
   add_test(NAME forged_proofs COMMAND ${here}/forged_proofs $<TARGET_FILE:vitrine_program>)
   add_test(NAME environment COMMAND ${here}/environment $<TARGET_FILE:vitrine_program>)
-  set_tests_properties(firmware_run retries forged_proofs environment PROPERTIES LABELS system TIMEOUT 900)
+  set_tests_properties(firmware_run retries forged_proofs environment conditions PROPERTIES LABELS system TIMEOUT 900)
 endif()

@@ -44,8 +44,8 @@ static void query_values_are_decoded(void **state)
 
 static void query_values_that_are_missing_double_or_malformed_are_told_apart(void **state)
 {
-	static const char *const malformed[] = {"a=%",     "a=%4",      "a=%4g", "a=%g4",
-						"a=1&a=1", "a=1&%61=2", "a&a",   "a=b%%41"};
+	static const char *const malformed[] = {"a=%", "a=%4", "a=%4g", "a=%g4", "a=b%%41"};
+	static const char *const twice[] = {"a=1&a=1", "a=1&%61=2", "a&a", "a=%&a=1"};
 
 	(void)state;
 	assert_value("", "a", VT_ENOTFOUND, NULL, 0);
@@ -54,6 +54,8 @@ static void query_values_that_are_missing_double_or_malformed_are_told_apart(voi
 	assert_value("%6=1", "a", VT_ENOTFOUND, NULL, 0);
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
 		assert_value(malformed[i], "a", VT_EMALFORMED, NULL, 0);
+	for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++)
+		assert_value(twice[i], "a", VT_ECONFLICT, NULL, 0);
 	/* Another name's malformed value is that name's problem. */
 	assert_value("b=%&a=1", "a", VT_OK, "1", 1);
 }

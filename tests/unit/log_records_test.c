@@ -536,30 +536,42 @@ static void the_registry_is_rebuilt_at_a_restart(void **state)
 
 /* -- reading ------------------------------------------------------------------------------------------------ */
 
-static size_t search(struct fixture *f, const char *subject, const char *type, const char *party,
-		     const char *result, uint64_t found[1000])
+/* What fits them, as "3 6 9 "; conditions as "subject=X,party=Y", like a watch's. */
+static const char *search(struct fixture *f, const char *text, bool newest_first)
 {
-	struct log_search what = {.subject = bytes_str(subject),
-				  .type = bytes_str(type),
-				  .party = bytes_str(party),
-				  .result = bytes_str(result),
-				  .limit = 1000};
+	static char said[4096];
+	struct conditions c;
+	struct log_search what = {.conditions = &c, .newest_first = newest_first, .limit = 1000};
 	struct log_search_result *out = malloc(sizeof(*out));
-	size_t n;
 
 	assert_non_null(out);
+	conditions_init(&c);
+	for (size_t len; *text != '\0'; text += len + (text[len] == ',')) {
+		size_t which = 0, name;
+		char why[CONDITIONS_WHY_MAX];
+
+		len = strcspn(text, ",");
+		name = strcspn(text, "=");
+		while (!bytes_is(bytes_of(text, name), condition_names[which]))
+			which++;
+		if (conditions_add(&c, (enum condition)which,
+				   bytes_of(text + name + 1, len - name - 1), why) != VT_OK)
+			fail_msg("%s", why);
+	}
 	assert_int_equal(log_search(f->log.w, &what, out), VT_OK);
 	assert_false(out->more);
-	n = out->n;
-	memcpy(found, out->index, n * sizeof(found[0]));
+	said[0] = '\0';
+	for (size_t i = 0; i < out->n; i++)
+		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%llu ",
+			 (unsigned long long)out->index[i]);
 	free(out);
-	return n;
+	conditions_release(&c);
+	return said;
 }
 
 static void search_conditions_are_anded(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t found[1000];
 	struct buf statement, body;
 
 	for (unsigned i = 0; i < 12; i++) {
@@ -568,25 +580,33 @@ static void search_conditions_are_anded(void **state)
 		assert_int_equal(send_buf(f, &body).outcome, LOG_ADDED);
 		buf_release(&statement);
 	}
-	assert_int_equal(search(f, DIGEST, "", "", "", found), 12);
-	assert_int_equal(search(f, "sha256:" DIGEST, "", "", "", found), 12);
-	assert_int_equal(search(f, DIGEST, PREDICATE_TEST_RESULT, "lab-1", "FAILED", found), 4);
-	assert_int_equal(found[0], 3);
-	assert_int_equal(found[3], 12);
-	assert_int_equal(search(f, "", PREDICATE_ACCREDITATION, "", "", found), 3);
-	assert_int_equal(search(f, "", PREDICATE_ACCREDITATION, "lab-1", "", found), 1);
-	assert_int_equal(search(f, DIGEST, "", "acme", "", found), 0);
-	assert_int_equal(search(f, "", "", "", "", found), 15);
+	assert_string_equal(search(f, "subject=" DIGEST, false), "3 4 5 6 7 8 9 10 11 12 13 14 ");
+	assert_string_equal(search(f, "subject=SHA256:" DIGEST, true),
+			    "14 13 12 11 10 9 8 7 6 5 4 3 ");
+	assert_string_equal(
+	    search(f, "subject=" DIGEST ",type=verdict,party=LAB-1,result=failed", false),
+	    "3 6 9 12 ");
+	assert_string_equal(search(f, "result=FAILED,type=" PREDICATE_TEST_RESULT, true),
+			    "12 9 6 3 ");
+	assert_string_equal(search(f, "type=accredit", false), "0 1 2 ");
+	assert_string_equal(search(f, "type=" PREDICATE_ACCREDITATION ",party=lab-1", true), "1 ");
+	assert_string_equal(search(f, "party=acme,subject=" DIGEST, false), "");
+	assert_string_equal(search(f, "", true), "14 13 12 11 10 9 8 7 6 5 4 3 2 1 0 ");
+	assert_string_equal(search(f, "", false), "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 ");
 }
 
 static void pages_of_a_search_meet_end_to_end(void **state)
 {
 	struct fixture *f = *state;
-	struct log_search what = {.subject = bytes_str(DIGEST), .limit = 5};
+	struct conditions c;
+	struct log_search what = {.conditions = &c, .limit = 5};
 	struct log_search_result *out = malloc(sizeof(*out));
+	char why[CONDITIONS_WHY_MAX];
 	uint64_t expected = 3;
 
 	assert_non_null(out);
+	conditions_init(&c);
+	assert_int_equal(conditions_add(&c, CONDITION_SUBJECT, bytes_str(DIGEST), why), VT_OK);
 	for (unsigned i = 0; i < 13; i++)
 		(void)send_verdict(f, f, i);
 	for (unsigned page = 0; page < 3; page++) {
@@ -597,11 +617,26 @@ static void pages_of_a_search_meet_end_to_end(void **state)
 		assert_true(out->more == (page < 2));
 		what.after = out->next;
 	}
+	/* Backwards, while the log grows. */
+	what.newest_first = true;
+	what.after = 4;
+	for (unsigned page = 0; page < 3; page++) {
+		assert_int_equal(log_search(f->log.w, &what, out), VT_OK);
+		assert_int_equal(out->size, 16 + page);
+		assert_int_equal(out->n, page == 2 ? 2 : 5);
+		for (size_t i = 0; i < out->n; i++)
+			assert_int_equal(out->index[i], --expected);
+		assert_true(out->more == (page < 2));
+		what.before = out->next;
+		(void)send_verdict(f, f, 13 + page);
+	}
+	assert_int_equal(expected, 4);
 	what.limit = 0;
 	assert_int_equal(log_search(f->log.w, &what, out), VT_EINVAL);
 	what.limit = 1001;
 	assert_int_equal(log_search(f->log.w, &what, out), VT_EINVAL);
 	free(out);
+	conditions_release(&c);
 }
 
 static void a_proof_file_proves_a_verdict_offline(void **state)

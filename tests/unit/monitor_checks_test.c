@@ -333,8 +333,8 @@ static void watches_are_read_or_refused_with_a_reason(void **state)
 	static const char *const good[] = {
 	    "subject=" DIGEST,
 	    "subject=sha256:" DIGEST ",result=FAILED",
-	    "type=https://example.com/a,b,party=lab-1, of Example",
-	    "result=WARNED,type=verdict,party=lab-1",
+	    "type=https://example.com/a,b,party=lab-1",
+	    "result=warned,type=verdict,party=LAB-1",
 	};
 	static const char *const bad[] = {
 	    "",
@@ -342,24 +342,31 @@ static void watches_are_read_or_refused_with_a_reason(void **state)
 	    "subject=",
 	    "subject=abc",
 	    "subject=md5:0",
-	    "result=failed",
+	    "result=good",
 	    "result=FAILED,",
 	    "result=FAILED,result=PASSED",
 	    "party",
 	    " party=a",
+	    "party=lab-1,",
+	    "party=lab 1",
+	    "type=verdicts",
+	    "type=firmware,result=FAILED",
 	    "subject=sha256:" DIGEST "0",
 	};
 	struct watch_set set;
-	char reason[160];
+	char reason[CONDITIONS_WHY_MAX];
 	size_t line;
 
 	(void)state;
 	watch_set_init(&set);
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		assert_int_equal(watch_set_add(&set, bytes_str(good[i]), reason), VT_OK);
-	assert_string_equal(set.watch[2].type, "https://example.com/a,b");
-	assert_string_equal(set.watch[2].party, "lab-1, of Example");
-	assert_string_equal(set.watch[3].type, PREDICATE_TEST_RESULT);
+	assert_string_equal(set.watch[2].conditions.text[CONDITION_TYPE],
+			    "https://example.com/a,b");
+	assert_string_equal(set.watch[2].conditions.text[CONDITION_PARTY], "lab-1");
+	assert_string_equal(set.watch[3].text, "result=warned,type=verdict,party=LAB-1");
+	assert_string_equal(set.watch[3].conditions.type[0], PREDICATE_TEST_RESULT);
+	assert_string_equal(set.watch[3].conditions.text[CONDITION_PARTY], "lab-1");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		reason[0] = '\0';
 		if (watch_set_add(&set, bytes_str(bad[i]), reason) != VT_EMALFORMED)
@@ -384,7 +391,11 @@ static void a_watch_fits_when_all_of_it_does(void **state)
 	    {"subject=" DIGEST, true},
 	    {"subject=sha256:" DIGEST ",party=lab-1,type=verdict,result=FAILED", true},
 	    {"subject=sha512_256:" DIGEST, false},
+	    {"subject=SHA256:" DIGEST ",type=" PREDICATE_TEST_RESULT, true},
+	    {"type=HTTPS://In-toto.io/attestation/test-result/v0.1", true},
+	    {"type=https://in-toto.io/attestation/Test-result/v0.1", false},
 	    {"party=lab-1", true},
+	    {"party=LAB-1,result=failed", true},
 	    {"party=lab", false},
 	    {"party=acme", false},
 	    {"result=PASSED", false},
@@ -393,7 +404,7 @@ static void a_watch_fits_when_all_of_it_does(void **state)
 	};
 	struct watch_set set;
 	struct record *r;
-	char reason[160];
+	char reason[CONDITIONS_WHY_MAX];
 
 	(void)state;
 	struct admission_view view = w->view;

@@ -12,6 +12,7 @@ vitrine_test(record_extra_test LABEL unit SOURCES ${here}/record_extra_test.c
   LINK record_world record base)
 vitrine_test(record_reopener_test LABEL unit SOURCES ${here}/record_reopener_test.c
   LINK record_world record base)
+vitrine_test(record_conditions_test LABEL unit SOURCES ${here}/record_conditions_test.c LINK record)
 vitrine_test(record_problem_test LABEL unit SOURCES ${here}/record_problem_test.c LINK record)
 vitrine_test(record_alloc_test LABEL unit
   SOURCES ${here}/record_alloc_test.c ${alloc_fail_source} LINK record_world record base ${alloc_fail})

@@ -315,13 +315,29 @@ def ask_records(asker, url, party, refused):
         asker.problems.append("search by type does not find the newest entry's type")
     subject = record["statement"]["subject"][0]["digest"]["sha256"]
     for query in ({}, {"subject": "sha256:" + subject}, {"subject": subject}, {"party": party},
-                  {"result": "PASSED"}, {"after": 1, "limit": 1000}):
+                  {"result": "PASSED"}, {"after": 1, "limit": 1000}, {"order": "desc", "before": 2},
+                  {"subject": "SHA256:" + subject.upper(), "type": "verdict", "party": party.upper(),
+                   "result": "passed"}):
         asker.ask("searchEntries", url, status=200, query=query)
-    for query in ({"limit": 0}, {"limit": 1001}, {"result": "GOOD"}, {"colour": "red"}):
+    for query in ({"limit": 0}, {"limit": 1001}, {"colour": "red"}, {"order": "up"}, {"before": 0},
+                  {"after": 3, "before": 3}, {"party": "nobody-of-this-name"}):
         asker.ask("searchEntries", url, status=400, query=query)
-    for query in ({"subject": "bios.bin"}, {"result": "GOOD"}):
+    for query in ({"subject": "bios.bin"}, {"subject": subject[1:]}, {"subject": "md5:" + subject[:32]},
+                  {"result": "GOOD"}, {"type": "verdicts"}, {"type": "firmware", "result": "PASSED"},
+                  {"party": "lab 1"}, {"party": ""}):
+        asker.ask("searchEntries", url, status=400, query=query)
         asker.ask("streamEvents", url, status=400, query=query)
         asker.ask("getFeed", url, status=400, query=query)
+    upwards, downwards = [], []
+    for order, found in (("asc", upwards), ("desc", downwards)):
+        query = {"order": order, "limit": 1}
+        while query is not None:
+            page, headers = asker.ask("searchEntries", url, status=200, query=query)
+            found += [entry["index"] for entry in page["entries"]]
+            link = headers.get("Link", "").split(">")[0].partition("?")[2]
+            query = dict(urllib.parse.parse_qsl(link)) or None
+    if upwards != list(range(size)) or downwards != upwards[::-1]:
+        asker.problems.append("search: pages of one give %r and %r" % (upwards, downwards))
     passed, _ = asker.ask("searchEntries", url, status=200, query={"result": "PASSED"})
     passed = [entry["index"] for entry in passed["entries"]]
     heard = listen(asker, url, size, {"last-event-id": "h0", "result": "PASSED"})
