@@ -71,6 +71,8 @@ static size_t current_offset(const struct reader *r)
 }
 
 static void say(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
+		va_list args) __attribute__((format(printf, 4, 0)));
+static void say(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
 		va_list args)
 {
 	int n;
