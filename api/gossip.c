@@ -78,16 +78,18 @@ void handle_evidence_list(struct http_exchange *x, void *thread, void *app)
 
 void handle_evidence(struct http_exchange *x, void *thread, void *app)
 {
-	struct bytes id = api_segment(x, 3);
+	char id[2 * MERKLE_HASH_SIZE + 1];
 	struct api *api = app;
+	struct merkle_hash digest;
 	struct http_response r;
 	enum vt_err err;
 
 	(void)thread;
-	if (!api_only(x, no_query))
+	if (!api_only(x, no_query) || !api_hash(x, api_segment(x, 3), "not-found", "id", &digest))
 		return;
+	hex_encode(id, bytes_of(digest.b, sizeof(digest.b)));
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_IMMUTABLE);
-	if ((err = gossip_evidence(api->gossip, id, &r.body)) == VT_OK) {
+	if ((err = gossip_evidence(api->gossip, bytes_str(id), &r.body)) == VT_OK) {
 		http_respond(x, &r);
 		return;
 	}

@@ -363,14 +363,14 @@ static void committed_entries_are_not_rolled_back(void **state)
 	index_free(ix);
 }
 
-static void find_last(struct fixture *f, struct index *ix, const struct merkle_hash *key,
+static void find_last(struct store_reader *r, struct index *ix, const struct merkle_hash *key,
 		      uint64_t below, uint64_t *index)
 {
 	struct index_term term = {1, {*key}};
 	struct index_scan *scan;
 	size_t steps = 1;
 
-	assert_int_equal(index_scan_new(&scan, ix, f->r, &term, 1, 0, below, true), VT_OK);
+	assert_int_equal(index_scan_new(&scan, ix, r, &term, 1, 0, below, true), VT_OK);
 	assert_int_equal(index_scan_next(scan, &steps, index), VT_OK);
 	index_scan_free(scan);
 }
@@ -388,7 +388,7 @@ static void a_key_that_every_entry_has_is_found_quickly(void **state)
 
 		assert_int_equal(index_find(ix, f->r, &heavy, i, ENTRIES_MAX, &index), VT_OK);
 		assert_int_equal(index, i);
-		find_last(f, ix, &heavy, i + 1, &index);
+		find_last(f->r, ix, &heavy, i + 1, &index);
 		assert_int_equal(index, i);
 	}
 	index_free(ix);
@@ -521,6 +521,70 @@ static void two_writers_fold_one_store(void **state)
 	index_free(b);
 }
 
+static struct {
+	const struct store_ops *real;
+	size_t chunks;
+} counted;
+
+static enum vt_err count_chunk(struct store_reader *r, uint64_t run, uint64_t chunk,
+			       struct index_slot out[STORE_CHUNK_SLOTS], size_t *n)
+{
+	counted.chunks++;
+	return counted.real->read_chunk(r, run, chunk, out, n);
+}
+
+/* Chunks that are read for the first `limit` entries with these terms. */
+static size_t chunks_for(struct fixture *f, struct index *ix, const struct index_term *terms,
+			 size_t n, bool newest_first, size_t limit)
+{
+	struct index_scan *scan;
+	size_t steps = SIZE_MAX;
+	uint64_t index;
+
+	counted.chunks = 0;
+	assert_int_equal(
+	    index_scan_new(&scan, ix, f->r, terms, n, 0, f->state.head.size, newest_first), VT_OK);
+	while (limit-- > 0 && index_scan_next(scan, &steps, &index) == VT_OK)
+		;
+	index_scan_free(scan);
+	return counted.chunks;
+}
+
+/* Nothing is read that is not stepped through, in either direction. */
+static void a_page_reads_what_it_shows_and_little_else(void **state)
+{
+	struct fixture *f = *state;
+	struct index *ix = open_index(f, 16384);
+	struct store_ops ops = *f->r->ops;
+	struct index_term heavy = {1, {key_of(&f->h, 'a', 0)}};
+	struct index_term both[2] = {{1, {key_of(&f->h, 'b', 0)}}, {1, {key_of(&f->h, 's', 7)}}};
+	struct index_stats stats;
+
+	for (unsigned i = 0; i < ENTRIES_MAX / 500; i++) {
+		commit(f, ix, 500);
+		work_until_done(f, ix);
+	}
+	index_stats(ix, &stats);
+	assert_true(stats.mark > ENTRIES_MAX / 2); /* most of it is in runs: some 60 chunks */
+	counted.real = f->r->ops;
+	ops.read_chunk = count_chunk;
+	f->r->ops = &ops;
+	for (unsigned newest_first = 0; newest_first < 2; newest_first++) {
+		size_t all = stats.mark / STORE_CHUNK_SLOTS;
+
+		(void)chunks_for(f, ix, &heavy, 1, newest_first, SIZE_MAX); /* learn the fences */
+		/* A page of ten is found without the rest: in the tail, or by looking into each run. */
+		assert_true(chunks_for(f, ix, &heavy, 1, newest_first, 10) <= 4 * stats.runs);
+		assert_true(chunks_for(f, ix, &heavy, 1, newest_first, SIZE_MAX) <=
+			    all + 4 * stats.runs);
+		/* The rarer condition leads: some 250 places, and at each the other is looked for once. */
+		assert_true(chunks_for(f, ix, both, 2, newest_first, SIZE_MAX) <=
+			    all + 4 * stats.runs);
+	}
+	f->r->ops = counted.real;
+	index_free(ix);
+}
+
 struct asking {
 	struct fixture *f;
 	struct index *ix;
@@ -541,6 +605,9 @@ static void *ask(void *ctx)
 		enum vt_err err = index_find(a->ix, r, &a->f->keys[i][0], 0, size, &index);
 
 		if (err != VT_OK || index != i)
+			abort();
+		find_last(r, a->ix, &a->f->keys[i][3], i + 1, &index);
+		if (index != i)
 			abort();
 		asked++;
 	}
@@ -670,6 +737,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(runs_of_many_chunks_agree_with_the_model, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(two_writers_fold_one_store, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_page_reads_what_it_shows_and_little_else, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(lookups_go_on_while_the_writer_works, setup, teardown),
 	    cmocka_unit_test(a_filter_misses_nothing_and_passes_little),
 	    cmocka_unit_test_setup_teardown(a_restart_learns_filters_within_their_bound, setup,

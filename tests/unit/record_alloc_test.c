@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "alloc_fail.h"
+#include "conditions.h"
 #include "describe.h"
 #include "extra.h"
 #include "json.h"
@@ -72,6 +73,26 @@ static enum vt_err reopen(struct world *w)
 	view.size = about;
 	err = record_reopen(&r, &w->h, buf_bytes(&w->entry[about].bytes), &view, &why);
 	record_free(r);
+	return err;
+}
+
+static enum vt_err take_conditions(struct world *w)
+{
+	static const char *const given[CONDITIONS_N] = {DIGEST, "urn:Example:type", "LAB-1", NULL};
+	struct conditions c, before;
+	char why[CONDITIONS_WHY_MAX] = "";
+	enum vt_err err = VT_OK;
+
+	(void)w;
+	conditions_init(&c);
+	for (int i = 0; i < CONDITIONS_N && given[i] != NULL && err == VT_OK; i++) {
+		before = c;
+		err = conditions_add(&c, (enum condition)i, bytes_str(given[i]), why);
+		if (err != VT_OK)
+			assert_memory_equal(&c, &before, sizeof(c));
+	}
+	assert_true(err == VT_OK || why[0] != '\0');
+	conditions_release(&c);
 	return err;
 }
 
@@ -195,6 +216,7 @@ static void opening_and_judging_survives(void **state)
 	starve(w, reopen);
 	starve(w, describe_all);
 	starve(w, compose);
+	starve(w, take_conditions);
 }
 
 static void a_registry_changes_whole_or_not_at_all(void **state)
