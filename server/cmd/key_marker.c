@@ -69,8 +69,9 @@ static int look_at(const struct key_marker *m, const char *path)
 	int code = CMD_HOLDS;
 
 	buf_init(&file);
-	if ((err = file_read(&file, path, MARKER_MAX)) == VT_ENOTFOUND || err == VT_ELIMIT)
-		return CMD_HOLDS; /* gone, or nothing of ours */
+	if ((err = file_read(&file, path, MARKER_MAX)) == VT_ENOTFOUND || err == VT_ELIMIT ||
+	    (err == VT_EIO && errno == ENAMETOOLONG))
+		return CMD_HOLDS; /* not there, or nothing of ours */
 	if (err != VT_OK || (text = buf_detach_str(&file)) == NULL) {
 		buf_release(&file);
 		return cmd_fail(m->command, CMD_UNSURE,
@@ -161,26 +162,42 @@ static int beside_key(char out[PATH_MAX], const struct key_marker *m, const char
 	return CMD_HOLDS;
 }
 
+/* Nothing may be there: a file that is not this key's marker says that somebody meant something by it. */
+static int must_be_free(const struct key_marker *m, const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+	int code;
+
+	(void)snprintf(folder, sizeof(folder), "%s", path);
+	if ((code = look_in_folder(m, dirname(folder))) != CMD_HOLDS ||
+	    (code = look_at(m, path)) != CMD_HOLDS)
+		return code;
+	return lstat(path, &st) != 0
+		   ? CMD_HOLDS
+		   : cmd_fail(
+			 m->command, CMD_USAGE,
+			 "%s is there already, so the key may be in use, although this is not its "
+			 "marker. Only if the key has made nothing: move the file away",
+			 path);
+}
+
 int key_marker_look(struct key_marker *m, const char *key_path, const char *given)
 {
-	char key[PATH_MAX], folder[PATH_MAX];
-	struct stat st;
-	int code = beside_key(key, m, key_path);
+	char beside[PATH_MAX];
+	int code = beside_key(beside, m, key_path);
+	size_t len;
 
 	if (code != CMD_HOLDS)
 		return code;
-	(void)snprintf(folder, sizeof(folder), "%s", key);
-	if ((code = look_in_folder(m, dirname(folder))) != CMD_HOLDS)
-		return code;
-	if (given == NULL && snprintf(m->path, sizeof(m->path), "%s" SUFFIX, key) >= PATH_MAX)
+	len = strlen(beside);
+	if (snprintf(beside + len, sizeof(beside) - len, SUFFIX) >= (int)(sizeof(beside) - len))
 		return cmd_fail(m->command, CMD_USAGE, "%s: the name is too long", key_path);
+	if ((code = must_be_free(m, beside)) != CMD_HOLDS)
+		return code;
+	(void)snprintf(m->path, sizeof(m->path), "%s", beside);
 	if (given != NULL && !real_path(m->path, given))
 		return cmd_fail(m->command, CMD_USAGE, "--marker %s: %s", given, strerror(errno));
-	if (given != NULL) {
-		(void)snprintf(folder, sizeof(folder), "%s", m->path);
-		if ((code = look_in_folder(m, dirname(folder))) != CMD_HOLDS)
-			return code;
-	}
 	if (lies_in(m->path, m->folder))
 		return cmd_fail(
 		    m->command, CMD_USAGE,
@@ -188,14 +205,7 @@ int key_marker_look(struct key_marker *m, const char *key_path, const char *give
 		    "says that the key is used. %s a place outside it",
 		    m->path, m->option, m->folder,
 		    given != NULL ? "Name" : "Keep the key, or with --marker FILE its marker, in");
-	if (lstat(m->path, &st) != 0)
-		return CMD_HOLDS;
-	if ((code = look_at(m, m->path)) != CMD_HOLDS)
-		return code;
-	return cmd_fail(m->command, CMD_USAGE,
-			"%s is there already, and is not this key's marker: move it away, or name "
-			"another place by --marker FILE",
-			m->path);
+	return given != NULL ? must_be_free(m, m->path) : CMD_HOLDS;
 }
 
 /* A path or name as one line. */
