@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "monitor_acknowledge.h"
 #include "monitor_gossip.h"
+#include "monitor_state.h"
 #include "options.h"
 #include "party_key.h"
 
@@ -38,8 +39,10 @@ static const struct option options[] = {
      "(C2SP tlog-policy).",
      0, 0, true, true},
     {"state", OPTION_TEXT, &opt_state, "DIR",
-     "Where it remembers what it has seen; made if it is missing. For one monitor at a time.", 0, 0,
-     true, true},
+     "Where it remembers what it has seen: made once by `vitrine monitor init`. For one monitor at "
+     "a "
+     "time.",
+     0, 0, true, true},
     {"centre", OPTION_LIST, &opt_centre, "[ORIGIN=]PUBKEY",
      "The public key (PEM) that must have signed entry 0: of every log, or of the one named. "
      "Without "
@@ -101,7 +104,12 @@ static const struct command_usage usage = {
     "every entry against the rules of admission; keeps the tree that it saw; tells when something "
     "does not hold, and of entries that are watched for. Starts where it stopped. SIGTERM or "
     "SIGINT "
-    "ends it.",
+    "ends it.\n"
+    "`vitrine monitor init` makes its state, once; `vitrine monitor add` adds a log to it, "
+    "`vitrine "
+    "monitor remove` takes one away (each with --help). A state that is missing is never taken for "
+    "a new one.",
+    "  vitrine monitor init --policy policy --state var/monitor\n"
     "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub --once\n"
     "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub \\\n"
     "      --watch result=FAILED --watch party=lab-1,type=verdict --on-alert ./tell-me \\\n"
@@ -402,6 +410,12 @@ int cmd_monitor(int argc, char **argv)
 	bool help = false;
 	int code;
 
+	if (argc > 1 && strcmp(argv[1], "init") == 0)
+		return cmd_monitor_init(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "add") == 0)
+		return cmd_monitor_add(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "remove") == 0)
+		return cmd_monitor_remove(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "acknowledge") == 0)
 		return cmd_monitor_acknowledge(argc - 1, argv + 1);
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)

@@ -113,16 +113,6 @@ static enum vt_err read_seen(struct follower *f)
 	return err;
 }
 
-/* A state is written before the first tile. */
-static bool has_tiles(const struct follower *f)
-{
-	char path[MONITOR_PATH_MAX];
-	struct stat st;
-
-	return snprintf(path, sizeof(path), "%s/tiles-0", f->dir) < (int)sizeof(path) &&
-	       stat(path, &st) == 0 && st.st_size > 0;
-}
-
 static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 {
 	char path[MONITOR_PATH_MAX];
@@ -136,17 +126,9 @@ static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 	if ((err = vkey_format(&vkey, &f->log->key)) != VT_OK)
 		goto done;
 	err = log_state_read(&f->state, path);
-	if (err == VT_ENOTFOUND && has_tiles(f)) {
-		snprintf(why, MONITOR_WHY_MAX,
-			 "%s/state is missing, and the tiles beside it are not: bring it back, or "
-			 "remove the whole folder to forget what was seen of this log",
+	if (err == VT_ENOTFOUND) { /* a log that is new here has one, too (monitor_add()) */
+		snprintf(why, MONITOR_WHY_MAX, "%s/state is missing, and was there: put it back",
 			 f->dir);
-		err = VT_EMISMATCH;
-	} else if (err == VT_ENOTFOUND) { /* a log that was not followed before */
-		log_state_release(&f->state);
-		log_state_init(&f->state);
-		f->state.answered = f->m->config.now();
-		err = buf_append(&f->state.vkey, buf_bytes(&vkey));
 	} else if (err == VT_OK && !bytes_equal(buf_bytes(&vkey), buf_bytes(&f->state.vkey))) {
 		snprintf(why, MONITOR_WHY_MAX, "%s/state is of another log's key", f->dir);
 		err = VT_ECONFLICT;
@@ -154,6 +136,9 @@ static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 		snprintf(why, MONITOR_WHY_MAX, "%s/state: %s", f->dir,
 			 err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
 	}
+	/* Since then it is waited for. */
+	if (err == VT_OK && f->state.answered == 0)
+		f->state.answered = f->m->config.now();
 	if (err == VT_OK)
 		err = read_seen(f);
 done:
@@ -178,7 +163,7 @@ enum vt_err follow_read_earlier(void *ctx, uint64_t index, struct buf *entry)
 static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
 			  const struct record *record, const struct checks_refusal *refusal);
 
-static enum vt_err open_checks(struct follower *f, char why[MONITOR_WHY_MAX])
+static enum vt_err open_checks(struct follower *f, char why[PAIRS_WHY_MAX])
 {
 	struct checks_config config = {.dir = f->dir,
 				       .origin = f->origin,
@@ -511,7 +496,7 @@ static enum monitor_outcome look_and_recover(struct follower *f)
 	f->look_at = f->m->config.now();
 	f->why.text[0] = '\0';
 	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
-		snprintf(f->why.text, sizeof(f->why.text), "%s", why);
+		snprintf(f->why.text, sizeof(f->why.text), "%.399s", why);
 	else if ((f->fault = take_acknowledgements(f)) == VT_OK)
 		outcome = look(f);
 	if (f->fault == VT_OK &&

@@ -1,17 +1,12 @@
 #include "monitor.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "clock.h"
-#include "durable.h"
 #include "files.h"
 #include "monitor_private.h"
 
@@ -22,7 +17,6 @@ enum {
 	READ_SECONDS = 30,
 	AGAIN_MILLIS = 3000,
 	COMMIT_ENTRIES = 16384,
-	FOLDER_HEX = 16,                       /* digits of the log's folder name */
 	ALERT_TEXT_MAX = OUTBOX_ALERT_MAX / 8, /* bytes of one member: quoted they are twice that */
 	ID_HEX = 32,
 };
@@ -139,8 +133,8 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin,
 	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK ||
 	    (err = json_set(j, "id", json_new_str(id))) != VT_OK ||
 	    (err = json_set(j, "kind", json_new_str(kind))) != VT_OK ||
-	    (err = json_set(j, "severity",
-			    json_new_str(severity_name(severity_of(kind))))) != VT_OK ||
+	    (err = json_set(j, "severity", json_new_str(severity_name(severity_of(kind))))) !=
+		VT_OK ||
 	    (err = json_set(j, "time", json_new_str(time))) != VT_OK ||
 	    (origin != NULL && (err = json_set(j, "log", json_new_str(origin))) != VT_OK) ||
 	    (err = json_set(j, "text", json_new_str(shown))) != VT_OK ||
@@ -166,35 +160,6 @@ enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *origi
 
 /* -- opening ---------------------------------------------------------------------------------- */
 
-/* The folder of a log is named after its vkey: names of logs may hold anything. */
-static enum vt_err folder_of(char **out, const struct monitor *m, const struct policy_log *log)
-{
-	char hex[HASH_HEX + 1], path[MONITOR_PATH_MAX];
-	struct merkle_hasher h;
-	struct merkle_hash hash;
-	struct bytes text;
-	struct buf vkey;
-	enum vt_err err;
-
-	buf_init(&vkey);
-	if ((err = vkey_format(&vkey, &log->key)) != VT_OK ||
-	    (err = merkle_hasher_init(&h)) != VT_OK)
-		goto done;
-	text = buf_bytes(&vkey);
-	err = merkle_sha256(&hash, &h, &text, 1);
-	merkle_hasher_release(&h);
-	if (err != VT_OK)
-		goto done;
-	hex_encode(hex, bytes_of(hash.b, MERKLE_HASH_SIZE));
-	err = VT_ELIMIT;
-	if (snprintf(path, sizeof(path), "%s/logs/%.*s", m->dir, FOLDER_HEX, hex) <
-	    (int)sizeof(path))
-		err = (*out = strdup(path)) == NULL ? VT_ENOMEM : VT_OK;
-done:
-	buf_release(&vkey);
-	return err;
-}
-
 static struct bytes centre_of(const struct monitor_config *config, const char *origin)
 {
 	struct bytes any = {0};
@@ -211,6 +176,7 @@ static struct bytes centre_of(const struct monitor_config *config, const char *o
 static enum vt_err follower_init(struct follower *f, struct monitor *m,
 				 const struct policy_log *log, char why[MONITOR_WHY_MAX])
 {
+	char dir[STATE_FOLDER_PATH_MAX];
 	enum vt_err err;
 
 	f->m = m;
@@ -227,12 +193,12 @@ static enum vt_err follower_init(struct follower *f, struct monitor *m,
 	f->status.origin = f->origin;
 	f->status.url = f->url;
 	if ((err = merkle_hasher_init(&f->hasher)) != VT_OK ||
-	    (err = folder_of(&f->dir, m, log)) != VT_OK)
+	    (err = state_folder_of_log(dir, m->dir, &log->key)) != VT_OK)
 		return err;
-	if ((err = durable_mkdir(f->dir)) != VT_OK) {
-		snprintf(why, MONITOR_WHY_MAX, "%s: %s", f->dir, strerror(errno));
+	if ((f->dir = strdup(dir)) == NULL)
+		return VT_ENOMEM;
+	if ((err = state_folder_check_log(&m->folder, &log->key, why)) != VT_OK)
 		return err;
-	}
 	return follow_load(f, why);
 }
 
@@ -294,49 +260,19 @@ static enum vt_err open_logs(struct monitor *m, char why[MONITOR_WHY_MAX])
 	return check_centres(m, why);
 }
 
-static enum vt_err make_folder(const struct monitor *m, const char *name, char why[MONITOR_WHY_MAX])
-{
-	char path[MONITOR_PATH_MAX];
-	enum vt_err err = VT_ELIMIT;
-
-	if (snprintf(path, sizeof(path), "%s%s", m->dir, name) < (int)sizeof(path) &&
-	    (err = durable_mkdir(path)) != VT_OK)
-		snprintf(why, MONITOR_WHY_MAX, "%s%s: %s", m->dir, name, strerror(errno));
-	return err;
-}
-
-/* One monitor for a folder: two would undo each other's files. */
-static enum vt_err lock_folder(struct monitor *m, char why[MONITOR_WHY_MAX])
-{
-	char path[MONITOR_PATH_MAX];
-	enum vt_err err;
-
-	if ((err = files_path(path, m->dir, "lock", UINT64_MAX)) != VT_OK)
-		return err;
-	if ((m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0) {
-		snprintf(why, MONITOR_WHY_MAX, "%s/lock: %s", m->dir, strerror(errno));
-		return VT_EIO;
-	}
-	if (flock(m->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return VT_OK;
-	snprintf(why, MONITOR_WHY_MAX, "another monitor has the folder %s", m->dir);
-	return VT_EBUSY;
-}
-
 static enum vt_err open_state(struct monitor *m, char why[MONITOR_WHY_MAX])
 {
 	char path[MONITOR_PATH_MAX];
 	enum vt_err err;
 
-	if ((err = make_folder(m, "", why)) != VT_OK || (err = lock_folder(m, why)) != VT_OK ||
-	    (err = make_folder(m, "/logs", why)) != VT_OK ||
-	    (err = make_folder(m, "/evidence", why)) != VT_OK ||
-	    (err = make_folder(m, "/alerts", why)) != VT_OK ||
+	if ((err = state_folder_open(&m->folder, m->dir, why)) != VT_OK ||
 	    (err = files_path(path, m->dir, "alerts", UINT64_MAX)) != VT_OK ||
 	    (err = outbox_open(&m->outbox, path, why)) != VT_OK)
 		return err;
 	why[0] = '\0';
-	return open_logs(m, why);
+	if ((err = open_logs(m, why)) != VT_OK)
+		return err;
+	return state_folder_settle(&m->folder, m->config.policy, why);
 }
 
 static void fill_in_defaults(struct monitor_config *c)
@@ -372,7 +308,6 @@ enum vt_err monitor_new(struct monitor **out, const struct monitor_config *confi
 		return VT_ENOMEM;
 	m->config = *config;
 	fill_in_defaults(&m->config);
-	m->lock_fd = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -400,8 +335,7 @@ void monitor_free(struct monitor *m)
 		follower_release(&m->follower[i]);
 	free(m->follower);
 	outbox_free(m->outbox);
-	if (m->lock_fd >= 0)
-		close(m->lock_fd);
+	state_folder_close(&m->folder);
 	pthread_cond_destroy(&m->wake);
 	pthread_mutex_destroy(&m->lock);
 	free(m->on_alert);

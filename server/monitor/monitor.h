@@ -20,7 +20,7 @@ struct json;
 struct monitor;
 
 enum {
-	MONITOR_WHY_MAX = 256,
+	MONITOR_WHY_MAX = 2048,    /* a path and a vkey are in it */
 	MONITOR_EVIDENCE_MAX = 16, /* files about one log: more would prove nothing more */
 };
 
@@ -31,7 +31,7 @@ struct monitor_centre {
 };
 
 struct monitor_config {
-	const char *state_dir;       /* made if it is missing; its parent is there */
+	const char *state_dir;       /* as monitor_init() made it */
 	const struct policy *policy; /* outlives the monitor; its logs with a URL are followed */
 	const struct monitor_centre *centre;
 	size_t n_centres;
@@ -67,9 +67,22 @@ struct monitor_config {
 };
 
 /*
+ * Make the state folder, in one that is missing or empty, for the logs of the policy that have a URL: nothing was
+ * seen of them yet. VT_ECONFLICT: it is not empty; VT_EINVAL: no log of the policy has a URL; VT_EBUSY,
+ * VT_EIO, VT_ENOMEM. Each with why, as with what follows. After a failure it can be called again.
+ */
+enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[MONITOR_WHY_MAX]);
+/* Add a log to a state folder, or take it from the list of its logs (its state stays there, and add
+ * takes that up again; *size: how far it goes). VT_ECONFLICT: it is in the list already, or is not;
+ * and as monitor_new(). */
+enum vt_err monitor_add(const char *dir, const struct vkey *key, uint64_t *size,
+			char why[MONITOR_WHY_MAX]);
+enum vt_err monitor_remove(const char *dir, const struct vkey *key, char why[MONITOR_WHY_MAX]);
+
+/*
  * Open the state. Touches no network. VT_EINVAL: no log of the policy has a URL, or a centre is for
- * none of them; VT_EBUSY: another monitor has the folder; VT_ECONFLICT: the folder is of other
- * keys; VT_EMISMATCH: a file in it is damaged; VT_EIO, VT_ENOMEM. Each with why.
+ * none of them; VT_ENOTFOUND: the state, or that of a log, is not there (nothing is made); VT_EBUSY: another monitor has the
+ * folder; VT_ECONFLICT: the folder is of other keys; VT_EMISMATCH: a file in it is damaged; VT_EIO, VT_ENOMEM. Each with why.
  */
 enum vt_err monitor_new(struct monitor **out, const struct monitor_config *config,
 			char why[MONITOR_WHY_MAX]);

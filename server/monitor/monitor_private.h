@@ -10,6 +10,7 @@
 #include "kept.h"
 #include "monitor.h"
 #include "outbox.h"
+#include "state_folder.h"
 
 enum {
 	MONITOR_PATH_MAX = 4096,
@@ -66,7 +67,7 @@ struct monitor {
 	struct monitor_config config;
 	char *dir;
 	char *on_alert;
-	int lock_fd;
+	struct state_folder folder; /* locked */
 	struct outbox *outbox;
 	size_t n;
 	struct follower *follower; /* n of them */

@@ -79,6 +79,8 @@ static void open_monitor(const char *policy_template)
 	assert_int_equal(policy_parse(&policy, buf_bytes(&text), &reason), VT_OK);
 	buf_release(&text);
 	config.policy = policy;
+	if (access(state_dir, F_OK) != 0 && monitor_init(state_dir, policy, why) != VT_OK)
+		fail_msg("%s", why);
 	if (monitor_new(&monitor, &config, why) != VT_OK)
 		fail_msg("%s", why);
 }
@@ -981,11 +983,13 @@ static void a_state_that_is_gone_is_no_new_beginning(void **state)
 	monitor = NULL;
 	state_file(path);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(monitor_new(&monitor, &config, why), VT_EMISMATCH);
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_ENOTFOUND);
 	assert_non_null(strstr(why, "missing"));
-	assert_int_equal(monitor_new(&monitor, &config, why), VT_EMISMATCH);
-	/* Without any of it there is nothing to forget. */
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_ENOTFOUND);
 	remove_all(state_dir);
+	assert_int_equal(monitor_new(&monitor, &config, why), VT_ENOTFOUND);
+	assert_int_equal(access(state_dir, F_OK), -1);
+	/* restart() makes a new one. */
 	restart();
 	assert_int_equal(look(), MONITOR_HOLDS);
 	assert_followed(300);
