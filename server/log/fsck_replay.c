@@ -124,6 +124,9 @@ static enum vt_err replay_record(struct replay *p, struct slice *s, size_t i,
 
 	p->at = s->opened.entry[i].index;
 	tell_progress(p->f, p->at, "admissions");
+	/* Entry 0 was refused, which is told: there is no registry to judge what follows by. */
+	if (p->at > 0 && registry_count(p->registry) == 0)
+		return VT_OK;
 	view = view_of(p);
 	err = reopen_slice_take(&record, &s->opened, i, &p->f->hasher, &view, &why);
 	if (err != VT_OK)

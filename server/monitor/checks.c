@@ -22,6 +22,7 @@ struct slice {
 struct checks {
 	char *origin;
 	struct buf centre;
+	bool any_centre;
 	enum vt_err (*read)(void *ctx, uint64_t index, struct buf *entry);
 	checks_judged_fn judged;
 	void *ctx;
@@ -232,6 +233,33 @@ static enum vt_err apply(struct checks *c, const struct record *r, uint64_t inde
 	return registry_apply(c->registry, index, record_leaf(r), entry, why);
 }
 
+/* Is it what admission would have made? *out is new, of an admissible one. */
+static enum vt_err replay_one(struct record **out, struct checks *c, struct slice *s, size_t i,
+			      struct problem *why)
+{
+	struct bytes entry = reopen_slice_entry(&s->entries, i);
+	struct admission_view view = view_of(c, s->entries.entry[i].index);
+	struct problem unpinned = {0};
+	enum vt_err err, any;
+
+	if ((err = reopen_slice_take(out, &s->entries, i, &c->hasher, &view, why)) == VT_OK &&
+	    (err = record_replay(*out, &view, why)) == VT_OK)
+		err = apply(c, *out, view.size, entry, why);
+	if (!is_verdict(err) || !c->any_centre || view.size > 0 || view.centre.len == 0)
+		return err;
+	view.centre = bytes_of(NULL, 0);
+	record_free(*out);
+	*out = NULL;
+	if ((any = record_reopen(out, &c->hasher, entry, &view, &unpinned)) == VT_OK &&
+	    (any = record_replay(*out, &view, &unpinned)) == VT_OK)
+		any = apply(c, *out, view.size, entry, &unpinned);
+	/* If it is not good for any centre either, what is wrong with it is what was found first. */
+	if (is_verdict(any))
+		return err;
+	*why = (struct problem){0};
+	return any;
+}
+
 static enum vt_err judge_one(struct checks *c, struct slice *s, size_t i)
 {
 	struct bytes entry = reopen_slice_entry(&s->entries, i);
@@ -241,10 +269,11 @@ static enum vt_err judge_one(struct checks *c, struct slice *s, size_t i)
 	struct record *r = NULL;
 	enum vt_err err;
 
+	/* Whatever is wrong with entry 0 is one fault, and not one of each entry behind it. */
+	if (view.size > 0 && registry_count(c->registry) == 0)
+		return c->judged(c->ctx, view.size, &s->leaf[i], NULL, &refusal);
 	c->view_err = VT_OK;
-	if ((err = reopen_slice_take(&r, &s->entries, i, &c->hasher, &view, &why)) == VT_OK &&
-	    (err = record_replay(r, &view, &why)) == VT_OK)
-		err = apply(c, r, view.size, entry, &why);
+	err = replay_one(&r, c, s, i, &why);
 	if (c->view_err != VT_OK) {
 		err = c->view_err;
 	} else if (err != VT_OK && (why.type != NULL || is_verdict(err))) {
@@ -357,6 +386,7 @@ enum vt_err checks_open(struct checks **out, const struct checks_config *config,
 	if (c == NULL)
 		return VT_ENOMEM;
 	c->registry_fd = -1;
+	c->any_centre = config->any_centre;
 	c->read = config->read;
 	c->judged = config->judged;
 	c->gathering = &c->slice[0];

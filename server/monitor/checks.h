@@ -22,12 +22,13 @@ struct checks_mark {
 
 /* The rule that is broken, by its problem's slug, and what about it. */
 struct checks_refusal {
-	const char *rule; /* NULL: none, the entry is admissible */
+	const char *rule; /* NULL: none, the entry is admissible, or was not judged */
 	char detail[PROBLEM_DETAIL_MAX];
 };
 /*
  * Called for each entry in order, when it was judged: it is remembered, and may be saved. record: of an
- * admissible one, else NULL; gone after the call, like all of it. Anything but VT_OK stops.
+ * admissible one, else NULL; gone after the call, like all of it. Neither rule nor record: entry 0 was
+ * refused, so that there is no registry to judge this one by. Anything but VT_OK stops.
  */
 typedef enum vt_err (*checks_judged_fn)(void *ctx, uint64_t index, const struct merkle_hash *leaf,
 					const struct record *record,
@@ -37,7 +38,10 @@ struct checks_config {
 	const char *dir; /* exists */
 	const char *origin;
 	struct bytes centre; /* canonical SPKI; empty: entry 0 is believed */
-	size_t tail_max;     /* as in pairs_open() */
+	/* Entry 0 by another centre is admissible, and what follows is judged by its registry; which centre
+	 * it is, the caller asks of checks_registry(). */
+	bool any_centre;
+	size_t tail_max; /* as in pairs_open() */
 	/* Append the entry's bytes, verified. Its errors come back from checks_add(). */
 	enum vt_err (*read)(void *ctx, uint64_t index, struct buf *entry);
 	checks_judged_fn judged;

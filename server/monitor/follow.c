@@ -16,7 +16,6 @@
 #include "files.h"
 #include "logline.h"
 #include "monitor_private.h"
-#include "party_key.h"
 
 enum {
 	COMMIT_NANOS = 250000000, /* a catch-up commits at least this often */
@@ -168,42 +167,13 @@ static enum vt_err open_checks(struct follower *f, char why[PAIRS_WHY_MAX])
 	struct checks_config config = {.dir = f->dir,
 				       .origin = f->origin,
 				       .centre = f->centre,
+				       .any_centre = true, /* centre_check() asks */
 				       .tail_max = f->m->config.tail_max,
 				       .read = follow_read_earlier,
 				       .judged = judged,
 				       .ctx = f};
 
 	return checks_open(&f->checks, &config, &f->state.checks, why);
-}
-
-/* Was entry 0 signed by this key, although nobody asked for that then? */
-static bool began_with(const struct follower *f, struct bytes centre)
-{
-	const struct registry *r = f->checks == NULL ? NULL : checks_registry(f->checks);
-
-	return r != NULL && registry_count(r) > 0 &&
-	       bytes_equal(party_key_spki(registry_at(r, 0)->key), centre);
-}
-
-/* What was replayed was held against the centre of that time: another one would judge it otherwise. */
-static enum vt_err check_centre(struct follower *f, char why[MONITOR_WHY_MAX])
-{
-	struct bytes before = buf_bytes(&f->state.centre);
-
-	if (f->state.range.size > 0) {
-		if (f->centre.len == 0 || bytes_equal(before, f->centre))
-			return VT_OK;
-		if (before.len > 0 || !began_with(f, f->centre)) {
-			snprintf(
-			    why, MONITOR_WHY_MAX,
-			    "%s: its entries were replayed under another centre, or none; move the "
-			    "folder away to replay them under this one",
-			    f->dir);
-			return VT_ECONFLICT;
-		}
-	}
-	buf_reset(&f->state.centre);
-	return buf_append(&f->state.centre, f->centre);
 }
 
 void follow_unload(struct follower *f)
@@ -248,8 +218,7 @@ enum vt_err follow_load(struct follower *f, char why[MONITOR_WHY_MAX])
 			 err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
 		goto done;
 	}
-	if ((f->state.mode == LOG_MODE_RECORDS && (err = open_checks(f, why)) != VT_OK) ||
-	    (err = check_centre(f, why)) != VT_OK)
+	if (f->state.mode == LOG_MODE_RECORDS && (err = open_checks(f, why)) != VT_OK)
 		goto done;
 	f->loaded = true;
 	f->uncommitted = 0;
@@ -319,9 +288,12 @@ static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *l
 
 	if (refusal->rule != NULL)
 		err = entry_refused(f, index, leaf, refusal);
-	else if (f->m->config.watches != NULL)
+	else if (record != NULL && f->m->config.watches != NULL)
 		err = entry_watched(f, index, record);
-	return err != VT_OK ? err : grow(f, leaf);
+	if (err == VT_OK)
+		err = grow(f, leaf);
+	/* Before anything that comes after it is told. */
+	return err == VT_OK && index == 0 ? centre_check(f) : err;
 }
 
 static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
@@ -339,7 +311,7 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 static enum vt_err find_mode(struct follower *f, struct client_error *why)
 {
 	bool records;
-	enum vt_err err = client_holds_records(&records, f->client, f->centre, why);
+	enum vt_err err = client_holds_records(&records, f->client, bytes_of(NULL, 0), why);
 
 	if (err == VT_OK)
 		f->state.mode = records ? LOG_MODE_RECORDS : LOG_MODE_RAW;
@@ -475,6 +447,8 @@ static enum monitor_outcome look(struct follower *f)
 	switch (heads_look(f, &f->why)) {
 	case HEADS_GOOD:
 		outcome = catch_up(f);
+		if (f->fault == VT_OK && centre_check(f) != VT_OK)
+			outcome = MONITOR_UNSURE;
 		break;
 	case HEADS_TROUBLE:
 	case HEADS_FAILED:

@@ -23,10 +23,10 @@ static bool keep_waiting(void *ctx, uint64_t millis, const char *why)
 /* -- troubles --------------------------------------------------------------------------------- */
 
 /* A stale copy, a page of somebody else's, bytes that were cut or bent: each of these may be the work of
- * what lies between. Two signed histories may not, and silence has its own deadline. */
+ * what lies between. Two signed histories may not, nor an entry that the root covers, and silence has its own deadline. */
 static bool may_be_a_cache(enum trouble t)
 {
-	return t != TROUBLE_FORKED && t != TROUBLE_SILENT;
+	return t != TROUBLE_FORKED && t != TROUBLE_SILENT && t != TROUBLE_CENTRE;
 }
 
 enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of, const char *text,

@@ -14,8 +14,8 @@ enum {
 const char *trouble_name(enum trouble t)
 {
 	static const char *const names[TROUBLE_COUNT] = {
-	    "silent",    "malformed",   "untrusted", "quorum",
-	    "backwards", "contradicts", "forked",    "withheld",
+	    "silent",      "malformed", "untrusted", "quorum", "backwards",
+	    "contradicts", "forked",    "withheld",  "centre",
 	};
 
 	return names[t];
@@ -25,7 +25,6 @@ void log_state_init(struct log_state *s)
 {
 	memset(s, 0, sizeof(*s));
 	buf_init(&s->vkey);
-	buf_init(&s->centre);
 	buf_init(&s->checkpoint);
 	merkle_range_init(&s->range);
 }
@@ -33,7 +32,6 @@ void log_state_init(struct log_state *s)
 void log_state_release(struct log_state *s)
 {
 	buf_release(&s->vkey);
-	buf_release(&s->centre);
 	buf_release(&s->checkpoint);
 }
 
@@ -117,7 +115,6 @@ static struct json *state_json(const struct log_state *s)
 
 	if (json_set(o, "format", number(FORMAT)) == VT_OK &&
 	    json_set(o, "vkey", json_new_text(buf_bytes(&s->vkey))) == VT_OK &&
-	    json_set(o, "centre", base64(buf_bytes(&s->centre))) == VT_OK &&
 	    json_set(o, "mode", number(s->mode)) == VT_OK &&
 	    json_set(o, "size", number(s->range.size)) == VT_OK &&
 	    json_set(o, "range", range_json(&s->range)) == VT_OK &&
@@ -269,7 +266,7 @@ static bool get_state(struct log_state *s, const struct json *o)
 	if (!get_number(&format, o, "format") || format != FORMAT ||
 	    !get_number(&mode, o, "mode") || mode > LOG_MODE_RAW || !get_range(&s->range, o) ||
 	    !get_runs(&s->checks.runs, o) || !get_text(&s->vkey, o, "vkey") ||
-	    !get_base64(&s->centre, o, "centre") || !get_base64(&s->checkpoint, o, "checkpoint") ||
+	    !get_base64(&s->checkpoint, o, "checkpoint") ||
 	    !get_number(&s->checks.registry_bytes, o, "registryBytes") ||
 	    !get_number(&s->answered, o, "answered") ||
 	    !get_number(&s->inadmissible, o, "inadmissible") || !get_number(&s->hits, o, "hits") ||

@@ -18,6 +18,7 @@ enum trouble {
 	TROUBLE_CONTRADICTS, /* tiles or entries that do not make its own root */
 	TROUBLE_FORKED,      /* it signed two histories */
 	TROUBLE_WITHHELD,    /* a head is shown, and for long not all that it covers is served */
+	TROUBLE_CENTRE,      /* entry 0 is not by the centre that was named */
 	TROUBLE_COUNT,
 };
 /* "silent", ...: the kind of its alert. */
@@ -30,8 +31,7 @@ enum log_mode_seen {
 };
 
 struct log_state {
-	struct buf vkey;   /* of the log, as text without NUL */
-	struct buf centre; /* SPKI that entry 0 was held against; empty: none was known */
+	struct buf vkey; /* of the log, as text without NUL */
 	enum log_mode_seen mode;
 	struct merkle_range range; /* of the entries that were replayed */
 	struct buf checkpoint;     /* the newest accepted one, at least as large; may be empty */

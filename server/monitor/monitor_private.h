@@ -110,6 +110,9 @@ enum heads_verdict withheld(struct follower *f, const struct client_error *why);
 void not_withheld(struct follower *f);
 void drop_client(struct follower *f);
 
+/* -- centre.c: is entry 0 by the centre that was named? Told once, and wrong as long as it is not. */
+enum vt_err centre_check(struct follower *f);
+
 /* -- entry.c: what one entry is worth an alert for */
 enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkle_hash *leaf,
 			  const struct checks_refusal *refusal);

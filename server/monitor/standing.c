@@ -43,6 +43,7 @@ static const char *trouble_sentence(enum trouble t)
 	    [TROUBLE_CONTRADICTS] = "its tiles or entries do not make its root",
 	    [TROUBLE_FORKED] = "shows another history than the one it signed before",
 	    [TROUBLE_WITHHELD] = "shows a head, but not all that it covers",
+	    [TROUBLE_CENTRE] = "its entry 0 is not by the centre that was named",
 	};
 
 	return sentence[t] != NULL ? sentence[t] : trouble_name(t);

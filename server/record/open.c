@@ -568,14 +568,35 @@ done:
 	return err;
 }
 
+/* Entry 0 that is not by the key named as the centre's: both told, or nobody knows which one is wrong. Who
+ * signed it is what its signatures claim. */
+static enum vt_err refuse_other_centre(const struct opening *o)
+{
+	char named[KEYID_HEX + 1], by[2][KEYID_HEX + 4];
+	struct merkle_hash id;
+	enum vt_err err = merkle_sha256(&id, o->h, &o->view->centre, 1);
+	size_t n = o->envelope.n;
+
+	if (err != VT_OK)
+		return err;
+	hex_encode(named, bytes_of(id.b, MERKLE_HASH_SIZE));
+	for (size_t i = 0; i < 2; i++)
+		problem_quote(by[i], sizeof(by[i]),
+			      n > i ? o->envelope.sig[i].keyid : bytes_str(""));
+	return problem_set(o->why, VT_EUNTRUSTED, "accreditation-entry-zero",
+			   "by another centre: signed by %s%s%s%s, not by %s, the key named as the "
+			   "centre's",
+			   n > 0 ? by[0] : "nobody", n > 1 ? " and " : "", by[1],
+			   n > 2 ? " and others" : "", named);
+}
+
 /* Every signature of an entry must verify, under the key that it names. */
 static enum vt_err insist_on_all(const struct opening *o)
 {
 	char quoted[KEYID_HEX + 4]; /* problem_quote() keeps room for a cut */
 
 	if (o->r->n == 0 && o->view->size == 0 && o->view->centre.len != 0)
-		return problem_set(o->why, VT_EUNTRUSTED, "accreditation-entry-zero",
-				   "signatures: none by the key that was named as the centre's");
+		return refuse_other_centre(o);
 	for (size_t i = 0; i < o->envelope.n; i++)
 		if (!o->decided[i])
 			return problem_set(

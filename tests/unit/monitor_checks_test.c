@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "party_key.h"
 #include "record_world.h"
 #include "scratch.h"
 #include "watch.h"
@@ -23,7 +24,7 @@ static enum vt_err read_error;
 
 /* What the last entries were found to be. */
 static struct {
-	size_t admissible, refused;
+	size_t admissible, refused, unjudged;
 	uint64_t at;
 	char rule[64];
 } seen;
@@ -48,8 +49,11 @@ static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *l
 	assert_int_equal(index, seen.at);
 	assert_non_null(leaf);
 	seen.at++;
+	if (refusal->rule == NULL && record == NULL) {
+		seen.unjudged++;
+		return VT_OK;
+	}
 	if (refusal->rule == NULL) {
-		assert_non_null(record);
 		seen.admissible++;
 		return VT_OK;
 	}
@@ -59,17 +63,23 @@ static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *l
 	return VT_OK;
 }
 
-static enum vt_err open_checks(void)
+static enum vt_err open_checks_for(struct signer *centre, bool any_centre)
 {
 	struct checks_config config = {.dir = scratch_folder(),
 				       .origin = WORLD_ORIGIN,
-				       .centre = world_spki(w->centre),
+				       .centre = world_spki(centre),
+				       .any_centre = any_centre,
 				       .tail_max = TAIL,
 				       .read = read_entry,
 				       .judged = judged};
 
 	checks_free(checks);
 	return checks_open(&checks, &config, &mark, why);
+}
+
+static enum vt_err open_checks(void)
+{
+	return open_checks_for(w->centre, false);
 }
 
 static enum vt_err feed(uint64_t index, struct bytes entry)
@@ -234,6 +244,30 @@ static void a_record_that_is_there_already_is_found_after_each_entry(void **stat
 		mark = here;
 		assert_int_equal(open_checks(), VT_OK);
 	}
+}
+
+/* Also after a restart, and for the threads that opened them ahead. */
+static void without_entry_zero_nothing_is_judged(void **state)
+{
+	(void)state;
+	assert_int_equal(open_checks_for(w->stranger, false), VT_OK);
+	replay(0, 7);
+	assert_int_equal(open_checks_for(w->stranger, false), VT_OK);
+	replay(7, w->n);
+	assert_int_equal(seen.refused, 1);
+	assert_string_equal(seen.rule, "accreditation-entry-zero");
+	assert_int_equal(seen.unjudged, w->n - 1);
+	assert_int_equal(registry_count(checks_registry(checks)), 0);
+}
+
+static void any_centre_may_begin_a_log_for_who_asks_that(void **state)
+{
+	(void)state;
+	assert_int_equal(open_checks_for(w->stranger, true), VT_OK);
+	replay(0, w->n);
+	assert_int_equal(seen.admissible, w->n);
+	assert_true(bytes_equal(party_key_spki(registry_at(checks_registry(checks), 0)->key),
+				world_spki(w->centre)));
 }
 
 static void what_is_refused_counts_for_nothing_that_follows(void **state)
@@ -428,6 +462,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	    TEST(all_of_an_honest_log_is_admissible_wherever_it_is_cut),
 	    TEST(a_record_that_is_there_already_is_found_after_each_entry),
+	    TEST(without_entry_zero_nothing_is_judged),
+	    TEST(any_centre_may_begin_a_log_for_who_asks_that),
 	    TEST(what_is_refused_counts_for_nothing_that_follows),
 	    TEST(an_entry_that_cannot_be_read_again_is_no_verdict),
 	    TEST(what_leans_on_an_entry_that_is_no_record_is_refused),

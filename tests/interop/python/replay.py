@@ -59,6 +59,9 @@ def replay(origin, centre, entries):
 def print_verdicts(origin, centre, entries):
     log, refused = records.Log(origin, centre), 0
     for index, entry in enumerate(entries):
+        if index > 0 and refused == index:  # entry 0 makes no registry, so there is nothing to judge by
+            print("replay: nothing is judged without entry 0", file=sys.stderr)
+            return 1
         try:
             log.replay(entry)
         except records.Problem as problem:
