@@ -93,7 +93,7 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 	struct http_response r;
 	struct listing l = {NULL, 0, 0};
 	uint64_t at = 0, size = 0, after = 0, limit = LIMIT_DEFAULT;
-	bool have_at, have_size, have_after;
+	bool have_at, have_size, have_after, have_limit;
 	struct json *j = NULL;
 	enum vt_err err;
 
@@ -101,10 +101,15 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 	if (!api_only(x, names) || !query_time(x, &at, &have_at) ||
 	    !api_query_number(x, "size", 0, INT64_MAX, &size, &have_size) ||
 	    !api_query_number(x, "after", 0, INT64_MAX, &after, &have_after) ||
-	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
+	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, &have_limit))
 		return;
 	if (have_at + have_size + have_after > 1) {
 		api_problem(x, "query-invalid", "at, size and after exclude each other");
+		return;
+	}
+	if (have_limit && (have_at || have_size)) {
+		api_problem(x, "query-invalid",
+			    "limit: at and size are answered with one tree head");
 		return;
 	}
 	l.array = json_new_array();

@@ -13,6 +13,8 @@
 
 #define DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+#define OTHER_DIGEST "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
+
 static bool on_disk;
 
 /* The world makes keys and records; the log is what is tested. Both go through the same entries where `previous` matters. */
@@ -639,6 +641,164 @@ static void pages_of_a_search_meet_end_to_end(void **state)
 	conditions_release(&c);
 }
 
+/* -- the search against a reading of every entry --------------------------------------------------------- */
+
+enum { SEARCHED = 90 };
+
+/* What an entry says, for conditions_fit(). */
+struct read_entry {
+	struct json *described;
+	struct statement statement;
+	size_t n;
+	const char *party[RECORD_SIGNATURES_MAX];
+	struct buf names[RECORD_SIGNATURES_MAX];
+};
+
+static void read_entry(struct fixture *f, uint64_t index, struct read_entry *e)
+{
+	const struct json *signers;
+	struct problem why;
+	struct bytes party;
+	struct buf text;
+
+	memset(e, 0, sizeof(*e));
+	assert_int_equal(log_describe(f->log.w, index, &e->described), VT_OK);
+	buf_init(&text);
+	assert_int_equal(json_write(&text, json_member(e->described, "statement"), JSON_COMPACT),
+			 VT_OK);
+	assert_int_equal(statement_parse(&e->statement, buf_bytes(&text), &why), VT_OK);
+	buf_release(&text);
+	signers = json_member(e->described, "signers");
+	for (; e->n < json_count(signers); e->n++) {
+		buf_init(&e->names[e->n]);
+		assert_true(json_text(json_member(json_at(signers, e->n), "party"), &party));
+		assert_int_equal(buf_append(&e->names[e->n], party), VT_OK);
+		assert_int_equal(buf_append_byte(&e->names[e->n], 0), VT_OK);
+		e->party[e->n] = (const char *)e->names[e->n].data;
+	}
+}
+
+static void forget_entry(struct read_entry *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		buf_release(&e->names[i]);
+	statement_release(&e->statement);
+	json_free(e->described);
+}
+
+/* Verdicts and releases of two firmwares, in no order that a search could lean on. */
+static void send_some_record(struct fixture *f, unsigned n)
+{
+	static const char *const result[] = {"PASSED", "WARNED", "FAILED"};
+	unsigned dice = n * 2654435761u >> 7;
+	struct compose_digest subject = {"bios.bin", "sha256", dice % 2 ? DIGEST : OTHER_DIGEST};
+	struct compose_firmware firmware = {.subjects = {&subject, 1}};
+	struct buf statement, body;
+	char purl[64], *older;
+
+	if (dice / 2 % 3 != 0) {
+		verdict_statement(&statement, n, result[dice / 8 % 3]);
+		world_sign_one(&body, buf_bytes(&statement), f->world.lab);
+	} else {
+		(void)snprintf(purl, sizeof(purl), "pkg:generic/acme/bios@%u", n);
+		firmware.purl = purl;
+		buf_init(&statement);
+		assert_int_equal(compose_firmware(&statement, &firmware, NULL), VT_OK);
+		assert_int_equal(buf_append_byte(&statement, 0), VT_OK);
+		older = edited((const char *)statement.data, PREDICATE_RELEASE_V02,
+			       dice / 8 % 2 ? PREDICATE_RELEASE_V01 : PREDICATE_RELEASE_V02);
+		world_sign_one(&body, bytes_str(older), f->world.vendor);
+		free(older);
+	}
+	assert_int_equal(send_buf(f, &body).outcome, LOG_ADDED);
+	buf_release(&statement);
+}
+
+/* Pages of `limit` in both directions, over [after, before), hold what fits, in order. */
+static void compare_search(struct fixture *f, const struct conditions *c,
+			   const struct read_entry *entry, uint64_t n, struct log_search what)
+{
+	struct log_search_result *out = malloc(sizeof(*out));
+	uint64_t at = what.newest_first ? what.before : what.after;
+
+	assert_non_null(out);
+	assert_true(what.before <= n);
+	what.conditions = c;
+	do {
+		assert_int_equal(log_search(f->log.w, &what, out), VT_OK);
+		for (size_t i = 0; i < out->n; i++) {
+			do {
+				assert_true(what.newest_first ? at > what.after : at < what.before);
+				at = what.newest_first ? at - 1 : at + 1;
+			} while (!conditions_fit(c,
+						 &entry[what.newest_first ? at : at - 1].statement,
+						 entry[what.newest_first ? at : at - 1].party,
+						 entry[what.newest_first ? at : at - 1].n));
+			assert_int_equal(out->index[i], what.newest_first ? at : at - 1);
+		}
+		*(what.newest_first ? &what.before : &what.after) = out->next;
+	} while (out->more);
+	/* And nothing behind the last one. */
+	while (what.newest_first ? at > what.after : at < what.before) {
+		uint64_t i = what.newest_first ? --at : at++;
+
+		assert_false(conditions_fit(c, &entry[i].statement, entry[i].party, entry[i].n));
+	}
+	free(out);
+}
+
+static void every_search_finds_what_reading_every_entry_finds(void **state)
+{
+	static const char *const given[CONDITIONS_N][7] = {
+	    {NULL, DIGEST, "SHA256:" OTHER_DIGEST,
+	     "sha256:00000000000000000000000000000000000000000000000000000000000000ff"},
+	    {NULL, "verdict", "firmware", "accredit", PREDICATE_RELEASE_V01, PREDICATE_RELEASE_V02,
+	     "HTTPS://IN-TOTO.io/attestation/release/v0.1"},
+	    {NULL, "LAB-1", "acme", "centre"},
+	    {NULL, "passed", "WARNED", "Failed"},
+	};
+	struct fixture *f = *state;
+	struct read_entry *entry = calloc(SEARCHED + 3, sizeof(*entry));
+	struct log_status status;
+	unsigned asked = 0;
+
+	assert_non_null(entry);
+	f->log.config.index_tail_max = 64; /* so that the most of it is in runs */
+	begin(f);
+	for (unsigned n = 0; n < SEARCHED; n++)
+		send_some_record(f, n);
+	for (uint64_t i = 0; i < SEARCHED + 3; i++)
+		read_entry(f, i, &entry[i]);
+	log_status(f->log.log, &status);
+	assert_true(status.index_runs > 0 && status.index_tail_keys > 0);
+	for (unsigned n = 0; n < 4 * 7 * 4 * 4; n++) {
+		const size_t which[] = {n % 4, n / 4 % 7, n / 28 % 4, n / 112};
+		struct conditions c;
+		char why[CONDITIONS_WHY_MAX];
+		enum vt_err err = VT_OK;
+
+		conditions_init(&c);
+		for (int i = 0; i < CONDITIONS_N && err == VT_OK; i++)
+			if (given[i][which[i]] != NULL)
+				err = conditions_add(&c, (enum condition)i,
+						     bytes_str(given[i][which[i]]), why);
+		/* A result of what has none is refused. */
+		assert_true(err == VT_OK || (which[1] > 1 && which[3] > 0));
+		for (unsigned way = 0; err == VT_OK && way < 4; way++, asked++)
+			compare_search(f, &c, entry, SEARCHED + 3,
+				       (struct log_search){.after = way < 2 ? 0 : 5 + n % 20,
+							   .before = way < 2 ? SEARCHED + 3
+									     : SEARCHED - n % 30,
+							   .newest_first = way % 2 != 0,
+							   .limit = 1 + n % 7});
+		conditions_release(&c);
+	}
+	assert_true(asked > 4 * 150);
+	for (size_t i = 0; i < SEARCHED + 3; i++)
+		forget_entry(&entry[i]);
+	free(entry);
+}
+
 static void a_proof_file_proves_a_verdict_offline(void **state)
 {
 	struct fixture *f = *state;
@@ -719,6 +879,8 @@ int main(int argc, char **argv)
 	    BEGUN(a_lost_batch_leaves_no_trace_in_the_registry),
 	    BEGUN(the_registry_is_rebuilt_at_a_restart),
 	    BEGUN(search_conditions_are_anded),
+	    cmocka_unit_test_setup_teardown(every_search_finds_what_reading_every_entry_finds,
+					    setup, teardown),
 	    BEGUN(pages_of_a_search_meet_end_to_end),
 	    BEGUN(a_proof_file_proves_a_verdict_offline),
 	    BEGUN(an_entry_is_described_with_its_signers),
