@@ -60,52 +60,111 @@ static const char page_head[] =
     "<meta http-equiv=\"refresh\" content=\"30\">\n<title>Vitrine monitor</title>\n<style>\n"
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;"
     "color:#1a1a1a;background:#fff}\n"
+    "div.wide{overflow-x:auto}\n"
     "table{border-collapse:collapse;width:100%;margin:1rem 0}\n"
     "th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #ccc;"
     "vertical-align:top;overflow-wrap:break-word}\n"
     "th,.t{white-space:nowrap}\n"
     "td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     "th.n{text-align:right}\n"
-    ".good{color:#0a5c2b}.bad{color:#a01010;font-weight:600}\n"
+    ".good{color:#0a5c2b}.bad{color:#a01010;font-weight:600}.unsure{color:#7a4a00;font-weight:600}"
+    "\n"
     "code{display:block;font-size:.8em;max-width:20rem;overflow-wrap:anywhere}\n"
+    "@media(max-width:44rem){.told thead{display:none}.told tr{display:block;padding:.6rem 0;"
+    "border-bottom:1px solid #888}.told td{display:block;border:0;padding:0}}\n"
+    "@media(prefers-color-scheme:dark){body{color:#e4e4e4;background:#161616}a{color:#8ab4f8}"
+    "th,td{border-color:#444}.good{color:#6fcf97}.bad{color:#ff8a80}.unsure{color:#ffc46b}}\n"
     "</style></head><body>\n<h1>Monitor</h1>\n";
 
-static enum vt_err append_troubles(struct buf *out, const struct monitor_log_status *s)
+/* Green is what was looked at, and holds. What could not be asked is not. */
+static enum vt_err append_state(struct buf *out, const struct monitor_log_status *s)
 {
-	static const char *const phrase[TROUBLE_COUNT] = {
-	    [TROUBLE_SILENT] = "does not answer",
-	    [TROUBLE_MALFORMED] = "serves what is not in the format",
-	    [TROUBLE_UNTRUSTED] = "its checkpoint is not validly signed",
-	    [TROUBLE_QUORUM] = "its checkpoint lacks cosignatures",
-	    [TROUBLE_BACKWARDS] = "shows a smaller head than before",
-	    [TROUBLE_CONTRADICTS] = "its tiles or entries do not make its root",
-	    [TROUBLE_FORKED] = "signed two histories",
-	    [TROUBLE_WITHHELD] = "shows heads, but not the entries that they cover",
-	};
-	char time[CLOCK_RFC3339_SIZE];
-	bool any = false;
 	enum vt_err err = buf_append_str(out, "<td>");
 
-	for (unsigned t = 0; t < TROUBLE_COUNT && err == VT_OK; t++) {
-		if (s->since[t] == 0)
-			continue;
-		any = true;
-		err = buf_appendf(out, "<span class=\"bad\">%s</span> since %s<br>", phrase[t],
-				  time_text(time, s->since[t]));
-	}
-	if (err == VT_OK && s->inadmissible > 0) {
-		any = true;
-		err = buf_appendf(
-		    out, "<span class=\"bad\">%llu entries that must not be there</span><br>",
-		    (unsigned long long)s->inadmissible);
-	}
-	if (err == VT_OK && !any)
-		err = buf_append_str(out, s->rounds == 0 ? "not looked at yet"
-							 : "<span class=\"good\">holds</span>");
-	if (err == VT_OK && s->why[0] != '\0' &&
-	    (err = buf_append_str(out, any ? "" : "<br>")) == VT_OK)
+	if (err != VT_OK)
+		return err;
+	if (s->standing > 0)
+		err = buf_appendf(out, "<span class=\"bad\">%zu %s</span>", s->standing,
+				  s->standing == 1 ? "stands" : "stand");
+	else if (s->rounds == 0)
+		err = buf_append_str(out,
+				     "<span class=\"unsure\">the first look is under way</span>");
+	else if (s->outcome == MONITOR_HOLDS)
+		err = buf_append_str(out, "<span class=\"good\">holds</span>");
+	else
+		err = buf_append_str(out, "<span class=\"unsure\">not known</span>");
+	if (err == VT_OK && s->why[0] != '\0' && (err = buf_append_str(out, "<br>")) == VT_OK)
 		err = append_escaped(out, bytes_str(s->why));
 	return err != VT_OK ? err : buf_append_str(out, "</td>");
+}
+
+static enum vt_err append_severity(struct buf *out, const char *severity)
+{
+	enum vt_err err = buf_append_str(
+	    out, strcmp(severity, "notice") == 0 ? "<td class=\"t\">" : "<td class=\"t bad\">");
+
+	if (err != VT_OK || (err = append_escaped(out, bytes_str(severity))) != VT_OK)
+		return err;
+	return buf_append_str(out, "</td>");
+}
+
+static enum vt_err append_one_standing(struct buf *out, const struct standing *s)
+{
+	char time[CLOCK_RFC3339_SIZE];
+	enum vt_err err;
+
+	if ((err = buf_append_str(out, "<tr>")) != VT_OK ||
+	    (err = append_cell(out, time_text(time, s->since))) != VT_OK ||
+	    (err = append_severity(out, severity_name(s->severity))) != VT_OK ||
+	    (err = append_cell(out, s->kind)) != VT_OK ||
+	    (err = append_cell(out, s->origin)) != VT_OK ||
+	    (err = buf_append_str(out, "<td>")) != VT_OK ||
+	    (err = append_escaped(out, bytes_str(s->text))) != VT_OK)
+		return err;
+	if (s->for_good)
+		err = buf_appendf(out, "<br>until acknowledged: <code>%s</code>", s->id);
+	return err != VT_OK ? err : buf_append_str(out, "</td></tr>\n");
+}
+
+/* Are all logs known to be well? */
+static bool all_hold(const struct monitor *m)
+{
+	struct monitor_log_status s;
+
+	for (size_t i = 0; i < monitor_logs(m); i++) {
+		monitor_log_status(m, i, &s);
+		if (s.rounds == 0 || s.outcome != MONITOR_HOLDS)
+			return false;
+	}
+	return true;
+}
+
+static enum vt_err append_what_stands(struct buf *out, const struct monitor *m)
+{
+	struct standing_list all;
+	enum vt_err err;
+
+	standing_list_init(&all);
+	if ((err = monitor_standing(m, &all)) != VT_OK ||
+	    (err = buf_append_str(out, "<h2>What stands</h2>\n")) != VT_OK)
+		goto done;
+	if (all.n == 0) {
+		err = buf_append_str(
+		    out, all_hold(m) ? "<p class=\"good\">Nothing: every log holds.</p>\n"
+				     : "<p class=\"unsure\">Nothing that is known; but not every "
+				       "log could be asked.</p>\n");
+		goto done;
+	}
+	err = buf_append_str(
+	    out, "<div class=\"wide\"><table class=\"told\"><thead><tr><th>since</th><th>severity"
+		 "</th><th>kind</th><th>log</th><th>what</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < all.n && err == VT_OK; i++)
+		err = append_one_standing(out, &all.item[i]);
+	if (err == VT_OK)
+		err = buf_append_str(out, "</tbody></table></div>\n");
+done:
+	standing_list_release(&all);
+	return err;
 }
 
 static enum vt_err append_log_row(struct buf *out, const struct monitor_log_status *s)
@@ -120,7 +179,7 @@ static enum vt_err append_log_row(struct buf *out, const struct monitor_log_stat
 	    (err = buf_append_str(out, "</b><br>")) != VT_OK ||
 	    (err = append_escaped(out, bytes_str(s->url))) != VT_OK ||
 	    (err = buf_appendf(out, "<br>%s<code>%s</code></td>", mode[s->mode], hex)) != VT_OK ||
-	    (err = append_troubles(out, s)) != VT_OK)
+	    (err = append_state(out, s)) != VT_OK)
 		return err;
 	return buf_appendf(out,
 			   "<td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
@@ -133,7 +192,7 @@ static enum vt_err append_logs(struct buf *out, const struct monitor *m)
 {
 	struct monitor_log_status s;
 	enum vt_err err = buf_append_str(
-	    out, "<h2>Logs</h2>\n<table><thead><tr><th>log</th><th>state</th>"
+	    out, "<h2>Logs</h2>\n<div class=\"wide\"><table><thead><tr><th>log</th><th>state</th>"
 		 "<th class=\"n\">replayed</th><th class=\"n\">shown</th>"
 		 "<th class=\"n\">watched</th><th>last answer</th></tr></thead><tbody>\n");
 
@@ -141,7 +200,7 @@ static enum vt_err append_logs(struct buf *out, const struct monitor *m)
 		monitor_log_status(m, i, &s);
 		err = append_log_row(out, &s);
 	}
-	return err != VT_OK ? err : buf_append_str(out, "</tbody></table>\n");
+	return err != VT_OK ? err : buf_append_str(out, "</tbody></table></div>\n");
 }
 
 static const char *member(char *out, size_t cap, const struct json *j, const char *name)
@@ -164,6 +223,7 @@ static enum vt_err append_alert(struct buf *out, struct bytes line)
 		return VT_OK; /* one is not shown */
 	if ((err = buf_append_str(out, "<tr>")) != VT_OK ||
 	    (err = append_cell(out, member(text, sizeof(text), j, "time"))) != VT_OK ||
+	    (err = append_severity(out, member(text, sizeof(text), j, "severity"))) != VT_OK ||
 	    (err = append_cell(out, member(text, sizeof(text), j, "kind"))) != VT_OK ||
 	    (err = append_cell(out, member(text, sizeof(text), j, "log"))) != VT_OK ||
 	    (err = append_cell(out, member(text, sizeof(text), j, "text"))) != VT_OK)
@@ -191,8 +251,10 @@ static enum vt_err append_alerts(struct buf *out, const struct monitor *m)
 		VT_OK)
 		goto done;
 	if (recent.len > 0)
-		err = buf_append_str(out, "<table><thead><tr><th>time</th><th>kind</th><th>log</th>"
-					  "<th>what</th></tr></thead><tbody>\n");
+		err = buf_append_str(
+		    out, "<div class=\"wide\"><table "
+			 "class=\"told\"><thead><tr><th>time</th><th>severity</th>"
+			 "<th>kind</th><th>log</th><th>what</th></tr></thead><tbody>\n");
 	for (rest = buf_bytes(&recent); rest.len > 0 && err == VT_OK;) {
 		size_t len = 0;
 		while (len < rest.len && rest.data[len] != '\n')
@@ -202,7 +264,7 @@ static enum vt_err append_alerts(struct buf *out, const struct monitor *m)
 		rest = bytes_of(rest.data + len, rest.len - len);
 	}
 	if (err == VT_OK && recent.len > 0)
-		err = buf_append_str(out, "</tbody></table>\n");
+		err = buf_append_str(out, "</tbody></table></div>\n");
 done:
 	buf_release(&recent);
 	return err;
@@ -236,6 +298,7 @@ void handle_monitor_index(struct http_exchange *x, void *thread, void *app)
 	    &r, "Content-Security-Policy",
 	    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 	if ((err = buf_append_str(&r.body, page_head)) != VT_OK ||
+	    (err = append_what_stands(&r.body, api->monitor)) != VT_OK ||
 	    (err = append_logs(&r.body, api->monitor)) != VT_OK ||
 	    (err = append_alerts(&r.body, api->monitor)) != VT_OK ||
 	    (err = append_gossip(&r.body, api)) != VT_OK ||
@@ -322,6 +385,14 @@ static double failed_rounds(const struct monitor_log_status *s)
 {
 	return (double)s->failed_rounds;
 }
+static double standing(const struct monitor_log_status *s)
+{
+	return (double)s->standing;
+}
+static double unsure(const struct monitor_log_status *s)
+{
+	return s->rounds == 0 || s->outcome == MONITOR_UNSURE ? 1 : 0;
+}
 static double stuck(const struct monitor_log_status *s)
 {
 	return s->stuck ? 1 : 0;
@@ -342,6 +413,8 @@ static const struct log_metric log_metrics[] = {
     {"monitor_entries_total", "counter", "Entries replayed by this process.", entries},
     {"monitor_looks_total", "counter", "Looks at the log.", rounds},
     {"monitor_looks_failed_total", "counter", "Of those, not ended well.", failed_rounds},
+    {"monitor_standing", "gauge", "What stands against the log, told now or before.", standing},
+    {"monitor_unsure", "gauge", "1 if the last look could not tell how the log is.", unsure},
     {"monitor_stuck", "gauge", "1 if this machine's own files or memory keep it from moving.",
      stuck},
     {"monitor_sorted_files", "gauge", "Sorted files of what is remembered.", runs},

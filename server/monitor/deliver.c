@@ -1,4 +1,4 @@
-/* Alerts out of the outbox to whoever takes them, oldest first, until they are taken. */
+/* Alerts out of the outboxes to whoever takes them, each until it is taken. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -150,12 +150,12 @@ void *deliver_alerts(void *monitor)
 
 	buf_init(&alert);
 	while (!m->deliver_stop) {
-		if (!outbox_wait(m->outbox, 0) && outbox_mark(m->outbox) == VT_OK &&
-		    !outbox_wait(m->outbox, IDLE_MILLIS))
+		if (!outboxes_wait(m->outboxes, 0) && outboxes_mark(m->outboxes) == VT_OK &&
+		    !outboxes_wait(m->outboxes, IDLE_MILLIS))
 			continue;
-		if ((err = outbox_next(m->outbox, &alert)) == VT_OK &&
+		if ((err = outboxes_next(m->outboxes, &alert)) == VT_OK &&
 		    deliver(m, buf_bytes(&alert)) &&
-		    (err = outbox_taken(m->outbox, may_wait(m))) == VT_OK) {
+		    (err = outboxes_taken(m->outboxes, may_wait(m))) == VT_OK) {
 			pause = FIRST_PAUSE_MILLIS;
 			logline(LOGLINE_DEBUG, "alert delivered", "total=%llu",
 				(unsigned long long)m->delivered);
@@ -165,10 +165,12 @@ void *deliver_alerts(void *monitor)
 			m->delivery_fails = true;
 			logline(LOGLINE_ERROR, "alerts cannot be read", "why=%d", (int)err);
 		}
+		if (err == VT_OK)
+			outboxes_not_taken(m->outboxes);
 		monitor_pause_delivery(m, pause);
 		pause = pause * 2 < LONGEST_PAUSE_MILLIS ? pause * 2 : LONGEST_PAUSE_MILLIS;
 	}
-	outbox_mark(m->outbox);
+	outboxes_mark(m->outboxes);
 	buf_release(&alert);
 	return NULL;
 }

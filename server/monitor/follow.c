@@ -78,7 +78,8 @@ enum vt_err follow_commit(struct follower *f)
 	enum vt_err err;
 
 	state_path(path, f);
-	if ((err = outbox_sync(f->m->outbox)) != VT_OK || (err = kept_sync(f->kept)) != VT_OK ||
+	if ((err = outboxes_sync(f->m->outboxes, alerts_about(f->m, f->origin))) != VT_OK ||
+	    (err = kept_sync(f->kept)) != VT_OK ||
 	    (f->checks != NULL &&
 	     (err = checks_save(f->checks, &f->state.checks, &f->m->stop)) != VT_OK) ||
 	    (err = log_state_write(&f->state, path)) != VT_OK) {
@@ -243,10 +244,14 @@ static void tell_progress(struct follower *f, uint64_t now, bool end)
 	f->m->config.progress(f->m->config.ctx, f->origin, f->state.range.size, f->target);
 }
 
-/* Alerts that nobody takes must not fill the disk: then the log is not followed further. */
-static bool outbox_full(const struct follower *f)
+/* Alerts that nobody takes must not fill the disk: then this log is not followed further, and its heads are
+ * looked at for as long again. */
+static bool too_many_wait(struct follower *f, uint64_t full)
 {
-	return outbox_waiting_bytes(f->m->outbox) >= OUTBOX_FULL;
+	if (outboxes_waiting_bytes(f->m->outboxes, alerts_about(f->m, f->origin)) < full)
+		return false;
+	snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
+	return true;
 }
 
 static enum vt_err after_entry(struct follower *f)
@@ -264,10 +269,8 @@ static enum vt_err after_entry(struct follower *f)
 	tell_progress(f, now, false);
 	if (f->uncommitted < f->m->config.commit_entries && now - f->committed_at < COMMIT_NANOS)
 		return VT_OK;
-	if (outbox_full(f)) {
-		snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
+	if (too_many_wait(f, f->m->config.waiting_max))
 		return VT_EBUSY;
-	}
 	return follow_commit(f);
 }
 
@@ -440,13 +443,12 @@ static enum monitor_outcome look(struct follower *f)
 {
 	enum monitor_outcome outcome = MONITOR_UNSURE;
 
-	if (outbox_full(f)) {
-		snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
+	if (too_many_wait(f, 2 * f->m->config.waiting_max))
 		return MONITOR_UNSURE;
-	}
 	switch (heads_look(f, &f->why)) {
 	case HEADS_GOOD:
-		outcome = catch_up(f);
+		if (!too_many_wait(f, f->m->config.waiting_max))
+			outcome = catch_up(f);
 		if (f->fault == VT_OK && centre_check(f) != VT_OK)
 			outcome = MONITOR_UNSURE;
 		break;

@@ -119,6 +119,17 @@ static enum vt_err add_members(struct json *to, const struct json *more)
 	return err;
 }
 
+/* The first of its name: a log that changed its key is one log to those who are told. */
+const char *alerts_about(const struct monitor *m, const char *origin)
+{
+	for (size_t i = 0; origin != NULL && i < m->n; i++) {
+		const struct follower *f = &m->follower[i];
+		if (strcmp(f->origin, origin) == 0 && f->dir != NULL)
+			return strrchr(f->dir, '/') + 1;
+	}
+	return "none";
+}
+
 enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin, struct bytes id_of,
 			const char *text, struct json *more)
 {
@@ -140,7 +151,8 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin,
 	    (err = json_set(j, "text", json_new_str(shown))) != VT_OK ||
 	    (more != NULL && (err = add_members(j, more)) != VT_OK) ||
 	    (err = json_write(&line, j, JSON_COMPACT)) != VT_OK ||
-	    (err = outbox_add(m->outbox, buf_bytes(&line))) != VT_OK)
+	    (err = outboxes_add(m->outboxes, alerts_about(m, origin), severity_of(kind),
+				buf_bytes(&line))) != VT_OK)
 		goto done;
 	m->raised++;
 done:
@@ -155,7 +167,7 @@ enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *origi
 {
 	enum vt_err err = alert_raise(m, kind, origin, id_of, text, more);
 
-	return err != VT_OK ? err : outbox_sync(m->outbox);
+	return err != VT_OK ? err : outboxes_sync(m->outboxes, alerts_about(m, origin));
 }
 
 /* -- opening ---------------------------------------------------------------------------------- */
@@ -267,7 +279,7 @@ static enum vt_err open_state(struct monitor *m, char why[MONITOR_WHY_MAX])
 
 	if ((err = state_folder_open(&m->folder, m->dir, why)) != VT_OK ||
 	    (err = files_path(path, m->dir, "alerts", UINT64_MAX)) != VT_OK ||
-	    (err = outbox_open(&m->outbox, path, why)) != VT_OK)
+	    (err = outboxes_open(&m->outboxes, path, why)) != VT_OK)
 		return err;
 	why[0] = '\0';
 	if ((err = open_logs(m, why)) != VT_OK)
@@ -285,6 +297,8 @@ static void fill_in_defaults(struct monitor_config *c)
 		c->command_seconds = COMMAND_SECONDS;
 	if (c->again_millis == 0)
 		c->again_millis = AGAIN_MILLIS;
+	if (c->waiting_max == 0)
+		c->waiting_max = OUTBOXES_FULL;
 	if (c->read_seconds == 0)
 		c->read_seconds = READ_SECONDS;
 	if (c->now == NULL)
@@ -334,7 +348,7 @@ void monitor_free(struct monitor *m)
 	for (size_t i = 0; i < m->n; i++)
 		follower_release(&m->follower[i]);
 	free(m->follower);
-	outbox_free(m->outbox);
+	outboxes_free(m->outboxes);
 	state_folder_close(&m->folder);
 	pthread_cond_destroy(&m->wake);
 	pthread_mutex_destroy(&m->lock);
@@ -379,7 +393,7 @@ static void stop_delivery(struct monitor *m)
 	if (!m->has_deliverer)
 		return;
 	tell_to_stop(m, &m->deliver_stop);
-	outbox_wake(m->outbox);
+	outboxes_wake(m->outboxes);
 	pthread_join(m->deliverer, NULL);
 	m->has_deliverer = false;
 }
@@ -413,11 +427,11 @@ bool monitor_deliver(struct monitor *m, unsigned seconds)
 {
 	uint64_t until = clock_monotonic_nanos() + (uint64_t)seconds * 1000000000;
 
-	while (outbox_waiting(m->outbox) > 0 && clock_monotonic_nanos() < until)
+	while (outboxes_waiting(m->outboxes) > 0 && clock_monotonic_nanos() < until)
 		if (!monitor_sleep(m, 10))
 			break;
 	stop_delivery(m);
-	return outbox_waiting(m->outbox) == 0;
+	return outboxes_waiting(m->outboxes) == 0;
 }
 
 static void *go_on(void *ctx)

@@ -44,6 +44,8 @@ struct monitor_config {
 	unsigned read_seconds; /* until a question to a log is given up; 0: 30 */
 	unsigned parallel;     /* connections to a log; 0: 4 */
 	size_t tail_max;       /* as in pairs_open() */
+	uint64_t
+	    waiting_max; /* bytes of alerts about a log before it is not followed further; 0: OUTBOXES_FULL */
 	uint64_t (*now)(void); /* POSIX seconds; NULL: clock_unix() */
 	/* Entries between two commits, at most; 0: 16384. A quarter of a second ends them, too. */
 	size_t commit_entries;
@@ -142,6 +144,7 @@ struct monitor_log_status {
 	uint64_t rounds, failed_rounds;
 	uint64_t runs, tail; /* sorted files, remembered pairs in memory */
 	uint64_t since[TROUBLE_COUNT];
+	size_t standing;              /* how much stands against it: monitor_standing() */
 	enum monitor_outcome outcome; /* of the last look */
 	bool stuck;                   /* this machine's fault: it does not move */
 	char why[400];                /* of the last look, if it did not end well */
@@ -158,7 +161,7 @@ struct monitor_status {
 void monitor_status(const struct monitor *m, struct monitor_status *out);
 /* All that stands against the logs that are followed, newest first (standing.h). */
 enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out);
-/* Append the latest alerts of this process as lines of JSON, oldest first. */
+/* Append the latest alerts of this process as lines of JSON, newest first. */
 enum vt_err monitor_recent(const struct monitor *m, struct buf *out);
 /* Does it do its work? false: with why (a log that misbehaves is no reason: that is its work). */
 bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX]);

@@ -9,7 +9,7 @@
 #include "json.h"
 #include "kept.h"
 #include "monitor.h"
-#include "outbox.h"
+#include "outboxes.h"
 #include "state_folder.h"
 
 enum {
@@ -68,7 +68,7 @@ struct monitor {
 	char *dir;
 	char *on_alert;
 	struct state_folder folder; /* locked */
-	struct outbox *outbox;
+	struct outboxes *outboxes;
 	size_t n;
 	struct follower *follower; /* n of them */
 	pthread_t deliverer;
@@ -123,9 +123,11 @@ enum vt_err entry_watched(struct follower *f, uint64_t index, const struct recor
 void *deliver_alerts(void *monitor);
 
 /* -- monitor.c */
-/* As monitor_alert(), but durable only with the next outbox_sync(). */
+/* As monitor_alert(), but durable only with the next outboxes_sync() for alerts_about(). */
 enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin, struct bytes id_of,
 			const char *text, struct json *more);
+/* What the log of this name is called among the outboxes; NULL: alerts that are about none. */
+const char *alerts_about(const struct monitor *m, const char *origin);
 /* Sleep. false: it was told to stop. */
 bool monitor_sleep(struct monitor *m, uint64_t millis);
 /* The same for whoever delivers alerts. */

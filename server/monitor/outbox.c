@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "durable.h"
@@ -30,20 +29,15 @@ enum {
 struct outbox {
 	char *dir;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	struct merkle_hasher hasher;
 	uint64_t write_n, write_at;
-	int write_fd;
+	int write_fd; /* -1: to be opened. There are many outboxes, so none is open for long */
 	bool dirty, new_name;
 	uint64_t read_n, read_at;
-	int read_fd;  /* -1: to be opened */
 	size_t shown; /* bytes of the line that outbox_next() showed */
 	uint64_t waiting, waiting_bytes;
 	uint64_t synced_n, synced_at; /* the reader stops here */
-	bool woken;
-	bool unmarked; /* alerts were taken since the mark was written */
-	struct buf recent[OUTBOX_RECENT];
-	size_t n_recent; /* ever */
+	bool unmarked;                /* alerts were taken since the mark was written */
 };
 
 static enum vt_err digest_of(char out[2 * MERKLE_HASH_SIZE + 1], struct outbox *o,
@@ -178,6 +172,13 @@ done:
 	return err;
 }
 
+static void close_write(struct outbox *o)
+{
+	if (o->write_fd >= 0)
+		close(o->write_fd);
+	o->write_fd = -1;
+}
+
 static enum vt_err open_files(struct outbox *o, char why[256])
 {
 	uint64_t first = UINT64_MAX, last = 0, end = 0;
@@ -212,25 +213,21 @@ static enum vt_err open_files(struct outbox *o, char why[256])
 	o->write_n = o->synced_n = last;
 	o->write_at = o->synced_at = end;
 	o->new_name = true;
+	close_write(o);
 	return VT_OK;
 }
 
 enum vt_err outbox_open(struct outbox **out, const char *dir, char why[256])
 {
 	struct outbox *o = calloc(1, sizeof(*o));
-	pthread_condattr_t monotonic;
 	enum vt_err err = VT_ENOMEM;
 
 	*out = NULL;
 	snprintf(why, 256, "%s", vt_err_text(VT_ENOMEM));
 	if (o == NULL)
 		return VT_ENOMEM;
-	o->read_fd = o->write_fd = -1;
+	o->write_fd = -1;
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	if ((o->dir = strdup(dir)) == NULL || (err = merkle_hasher_init(&o->hasher)) != VT_OK ||
 	    (err = open_files(o, why)) != VT_OK)
 		goto done;
@@ -245,14 +242,8 @@ void outbox_free(struct outbox *o)
 {
 	if (o == NULL)
 		return;
-	if (o->read_fd >= 0)
-		close(o->read_fd);
-	if (o->write_fd >= 0)
-		close(o->write_fd);
-	for (size_t i = 0; i < OUTBOX_RECENT; i++)
-		buf_release(&o->recent[i]);
+	close_write(o);
 	merkle_hasher_release(&o->hasher);
-	pthread_cond_destroy(&o->changed);
 	pthread_mutex_destroy(&o->lock);
 	free(o->dir);
 	free(o);
@@ -272,7 +263,7 @@ static enum vt_err sync_locked(struct outbox *o)
 	o->dirty = o->new_name = false;
 	o->synced_n = o->write_n;
 	o->synced_at = o->write_at;
-	pthread_cond_broadcast(&o->changed);
+	close_write(o);
 	return VT_OK;
 }
 
@@ -284,21 +275,12 @@ static enum vt_err next_segment(struct outbox *o)
 	if ((err = sync_locked(o)) != VT_OK ||
 	    (err = open_segment(&fd, o, o->write_n + 1, O_RDWR | O_CREAT | O_TRUNC)) != VT_OK)
 		return err;
-	close(o->write_fd);
+	close_write(o);
 	o->write_fd = fd;
 	o->write_n++;
 	o->write_at = 0;
 	o->new_name = true;
 	return VT_OK;
-}
-
-static void remember_recent(struct outbox *o, struct bytes alert)
-{
-	struct buf *slot = &o->recent[o->n_recent % OUTBOX_RECENT];
-
-	buf_reset(slot);
-	if (buf_append(slot, alert) == VT_OK) /* else one is not shown, which costs nothing */
-		o->n_recent++;
 }
 
 enum vt_err outbox_add(struct outbox *o, struct bytes alert)
@@ -312,6 +294,8 @@ enum vt_err outbox_add(struct outbox *o, struct bytes alert)
 	buf_init(&line);
 	pthread_mutex_lock(&o->lock);
 	if ((o->write_at >= SEGMENT && (err = next_segment(o)) != VT_OK) ||
+	    (o->write_fd < 0 &&
+	     (err = open_segment(&o->write_fd, o, o->write_n, O_RDWR)) != VT_OK) ||
 	    (err = digest_of(digest, o, alert)) != VT_OK ||
 	    (err = buf_append(&line, bytes_of(digest, DIGEST))) != VT_OK ||
 	    (err = buf_append_byte(&line, ' ')) != VT_OK ||
@@ -323,7 +307,6 @@ enum vt_err outbox_add(struct outbox *o, struct bytes alert)
 	o->dirty = true;
 	o->waiting++;
 	o->waiting_bytes += line.len;
-	remember_recent(o, alert);
 done:
 	pthread_mutex_unlock(&o->lock);
 	buf_release(&line);
@@ -369,8 +352,6 @@ static enum vt_err read_next_segment(struct outbox *o)
 	char path[FILES_PATH_MAX];
 	enum vt_err err;
 
-	close(o->read_fd);
-	o->read_fd = -1;
 	o->read_n++;
 	o->read_at = 0;
 	if ((err = write_mark(o)) == VT_OK &&
@@ -382,16 +363,17 @@ static enum vt_err read_next_segment(struct outbox *o)
 enum vt_err outbox_next(struct outbox *o, struct buf *alert)
 {
 	enum vt_err err = VT_OK;
+	int fd;
 
 	pthread_mutex_lock(&o->lock);
 	o->shown = 0;
 	while (something_to_take(o)) {
-		if (o->read_fd < 0 &&
-		    (err = open_segment(&o->read_fd, o, o->read_n, O_RDONLY)) != VT_OK) {
+		if ((err = open_segment(&fd, o, o->read_n, O_RDONLY)) != VT_OK) {
 			err = err == VT_ENOTFOUND ? VT_EMISMATCH : err; /* somebody deleted it */
 			break;
 		}
-		err = read_line(alert, &o->shown, o, o->read_fd, o->read_at);
+		err = read_line(alert, &o->shown, o, fd, o->read_at);
+		close(fd);
 		if (err != VT_ENOTFOUND)
 			break;
 		if (o->read_n == o->synced_n) {
@@ -429,39 +411,18 @@ enum vt_err outbox_taken(struct outbox *o, bool later)
 	o->unmarked = true;
 	if (!later)
 		err = write_mark(o);
-	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
 	return err;
 }
 
-bool outbox_wait(struct outbox *o, uint64_t millis)
+bool outbox_ready(struct outbox *o)
 {
-	struct timespec until;
 	bool some;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(millis / 1000);
-	until.tv_nsec += (long)(millis % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&o->lock);
-	while (!something_to_take(o) && !o->woken &&
-	       pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0)
-		;
-	o->woken = false;
 	some = something_to_take(o);
 	pthread_mutex_unlock(&o->lock);
 	return some;
-}
-
-void outbox_wake(struct outbox *o)
-{
-	pthread_mutex_lock(&o->lock);
-	o->woken = true;
-	pthread_cond_broadcast(&o->changed);
-	pthread_mutex_unlock(&o->lock);
 }
 
 uint64_t outbox_waiting(struct outbox *o)
@@ -482,17 +443,4 @@ uint64_t outbox_waiting_bytes(struct outbox *o)
 	n = o->waiting_bytes;
 	pthread_mutex_unlock(&o->lock);
 	return n;
-}
-
-enum vt_err outbox_recent(struct outbox *o, struct buf *out)
-{
-	enum vt_err err = VT_OK;
-
-	pthread_mutex_lock(&o->lock);
-	for (size_t i = o->n_recent > OUTBOX_RECENT ? o->n_recent - OUTBOX_RECENT : 0;
-	     i < o->n_recent && err == VT_OK; i++)
-		if ((err = buf_append(out, buf_bytes(&o->recent[i % OUTBOX_RECENT]))) == VT_OK)
-			err = buf_append_byte(out, '\n');
-	pthread_mutex_unlock(&o->lock);
-	return err;
 }

@@ -12,9 +12,7 @@
 #include "vitrine/bytes.h"
 
 enum {
-	OUTBOX_ALERT_MAX = 64 * 1024,    /* bytes of one */
-	OUTBOX_FULL = 256 * 1024 * 1024, /* bytes that wait: then nothing is followed further */
-	OUTBOX_RECENT = 50,
+	OUTBOX_ALERT_MAX = 64 * 1024, /* bytes of one */
 };
 
 struct outbox;
@@ -34,13 +32,9 @@ enum vt_err outbox_next(struct outbox *o, struct buf *alert);
  * or outbox_mark(): until then a crash makes it be taken again. */
 enum vt_err outbox_taken(struct outbox *o, bool later);
 enum vt_err outbox_mark(struct outbox *o);
-/* Wait until there is something to take (true), or outbox_wake() was called or the time is over. */
-bool outbox_wait(struct outbox *o, uint64_t millis);
-void outbox_wake(struct outbox *o);
-
+/* Is there something to take? */
+bool outbox_ready(struct outbox *o);
 uint64_t outbox_waiting(struct outbox *o); /* alerts */
 uint64_t outbox_waiting_bytes(struct outbox *o);
-/* Append the latest OUTBOX_RECENT alerts since it was opened, oldest first, each with a newline. */
-enum vt_err outbox_recent(struct outbox *o, struct buf *out);
 
 #endif

@@ -80,14 +80,15 @@ void monitor_log_status(const struct monitor *m, size_t i, struct monitor_log_st
 
 	pthread_mutex_lock(&f->lock);
 	*out = f->status;
+	out->standing = f->standing.n;
 	pthread_mutex_unlock(&f->lock);
 }
 
 void monitor_status(const struct monitor *m, struct monitor_status *out)
 {
 	*out = (struct monitor_status){
-	    .waiting = outbox_waiting(m->outbox),
-	    .waiting_bytes = outbox_waiting_bytes(m->outbox),
+	    .waiting = outboxes_waiting(m->outboxes),
+	    .waiting_bytes = outboxes_waiting_bytes(m->outboxes, NULL),
 	    .raised = m->raised,
 	    .delivered = m->delivered,
 	    .failed_deliveries = m->failed_deliveries,
@@ -114,7 +115,7 @@ enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out)
 
 enum vt_err monitor_recent(const struct monitor *m, struct buf *out)
 {
-	return outbox_recent(m->outbox, out);
+	return outboxes_recent(m->outboxes, out);
 }
 
 bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX])
@@ -124,7 +125,7 @@ bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX])
 
 	if (m->delivery_fails) {
 		snprintf(why, MONITOR_WHY_MAX, "alerts cannot be delivered: %llu wait",
-			 (unsigned long long)outbox_waiting(m->outbox));
+			 (unsigned long long)outboxes_waiting(m->outboxes));
 		return false;
 	}
 	for (size_t i = 0; i < m->n; i++) {

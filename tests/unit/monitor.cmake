@@ -15,3 +15,6 @@ vitrine_test(monitor_outbox_test LABEL unit
 vitrine_test(monitor_outbox_files_test LABEL unit
   SOURCES ${here}/monitor_outbox_files_test.c ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
   LINK monitor)
+vitrine_test(monitor_outboxes_test LABEL unit
+  SOURCES ${here}/monitor_outboxes_test.c ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
+  LINK monitor base)

@@ -907,6 +907,48 @@ static void an_alert_that_nobody_took_waits_over_a_restart(void **state)
 	assert_int_equal(s.waiting, 0);
 }
 
+static void raise_alerts(const char *origin)
+{
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(monitor_alert(monitor, "unresolved", origin,
+					       bytes_of(&i, sizeof(i)), "a head waits", NULL),
+				 VT_OK);
+}
+
+static void alerts_that_nobody_takes_stop_the_log_that_they_are_about(void **state)
+{
+	(void)state;
+	config.waiting_max = 3000;
+	refuse_alerts = true;
+	restart();
+	raise_alerts("somebody.else");
+	assert_int_equal(monitor_once(monitor), MONITOR_HOLDS);
+	assert_false(monitor_deliver(monitor, 0));
+	assert_followed(300);
+	raise_alerts("la.example");
+	restart();
+	fake_log_grow(310, "one");
+	fake_log_publish();
+	assert_int_equal(monitor_once(monitor), MONITOR_UNSURE);
+	assert_false(monitor_deliver(monitor, 0));
+	assert_followed(300);
+	/* Its heads are looked at all the same. */
+	fake_log_cut(299);
+	fake_log_grow(320, "two");
+	fake_log_publish();
+	assert_int_equal(monitor_once(monitor), MONITOR_FAULT);
+	assert_false(monitor_deliver(monitor, 0));
+	refuse_alerts = false;
+	fake_log_cut(299);
+	fake_log_grow(320, "one");
+	fake_log_publish();
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_int_equal(n_alerts, 41);
+	look();
+	assert_followed(320);
+}
+
 static void an_alert_of_others_is_told_like_its_own(void **state)
 {
 	(void)state;
@@ -1089,6 +1131,7 @@ int main(void)
 	    TEST(a_fork_that_is_acknowledged_is_a_fault_while_it_is_shown),
 	    TEST(a_proven_fork_stands_although_the_log_shows_the_right_branch_again),
 	    TEST(an_alert_that_nobody_took_waits_over_a_restart),
+	    TEST(alerts_that_nobody_takes_stop_the_log_that_they_are_about),
 	    TEST(an_alert_of_others_is_told_like_its_own),
 	    TEST(an_alert_about_something_large_is_told_without_it),
 	    TEST(a_folder_is_for_one_monitor_at_a_time),
