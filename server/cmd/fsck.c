@@ -5,6 +5,7 @@
 
 #include "fsck.h"
 #include "log.h"
+#include "log_folder.h"
 #include "options.h"
 #include "store.h"
 
@@ -34,7 +35,9 @@ static const struct command_usage usage = {
     "vitrine fsck --data DIR | --log URL --policy FILE",
     "Recomputes a whole log from its entries: every leaf hash, tile and root, every index row, "
     "every "
-    "signature on a kept checkpoint, and whether every entry was admissible when it came in. Only "
+    "signature on a kept checkpoint, and whether every entry was admissible when it came in. With "
+    "--data also whether the store is behind its high-water mark, and whether the log is frozen. "
+    "Only "
     "reads; a log may be running meanwhile. Exit code 1 names the first difference.",
     "  vitrine fsck --data var\n"
     "  vitrine fsck --log http://127.0.0.1:8080 --policy policy.txt\n",
@@ -70,26 +73,31 @@ enum vt_err fsck_fault(void *ctx, const char *place_and_fault)
 
 static int fsck_store(struct fsck_run *run, struct tree_head *head)
 {
-	char path[4096], why[STORE_WHY_MAX] = "";
-	struct store_sqlite_config config = {.path = path, .read_only = true};
-	struct fsck_config fsck = {.progress = fsck_progress,
+	char why[STORE_WHY_MAX] = "";
+	struct log_folder folder;
+	struct store_sqlite_config config = {.path = folder.store, .read_only = true};
+	struct fsck_config fsck = {.mark_path = folder.mark,
+				   .frozen_path = folder.frozen,
+				   .progress = fsck_progress,
 				   .fault = fsck_fault,
 				   .ctx = run,
 				   .faults_max = (size_t)opt_faults,
 				   .threads = run->threads};
 	enum vt_err err;
+	int code;
 
-	if (snprintf(path, sizeof(path), "%s/log.db", opt_data) >= (int)sizeof(path))
-		return cmd_fail("fsck", CMD_USAGE, "--data: the name is too long");
+	if ((code = log_folder_name(&folder, "fsck", opt_data)) != CMD_HOLDS)
+		return code;
 	if ((err = store_sqlite_open(&fsck.store, &config, NULL, why)) != VT_OK)
 		return cmd_fail("fsck", err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE, "%s: %s",
-				path, why[0] ? why : vt_err_text(err));
+				folder.store, why[0] ? why : vt_err_text(err));
 	snprintf(run->origin, sizeof(run->origin), "%s", fsck.store->identity.origin);
 	run->raw = strcmp(fsck.store->identity.mode, "raw") == 0;
+	run->no_mark = access(folder.mark, F_OK) != 0;
 	err = log_fsck(&fsck, head);
 	fsck.store->ops->free(fsck.store);
 	if (err != VT_OK && run->faults == 0)
-		return cmd_fail("fsck", CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+		return cmd_fail("fsck", CMD_UNSURE, "%s: %s", folder.store, vt_err_text(err));
 	return err == VT_OK ? CMD_HOLDS : CMD_FAILS;
 }
 
@@ -104,9 +112,12 @@ static void report(const struct fsck_run *run, int code, const struct tree_head 
 	hex_encode(root, bytes_of(head->root.b, sizeof(head->root.b)));
 	if (!opt_json) {
 		if (code == CMD_HOLDS)
-			printf("%s: %llu entries, root %s: nothing differs%s\n", run->origin,
+			printf("%s: %llu entries, root %s: nothing differs%s%s\n", run->origin,
 			       (unsigned long long)head->size, root,
-			       run->raw ? " (no records: there are no admissions to replay)" : "");
+			       run->raw ? " (no records: there are no admissions to replay)" : "",
+			       run->no_mark ? " (no high-water mark beside it: whether this is the "
+					      "newest store was not looked at)"
+					    : "");
 		return;
 	}
 	buf_init(&out);
@@ -114,6 +125,8 @@ static void report(const struct fsck_run *run, int code, const struct tree_head 
 	if (json_set(j, "origin", json_new_str(run->origin)) == VT_OK &&
 	    json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
 	    json_set(j, "admissionsReplayed", json_new_bool(!run->raw)) == VT_OK &&
+	    (opt_data == NULL ||
+	     json_set(j, "markCompared", json_new_bool(!run->no_mark)) == VT_OK) &&
 	    json_set(j, "treeSize", json_new_integer((int64_t)head->size)) == VT_OK &&
 	    json_set(j, "rootHash", json_new_str(root)) == VT_OK &&
 	    json_set(j, "faults", json_copy(run->json)) == VT_OK &&

@@ -14,6 +14,7 @@ struct fsck_run {
 	uint64_t faults_max;
 	unsigned threads;  /* that verify signatures; 0: one for each core */
 	bool raw;          /* its entries are no records: there was no admission to replay */
+	bool no_mark;      /* --data: there is none beside the store to compare it with */
 	struct json *json; /* collects faults for --json; NULL: they are printed at once */
 	char origin[256];
 };

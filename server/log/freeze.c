@@ -197,43 +197,51 @@ static struct bytes line_of(struct bytes text, const char *name)
 	return bytes_of(NULL, 0);
 }
 
-static void freeze_as_written(struct log *log, struct bytes text)
+enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time)
 {
-	struct bytes why = line_of(text, "why: "), time = line_of(text, "time: ");
-	char line[LOG_FROZEN_WHY_MAX];
+	struct bytes said = bytes_of(NULL, 0);
+	struct buf text;
 	int64_t at;
+	enum vt_err err;
 
-	if (why.len == 0)
-		(void)snprintf(line, sizeof(line), "the file %.200s is there",
-			       log->config.frozen_path);
+	*time = clock_unix();
+	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+		return VT_ENOTFOUND;
+	buf_init(&text);
+	err = file_read(&text, path, FROZEN_SIZE_MAX);
+	if (err == VT_ENOTFOUND)
+		goto done;
+	if (err == VT_OK) {
+		said = line_of(buf_bytes(&text), "why: ");
+		if (clock_parse_rfc3339(&at, line_of(buf_bytes(&text), "time: ")) == VT_OK &&
+		    at >= 0)
+			*time = (uint64_t)at;
+	}
+	if (err != VT_OK)
+		(void)snprintf(why, LOG_FROZEN_WHY_MAX,
+			       "the file %.200s is there and cannot be read: %s", path,
+			       vt_err_text(err));
+	else if (said.len == 0)
+		(void)snprintf(why, LOG_FROZEN_WHY_MAX, "the file %.200s is there", path);
 	else
-		(void)snprintf(line, sizeof(line), "%.*s",
-			       (int)(why.len < sizeof(line) ? why.len : sizeof(line) - 1),
-			       (const char *)why.data);
-	one_line(line, line);
-	if (clock_parse_rfc3339(&at, time) != VT_OK || at < 0)
-		at = (int64_t)clock_unix();
-	if (freeze_here(log, line, (uint64_t)at, NULL))
-		tell(log, line);
+		(void)snprintf(
+		    why, LOG_FROZEN_WHY_MAX, "%.*s",
+		    (int)(said.len < LOG_FROZEN_WHY_MAX ? said.len : LOG_FROZEN_WHY_MAX - 1),
+		    (const char *)said.data);
+	one_line(why, why);
+	err = VT_OK;
+done:
+	buf_release(&text);
+	return err;
 }
 
 void log_freeze_look(struct log *log)
 {
-	const char *path = log->config.frozen_path;
 	char why[LOG_FROZEN_WHY_MAX];
-	struct buf text;
-	enum vt_err err;
+	uint64_t time;
 
-	if (path == NULL || (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)))
-		return;
-	buf_init(&text);
-	err = file_read(&text, path, FROZEN_SIZE_MAX);
-	if (err == VT_OK) {
-		freeze_as_written(log, buf_bytes(&text));
-	} else if (err != VT_ENOTFOUND) {
-		(void)snprintf(why, sizeof(why), "the file %.200s is there and cannot be read: %s",
-			       path, vt_err_text(err));
-		log_freeze_for_now(log, why);
-	}
-	buf_release(&text);
+	if (log->config.frozen_path != NULL &&
+	    frozen_file_read(log->config.frozen_path, why, &time) == VT_OK &&
+	    freeze_here(log, why, time, NULL))
+		tell(log, why);
 }

@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "fsck_private.h"
 #include "index.h"
+#include "log_private.h"
 #include "party_key.h"
 #include "vitrine/checkpoint.h"
 
 enum {
-	FAULT_MAX = 400,
+	FAULT_MAX = LOG_FROZEN_WHY_MAX + 64,
 	CHECKPOINTS_AT_ONCE = 64,
 };
 
@@ -207,25 +209,61 @@ done:
 	return err;
 }
 
+/* -- what lies beside the store -------------------------------------------------------------------- */
+
+static enum vt_err check_frozen(struct fsck *f)
+{
+	const char *path = f->config->frozen_path;
+	char why[LOG_FROZEN_WHY_MAX], at[CLOCK_RFC3339_SIZE];
+	uint64_t time;
+
+	if (path == NULL || frozen_file_read(path, why, &time) != VT_OK)
+		return VT_OK;
+	clock_format_rfc3339(at, time);
+	return tell_fault(f, "FROZEN: the log has stopped signing, at %s: %s", at, why);
+}
+
+/* A store that is whole in itself may still not be the newest. Its tiles have been checked by now. */
+static enum vt_err check_mark(struct fsck *f)
+{
+	const struct fsck_config *c = f->config;
+	char why[LOG_FROZEN_WHY_MAX];
+	struct tree_head mark;
+	enum vt_err err;
+
+	if (c->mark_path == NULL)
+		return VT_OK;
+	err = high_water_compare(&mark, c->mark_path, c->store->identity.origin, f->r, &f->hasher,
+				 why);
+	if (err == VT_ENOTFOUND)
+		return VT_OK;
+	return err == VT_EMISMATCH ? tell_fault(f, "high-water mark: %s", why) : err;
+}
+
 /* -- all of it --------------------------------------------------------------------------------------- */
 
 static enum vt_err check_all(struct fsck *f)
 {
+	size_t
+	    beside; /* faults that are not the store's own: the store is looked at all the same */
 	enum vt_err err;
 
+	if ((err = check_frozen(f)) != VT_OK)
+		return err;
+	beside = f->faults;
 	if ((err = store_check(f->r, tell_fault_text, f)) != VT_OK ||
 	    (err = check_identity(f)) != VT_OK)
 		return err;
 	/* What the store cannot read any more it has just told of. */
-	if (f->faults > 0)
+	if (f->faults > beside)
 		return VT_EMISMATCH;
 	if ((err = store_read_state(f->r, &f->state)) != VT_OK || (err = fsck_tree(f)) != VT_OK ||
-	    (err = check_checkpoints(f)) != VT_OK)
+	    (err = check_mark(f)) != VT_OK || (err = check_checkpoints(f)) != VT_OK)
 		return err;
 	tell_progress(f, 0, "index runs");
 	if ((err = index_check(f->r, tell_fault_text, f)) != VT_OK)
 		return err;
-	return f->faults > 0 ? VT_EMISMATCH : fsck_replay(f);
+	return f->faults > beside ? VT_EMISMATCH : fsck_replay(f);
 }
 
 enum vt_err log_fsck(const struct fsck_config *config, struct tree_head *head)

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "logline.h"
+#include "vitrine/tile.h"
 
 #define WHERE_TO_READ "; see \"The store and its mark\" in docs/operations.md"
 
@@ -16,59 +17,87 @@ static void stop_for(struct log *log, const char *why)
 {
 	char text[LOG_FROZEN_WHY_MAX];
 
-	(void)snprintf(text, sizeof(text), "%.330s" WHERE_TO_READ, why);
+	(void)snprintf(text, sizeof(text), "%.*s" WHERE_TO_READ,
+		       (int)(sizeof(text) - sizeof(WHERE_TO_READ)), why);
 	log_freeze_for_now(log, text);
+}
+
+static enum vt_err unreadable(char why[LOG_FROZEN_WHY_MAX], const char *path, enum vt_err err,
+			      int system_error)
+{
+	(void)snprintf(
+	    why, LOG_FROZEN_WHY_MAX,
+	    "the high-water mark %.100s %s (%s), so whether this store is the newest cannot "
+	    "be told: nothing is signed",
+	    path, err == VT_EMISMATCH ? "is another log's" : "cannot be used",
+	    err == VT_EMALFORMED ? "it is damaged"
+	    : err == VT_EIO      ? strerror(system_error)
+				 : vt_err_text(err));
+	return VT_EMISMATCH;
+}
+
+/* What the store has lost it may still hold behind a damaged page, so what to do begins with a copy. */
+static enum vt_err behind(char why[LOG_FROZEN_WHY_MAX], const char *path, uint64_t size,
+			  uint64_t marked)
+{
+	(void)snprintf(why, LOG_FROZEN_WHY_MAX,
+		       "the store has %" PRIu64 " entries, but this log has had %" PRIu64
+		       " (high-water mark %.100s): an older copy of the store was put back, or "
+		       "the write-ahead log or the disk is damaged and hides the newest entries. "
+		       "Nothing is signed, and log.db and log.db-wal are left as they are. Stop, "
+		       "copy the folder away, then put the newest store back, or the files as they "
+		       "were before the damage, and start again",
+		       size, marked, path);
+	return VT_EMISMATCH;
+}
+
+static enum vt_err other_root(char why[LOG_FROZEN_WHY_MAX], const char *path, uint64_t marked)
+{
+	(void)snprintf(why, LOG_FROZEN_WHY_MAX,
+		       "the store's tree of %" PRIu64
+		       " entries has another root than the high-water mark %.100s: this store has "
+		       "another history. Nothing is signed. Stop, put the right store back, start "
+		       "again",
+		       marked, path);
+	return VT_EMISMATCH;
+}
+
+static enum vt_err read_tile(void *ctx, const struct tile_id *id, struct merkle_hash *out)
+{
+	return store_read_tile(ctx, id->level, id->index, id->width, out);
+}
+
+enum vt_err high_water_compare(struct tree_head *mark, const char *path, const char *origin,
+			       struct store_reader *r, struct merkle_hasher *h,
+			       char why[LOG_FROZEN_WHY_MAX])
+{
+	struct tree_state state;
+	struct merkle_hash root;
+	enum vt_err err;
+
+	errno = 0;
+	err = mark_read(mark, path, origin);
+	if (err == VT_ENOTFOUND || err == VT_ENOMEM || err == VT_EBUSY)
+		return err;
+	if (err != VT_OK)
+		return unreadable(why, path, err, errno);
+	/* Read after the mark: another process may have committed and raised it since this one looked at the head. */
+	if ((err = store_read_state(r, &state)) != VT_OK)
+		return err;
+	if (mark->size > state.head.size)
+		return behind(why, path, state.head.size, mark->size);
+	err = tile_root(&root, h, mark->size, read_tile, r);
+	if (err == VT_ENOTFOUND || (err == VT_OK && !merkle_hash_equal(&root, &mark->root)))
+		return other_root(why, path, mark->size);
+	return err;
 }
 
 static void stop_unreadable(struct log *log, enum vt_err err, int system_error)
 {
 	char why[LOG_FROZEN_WHY_MAX];
 
-	(void)snprintf(
-	    why, sizeof(why),
-	    "the high-water mark %.100s %s (%s), so whether this store is the newest cannot "
-	    "be told: nothing is signed",
-	    log->config.mark_path, err == VT_EMISMATCH ? "is another log's" : "cannot be used",
-	    err == VT_EMALFORMED ? "it is damaged"
-	    : err == VT_EIO      ? strerror(system_error)
-				 : vt_err_text(err));
+	(void)unreadable(why, log->config.mark_path, err, system_error);
 	stop_for(log, why);
-}
-
-/* Is the marked tree in the store? VT_EMISMATCH: no, and the log is frozen. */
-static enum vt_err compare(struct log *log, const struct tree_head *mark)
-{
-	char why[LOG_FROZEN_WHY_MAX];
-	struct tree_state state;
-	struct merkle_hash root;
-	enum vt_err err;
-
-	/* Read after the mark: another process may have committed and raised it since this one looked at the head. */
-	if ((err = store_read_state(log->second, &state)) != VT_OK)
-		return err;
-	if (mark->size > state.head.size) {
-		(void)snprintf(
-		    why, sizeof(why),
-		    "the store has %" PRIu64 " entries, but this log has had %" PRIu64
-		    " (high-water mark %.100s): an older copy of the store was put back. "
-		    "Nothing is signed. Stop, put the newest store back, start again",
-		    state.head.size, mark->size, log->config.mark_path);
-		stop_for(log, why);
-		return VT_EMISMATCH;
-	}
-	err = readback_root(log, mark->size, &root);
-	if (err == VT_OK && merkle_hash_equal(&root, &mark->root))
-		return VT_OK;
-	if (err != VT_OK && err != VT_ENOTFOUND)
-		return err;
-	(void)snprintf(why, sizeof(why),
-		       "the store's tree of %" PRIu64
-		       " entries has another root than the high-water mark %.100s: this store has "
-		       "another history. Nothing is signed. Stop, put the right store back, start "
-		       "again",
-		       mark->size, log->config.mark_path);
-	stop_for(log, why);
-	return VT_EMISMATCH;
 }
 
 static void mark_moved(void *ctx)
@@ -85,20 +114,19 @@ static void mark_moved(void *ctx)
 static enum vt_err adopt(struct log *log)
 {
 	const char *origin = log->store->identity.origin;
+	char why[LOG_FROZEN_WHY_MAX];
 	struct mark *opened;
 	struct tree_head mark;
 	enum vt_err err;
 
-	errno = 0;
-	err = mark_read(&mark, log->config.mark_path, origin);
-	if (err == VT_ENOTFOUND || err == VT_ENOMEM || err == VT_EBUSY)
-		return err;
-	if (err != VT_OK) {
-		stop_unreadable(log, err, errno);
+	err = high_water_compare(&mark, log->config.mark_path, origin, log->second,
+				 &log->second_hasher, why);
+	if (err == VT_EMISMATCH) {
+		stop_for(log, why);
 		return VT_OK;
 	}
-	if ((err = compare(log, &mark)) != VT_OK)
-		return err == VT_EMISMATCH ? VT_OK : err;
+	if (err != VT_OK)
+		return err;
 	errno = 0;
 	err = mark_open(&opened, log->config.mark_path, origin, mark_moved, log);
 	if (err == VT_EIO) {
@@ -203,6 +231,7 @@ enum vt_err high_water_vouched(struct log *log, const struct tree_head *head)
 	(void)pthread_mutex_lock(&log->lock);
 	log->probation = false;
 	(void)pthread_mutex_unlock(&log->lock);
+	store_trust(log->store, true);
 	return VT_OK;
 }
 

@@ -246,6 +246,9 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 				 : "the high-water mark cannot be compared with the store");
 		goto done;
 	}
+	/* From here on it may be written: not a byte before, and none as long as that is in doubt. */
+	if (!log_frozen(log) && !log->probation)
+		store_trust(log->store, true);
 	if ((err = settle(log, why)) != VT_OK)
 		goto done;
 	*out = log;
@@ -306,6 +309,9 @@ void log_free(struct log *log)
 {
 	if (log == NULL)
 		return;
+	/* Whatever froze it while it ran, the files are evidence now. */
+	if (log->status.frozen)
+		store_trust(log->store, false);
 	mark_free(log->mark);
 	batch_free(log->batch);
 	readback_free(log->readback);

@@ -46,7 +46,7 @@ enum log_without_quorum {
  * starting again is recovery. A difference found in what was read back ends it by abort() instead. */
 enum { LOG_EXIT_STORAGE = 74 };
 
-enum { LOG_FROZEN_WHY_MAX = 400 };
+enum { LOG_FROZEN_WHY_MAX = 600 };
 
 struct log_config {
 	struct store *store; /* borrowed; its identity decides mode, origin and centre */
@@ -259,6 +259,8 @@ enum vt_err log_with_registry(struct log_worker *w, log_registry_fn visit, void 
 
 struct fsck_config {
 	struct store *store; /* opened read-only */
+	/* As in struct log_config; NULL: not looked at. A mark that is missing is no difference. */
+	const char *mark_path, *frozen_path;
 	/* Called now and then, with entries done and to do. May be NULL. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total, const char *what);
 	store_fault_fn fault; /* each difference, first ones first */
@@ -266,7 +268,7 @@ struct fsck_config {
 	size_t faults_max; /* stop after so many; 0: 1 */
 	unsigned threads;  /* that verify records' signatures; 0: one for each core */
 };
-/* Recompute every leaf, key row, tile, run and root from the entries, replay every admission, check every kept
+/* Hold the store against its mark and look whether the log is frozen; recompute every leaf, key row, tile, run and root from the entries, replay every admission, check every kept
  * checkpoint's signature. VT_OK: nothing differs; VT_EMISMATCH: something does (fault was called). */
 enum vt_err log_fsck(const struct fsck_config *config, struct tree_head *head);
 

@@ -269,6 +269,11 @@ bool log_frozen(struct log *log);
 void log_freeze_with(struct log *log, const char *why, struct bytes evidence);
 /* Until the process ends: for what is found again at each start, until it is mended. */
 void log_freeze_for_now(struct log *log, const char *why);
+/*
+ * Why, as the file at `path` says, and when (POSIX seconds; now, if it does not say). VT_ENOTFOUND: there is none. One that is there
+ * freezes, whatever is in it and whether or not it can be read, so everything else is VT_OK.
+ */
+enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time);
 /* Is the file there that freezes this log? Another process, or an earlier one, may have written it. */
 void log_freeze_look(struct log *log);
 /* Write that file, if it could not be written before. */
@@ -276,6 +281,13 @@ void log_freeze_keep(struct log *log);
 
 /* -- the high-water mark (high_water.c) ------------------------------------------------------------------ */
 
+/*
+ * What do a store and its mark say of each other? VT_OK: the marked tree is in the store. VT_EMISMATCH: it is not, or the mark cannot be
+ * used; why has it in words for people. VT_ENOTFOUND: there is no mark. Anything else is this machine's failure and says nothing.
+ */
+enum vt_err high_water_compare(struct tree_head *mark, const char *path, const char *origin,
+			       struct store_reader *r, struct merkle_hasher *h,
+			       char why[LOG_FROZEN_WHY_MAX]);
 /* Hold the store against its mark. What contradicts freezes; VT_OK all the same: the log can be read. */
 enum vt_err high_water_open(struct log *log);
 /* Begin to raise the mark. */

@@ -321,7 +321,7 @@ static uint64_t wake_at(const struct log *log, bool frozen)
 	uint64_t now = clock_monotonic_nanos();
 	uint64_t at = now + IDLE_MILLIS * UINT64_C(1000000);
 
-	if (frozen ? log->waiting.n > 0 : log->index_more)
+	if (frozen ? log->waiting.n > 0 : log->index_more && !log->probation)
 		return now;
 	if (frozen || !owed(log))
 		return at;
@@ -460,7 +460,8 @@ void *sequencer_main(void *arg)
 		}
 		if (owed(log) || brought(log))
 			publish(log);
-		work_on_index(log);
+		if (!log->probation) /* the store is not to be written yet */
+			work_on_index(log);
 	}
 	finish(log);
 	return NULL;

@@ -7,7 +7,7 @@
 
 #include "vitrine/bytes.h"
 
-enum { PROBLEM_DETAIL_MAX = 320 };
+enum { PROBLEM_DETAIL_MAX = 640 };
 
 /* One row of the table. */
 struct problem_type {

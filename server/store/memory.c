@@ -96,6 +96,12 @@ static enum vt_err reserve(void *array, size_t *cap, size_t n, size_t more, size
 /* -- the store ----------------------------------------------------------------------------------
  */
 
+/* Nobody else has it, and nothing of it outlasts the process. */
+static void memory_trust(struct store *base, bool newest)
+{
+	(void)base, (void)newest;
+}
+
 static void memory_free(struct store *base)
 {
 	struct memory_store *s = (struct memory_store *)base;
@@ -643,6 +649,7 @@ static enum vt_err memory_check(struct store_reader *r, store_fault_fn fault, vo
 
 static const struct store_ops memory_ops = {
     .free = memory_free,
+    .trust = memory_trust,
     .reader_new = memory_reader_new,
     .reader_free = memory_reader_free,
     .read_state = memory_read_state,

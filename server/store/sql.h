@@ -32,6 +32,11 @@ enum vt_err sql_open(struct sql **out, const char *path, enum sql_mode mode, uin
  */
 enum vt_err sql_create(struct sql **out, const char *path, char why[STORE_WHY_MAX]);
 void sql_close(struct sql *sql); /* NULL is legal */
+/*
+ * Whether sql_close() moves what can be read of the write-ahead log to the database and deletes it, if nobody else has the file
+ * open. Not unless it was said here: what cannot be read would be gone.
+ */
+void sql_merge_at_close(struct sql *sql, bool merge);
 
 /* Move all of the write-ahead log to the database: afterwards the one file has everything. Nobody else
  * may have it open. */

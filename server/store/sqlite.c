@@ -167,6 +167,8 @@ static enum vt_err connect_to(struct sql **out, const char *path, enum sql_mode 
 	(void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	/* Takes the place of SQLite's own checkpoints: see sql_tidy(). */
 	(void)sqlite3_wal_hook(sql->db, count_wal_pages, sql);
+	/* Before anything is read: also a connection that is given up now leaves the file alone. */
+	sql_merge_at_close(sql, false);
 	if ((err = execute(sql, sql_text_connect, "connect", why)) != VT_OK)
 		goto done;
 	*out = sql;
@@ -291,13 +293,18 @@ done:
 	return err;
 }
 
+void sql_merge_at_close(struct sql *sql, bool merge)
+{
+	(void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, merge ? 0 : 1, NULL);
+}
+
 void sql_close(struct sql *sql)
 {
 	if (sql == NULL)
 		return;
 	for (int i = 0; i < SQL_STATEMENTS; i++)
 		(void)sqlite3_finalize(sql->statement[i]);
-	/* Also moves the rest of the write-ahead log, if nobody else has the file open. */
+	/* May merge the write-ahead log: see sql_merge_at_close(). */
 	(void)sqlite3_close(sql->db);
 	merkle_hasher_release(&sql->hasher);
 	free(sql->path);
@@ -353,7 +360,11 @@ static int checkpoint(struct sql *sql, int mode)
 
 enum vt_err sql_settle(struct sql *sql)
 {
-	return failed(sql, checkpoint(sql, SQLITE_CHECKPOINT_TRUNCATE), "settle");
+	enum vt_err err = failed(sql, checkpoint(sql, SQLITE_CHECKPOINT_TRUNCATE), "settle");
+
+	if (err == VT_OK)
+		sql_merge_at_close(sql, true); /* nothing is left, and the files beside it go */
+	return err;
 }
 
 enum vt_err sql_tidy(struct sql *sql)

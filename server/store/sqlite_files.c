@@ -88,6 +88,23 @@ bool files_have_wal(const struct sqlite_files *files)
 	return look(files->wal).there;
 }
 
+static bool there_and_empty(const char *path)
+{
+	const struct file_seen now = look(path);
+
+	return now.there && now.size == 0;
+}
+
+bool files_empty_wal(const struct sqlite_files *files)
+{
+	return there_and_empty(files->wal);
+}
+
+bool files_empty(const struct sqlite_files *files)
+{
+	return there_and_empty(files->path);
+}
+
 enum vt_err files_temporary(char **out, const char *path)
 {
 	int fd;

@@ -40,6 +40,10 @@ bool files_in_place(const struct sqlite_files *files);
 bool files_untouched(const struct sqlite_files *files);
 /* Is there a write-ahead log beside the database? */
 bool files_have_wal(const struct sqlite_files *files);
+/* Is there one, without a byte in it? */
+bool files_empty_wal(const struct sqlite_files *files);
+/* Is the database itself a file without a byte? */
+bool files_empty(const struct sqlite_files *files);
 
 /* An empty file beside `path`, mode 0600, with a name of its own. *out is the caller's to free. */
 enum vt_err files_temporary(char **out, const char *path);

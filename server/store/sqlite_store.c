@@ -39,6 +39,8 @@ struct sqlite_store {
 	pthread_mutex_t lock; /* of everything below */
 	struct sql *sql; /* the writer's, or, of a store opened to be read, what keeps it open */
 	struct run_claims claims;
+	/* It may be written, and its write-ahead log merged at the end. */
+	bool trusted;
 	bool
 	    broken; /* a write has failed: its outcome is unknown, so nothing is written any more */
 };
@@ -70,10 +72,25 @@ static struct sql *sql_of(struct store_reader *r)
 /* -- open ---------------------------------------------------------------------------------------
  */
 
+static void sqlite_trust(struct store *base, bool newest)
+{
+	struct sqlite_store *s = store_of(base);
+
+	if (s->read_only)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	s->trusted = newest;
+	sql_merge_at_close(s->sql, newest);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
 static void sqlite_free(struct store *base)
 {
 	struct sqlite_store *s = store_of(base);
 
+	/* Our own opening may have made an empty write-ahead log beside a store that had none. */
+	if (s->sql != NULL && !s->read_only && files_empty_wal(&s->files))
+		sql_merge_at_close(s->sql, true);
 	sql_close(s->sql);
 	files_release(&s->files);
 	identity_release(&s->base.identity);
@@ -172,6 +189,13 @@ static enum vt_err open_at(struct sqlite_store *s, const struct store_sqlite_con
 
 	if ((err = files_init(&s->files, config->path)) != VT_OK)
 		return err;
+	/* SQLite deletes a write-ahead log that it finds beside an empty database. */
+	if (files_empty(&s->files)) {
+		(void)snprintf(why, STORE_WHY_MAX,
+			       "the file is empty: it is not a database. What is beside it is left "
+			       "as it is");
+		return VT_ECONFLICT;
+	}
 	if ((err = connect_first(s, why)) != VT_OK ||
 	    (err = load_identity(s, identity, why)) != VT_OK)
 		return err;
@@ -410,6 +434,9 @@ static enum vt_err begin_write(struct sqlite_store *s, bool durable)
 		return VT_EINVAL;
 	(void)pthread_mutex_lock(&s->lock);
 	if (s->broken)
+		goto done;
+	err = VT_EBUSY;
+	if (!s->trusted)
 		goto done;
 	if ((err = sql_begin(s->sql, durable)) != VT_OK)
 		goto done;
@@ -934,6 +961,7 @@ static enum vt_err sqlite_store_check(struct store_reader *r, store_fault_fn fau
 
 static const struct store_ops sqlite_ops = {
     .free = sqlite_free,
+    .trust = sqlite_trust,
     .reader_new = sqlite_reader_new,
     .reader_free = sqlite_reader_free,
     .read_state = sqlite_read_state,

@@ -104,6 +104,14 @@ typedef enum vt_err (*store_fault_fn)(void *ctx, const char *place_and_fault);
 struct store_ops {
 	void (*free)(struct store *s);
 
+	/*
+	 * Is this known to be the newest store that the log has had? One that is opened from a file is not until it was held
+	 * against the high-water mark, and until then it is left as it is: every write is VT_EBUSY, and closing it merges
+	 * nothing. (SQLite's close merges the write-ahead log as far as it can be read and deletes it. Behind one
+	 * damaged page that would be good entries.) What was only just made by its process is trusted from the start.
+	 */
+	void (*trust)(struct store *s, bool newest);
+
 	enum vt_err (*reader_new)(struct store_reader **out, struct store *s);
 	void (*reader_free)(struct store_reader *r); /* NULL is legal */
 
@@ -245,6 +253,11 @@ static inline void store_free(struct store *s)
 {
 	if (s != NULL)
 		s->ops->free(s);
+}
+
+static inline void store_trust(struct store *s, bool newest)
+{
+	s->ops->trust(s, newest);
 }
 
 static inline enum vt_err store_reader_new(struct store_reader **out, struct store *s)

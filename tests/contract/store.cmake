@@ -10,7 +10,7 @@ foreach(backend memory sqlite)
 endforeach()
 
 vitrine_test(store_sqlite_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_sqlite_test.c
-  LINK store_sqlite store_growth SQLite::SQLite3)
+  LINK store_sqlite store_growth base SQLite::SQLite3)
 vitrine_test(store_sqlite_crash_test LABEL contract TIMEOUT 400 SOURCES ${here}/store_sqlite_crash_test.c
   LINK store_sqlite store_growth)
 vitrine_test(store_sqlite_fault_test LABEL contract TIMEOUT 400

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "durable.h"
 #include "growth.h"
 #include "made_store.h"
 #include "scratch.h"
@@ -277,7 +278,7 @@ static void identity_mismatch_is_refused_and_named(void **state)
 static void other_files_are_refused_and_left_alone(void **state)
 {
 	static const char *const named[] = {"not a database", "another program", "another version",
-					    "another program"};
+					    "the file is empty"};
 	struct stat before, after;
 	struct store *s;
 
@@ -544,6 +545,103 @@ static void two_processes_make_one_history(void **state)
 	store_reader_free(r);
 	assert_sound(s);
 	store_free(s);
+}
+
+/* -- not known to be the newest ------------------------------------------------------------------ */
+
+static void read_all_of(struct buf *out, const char *suffix)
+{
+	char name[sizeof(path) + 16];
+
+	(void)snprintf(name, sizeof(name), "%s%s", path, suffix);
+	buf_reset(out);
+	assert_int_equal(file_read(out, name, 1 << 26), VT_OK);
+}
+
+static void append_and_die(void)
+{
+	struct store *s;
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		s = open_store();
+		_exit(append(s, &plain, 300) == VT_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void store_that_is_not_trusted_is_left_as_it_is(void **state)
+{
+	const struct index_slot slot[1] = {{1, 1}};
+	const struct store_runs none = {0};
+	struct buf db, wal, now;
+	struct store *s;
+
+	(void)state;
+	buf_init(&db);
+	buf_init(&wal);
+	buf_init(&now);
+	append_and_die();
+	read_all_of(&db, "");
+	read_all_of(&wal, "-wal");
+	assert_true(wal.len > 0);
+	/* Trust that is taken back counts for nothing. */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(open_config(&s, &identity, false), VT_OK);
+		store_trust(s, i == 1);
+		store_trust(s, false);
+		assert_int_equal(append(s, &plain, 1), VT_EBUSY);
+		assert_int_equal(store_publish(s, 300, bytes_str("note"), 1), VT_EBUSY);
+		assert_int_equal(store_write_chunk(s, 0, 0, slot, 1), VT_EBUSY);
+		assert_int_equal(store_replace_runs(s, 0, &none), VT_EBUSY);
+		assert_whole(s, 300);
+		store_free(s);
+		read_all_of(&now, "");
+		assert_true(bytes_equal(buf_bytes(&now), buf_bytes(&db)));
+		read_all_of(&now, "-wal");
+		assert_true(bytes_equal(buf_bytes(&now), buf_bytes(&wal)));
+	}
+	s = open_store();
+	assert_int_equal(append(s, &plain, 1), VT_OK);
+	assert_whole(s, 301);
+	store_free(s);
+	assert_false(exists("-wal"));
+	assert_false(exists("-shm"));
+	buf_release(&db);
+	buf_release(&wal);
+	buf_release(&now);
+}
+
+static void store_without_a_journal_stays_without_one(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_free(s);
+	assert_int_equal(open_config(&s, &identity, false), VT_OK);
+	assert_whole(s, 0);
+	store_free(s);
+	assert_false(exists("-wal"));
+	assert_false(exists("-shm"));
+}
+
+/* SQLite would delete it. */
+static void write_ahead_log_beside_an_empty_file_is_left_alone(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	append_and_die();
+	assert_int_equal(truncate(path, 0), 0);
+	for (unsigned read_only = 0; read_only < 2; read_only++) {
+		assert_int_equal(open_config(&s, NULL, read_only != 0), VT_ECONFLICT);
+		assert_non_null(strstr(why, "the file is empty"));
+		assert_true(exists("-wal"));
+	}
 }
 
 /* -- read only ---------------------------------------------------------------------------------- */
@@ -828,6 +926,9 @@ int main(void)
 	    WITH_A_PATH(two_handles_never_write_one_run),
 	    WITH_A_PATH(lock_held_by_another_program_is_busy_not_broken),
 	    WITH_A_PATH(two_processes_make_one_history),
+	    WITH_A_PATH(store_that_is_not_trusted_is_left_as_it_is),
+	    WITH_A_PATH(store_without_a_journal_stays_without_one),
+	    WITH_A_PATH(write_ahead_log_beside_an_empty_file_is_left_alone),
 	    WITH_A_PATH(closed_store_is_read_without_a_trace),
 	    WITH_A_PATH(store_on_a_read_only_medium_is_read),
 	    WITH_A_PATH(live_store_is_read_as_it_grows),

@@ -42,6 +42,7 @@ void fixture_store(struct log_fixture *f, const char *path, const char *mode, st
 		MUST(store_memory_open(&f->store, &identity, why) == VT_OK);
 	else
 		MUST(made_store_open(&f->store, &sqlite, &identity, why) == VT_OK);
+	store_trust(f->store, false); /* log_open() has to find out */
 	free(text);
 }
 

@@ -1,4 +1,4 @@
-/* A store for a test: made where it is missing, then opened. The program does the one in `vitrine init` and the other everywhere else. */
+/* A store for a test: made where it is missing, then opened, to be written. The program does the one in `vitrine init` and the other everywhere else. */
 #ifndef VITRINE_TEST_MADE_STORE_H
 #define VITRINE_TEST_MADE_STORE_H
 
@@ -17,8 +17,11 @@ static inline enum vt_err made_store_open(struct store **out,
 	if (identity != NULL && access(config->path, F_OK) != 0)
 		err = store_sqlite_create(config->path, identity, why);
 	/* VT_ECONFLICT: another process or thread was quicker. */
-	return err == VT_OK || err == VT_ECONFLICT ? store_sqlite_open(out, config, identity, why)
-						   : err;
+	if (err == VT_OK || err == VT_ECONFLICT)
+		err = store_sqlite_open(out, config, identity, why);
+	if (err == VT_OK)
+		store_trust(*out, true);
+	return err;
 }
 
 #endif

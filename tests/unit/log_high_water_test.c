@@ -771,6 +771,75 @@ static void a_freeze_that_cannot_be_written_is_written_later(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* -- fsck ---------------------------------------------------------------------------------------------- */
+
+enum { FAULT_MAX = LOG_FROZEN_WHY_MAX + 64 };
+
+static enum vt_err keep_fault(void *ctx, const char *text)
+{
+	(void)snprintf(ctx, FAULT_MAX, "%s", text);
+	return VT_OK;
+}
+
+/* Nothing is running. */
+static enum vt_err fsck(struct world *w, char fault[FAULT_MAX])
+{
+	struct store_sqlite_config config = {.path = w->store, .read_only = true};
+	struct fsck_config check = {
+	    .mark_path = w->mark, .frozen_path = w->frozen, .fault = keep_fault, .ctx = fault};
+	char why[STORE_WHY_MAX];
+	struct tree_head head;
+	enum vt_err err;
+
+	fault[0] = '\0';
+	assert_int_equal(store_sqlite_open(&check.store, &config, NULL, why), VT_OK);
+	err = log_fsck(&check, &head);
+	store_free(check.store);
+	return err;
+}
+
+static void assert_fsck_says(struct world *w, const char *words)
+{
+	char fault[FAULT_MAX];
+
+	assert_int_equal(fsck(w, fault), VT_EMISMATCH);
+	if (strstr(fault, words) == NULL)
+		fail_msg("\"%s\" is not in: %s", words, fault);
+}
+
+static void fsck_compares_the_mark_and_what_froze_the_log(void **state)
+{
+	char fault[FAULT_MAX];
+	struct world *w = *state;
+
+	roll_back(w);
+	assert_fsck_says(w, "the store has 4 entries, but this log has had 10");
+	write_file(w->frozen, bytes_str("vitrine frozen v1\nwhy: a reason\n"));
+	assert_fsck_says(w, "a reason");
+	write_file(w->frozen, bytes_of(NULL, 0));
+	assert_fsck_says(w, "is there");
+	assert_int_equal(unlink(w->frozen), 0);
+
+	write_file(w->mark, bytes_str("nonsense"));
+	assert_fsck_says(w, "it is damaged");
+	assert_int_equal(unlink(w->mark), 0);
+	assert_int_equal(fsck(w, fault), VT_OK);
+
+	w->f.config.new_mark = true;
+	fixture_start(&w->f);
+	add(w, 4, 1);
+	fixture_free(&w->f);
+	assert_int_equal(fsck(w, fault), VT_OK);
+	/* Five entries again, and another one is the last. */
+	copy_file(w->copy, w->store);
+	open_store(w, w->store);
+	w->f.config.mark_path = NULL;
+	fixture_start(&w->f);
+	add(w, 9, 1);
+	fixture_free(&w->f);
+	assert_fsck_says(w, "another history");
+}
+
 #define MARK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -800,6 +869,7 @@ int main(int argc, char **argv)
 	    MARK_TEST(whatever_the_file_says_nothing_is_signed),
 	    MARK_TEST(the_other_process_stops_too),
 	    MARK_TEST(a_freeze_that_cannot_be_written_is_written_later),
+	    MARK_TEST(fsck_compares_the_mark_and_what_froze_the_log),
 	};
 
 	if (argc > 1)
