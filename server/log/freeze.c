@@ -15,7 +15,8 @@
 #include "durable.h"
 #include "logline.h"
 
-#define FROZEN_TITLE "vitrine frozen v1\n"
+#define FROZEN_TITLE   "vitrine frozen v1\n"
+#define EVIDENCE_TITLE "\nThe signed checkpoint that contradicts the store:\n\n"
 
 enum { FROZEN_SIZE_MAX = NOTE_SIZE_MAX + 4096 };
 
@@ -44,8 +45,7 @@ static enum vt_err format(struct buf *out, const struct log *log, const char *wh
 				       "remove it, read \"Frozen\" in docs/operations.md.\n",
 			  log->store->identity.origin, at, why);
 	if (err == VT_OK && evidence.len > 0 &&
-	    (err = buf_append_str(
-		 out, "\nThe signed checkpoint that contradicts the store:\n\n")) == VT_OK)
+	    (err = buf_append_str(out, EVIDENCE_TITLE)) == VT_OK)
 		err = buf_append(out, evidence);
 	return err;
 }
@@ -197,7 +197,19 @@ static struct bytes line_of(struct bytes text, const char *name)
 	return bytes_of(NULL, 0);
 }
 
-enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time)
+static enum vt_err append_evidence(struct buf *out, struct bytes text)
+{
+	const size_t title = sizeof(EVIDENCE_TITLE) - 1;
+	const uint8_t *at =
+	    text.len == 0 ? NULL : memmem(text.data, text.len, EVIDENCE_TITLE, title);
+
+	if (at == NULL)
+		return VT_OK;
+	return buf_append(out, bytes_of(at + title, text.len - (size_t)(at - text.data) - title));
+}
+
+enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time,
+			     struct buf *evidence)
 {
 	struct bytes said = bytes_of(NULL, 0);
 	struct buf text;
@@ -229,7 +241,7 @@ enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uin
 		    (int)(said.len < LOG_FROZEN_WHY_MAX ? said.len : LOG_FROZEN_WHY_MAX - 1),
 		    (const char *)said.data);
 	one_line(why, why);
-	err = VT_OK;
+	err = evidence == NULL ? VT_OK : append_evidence(evidence, buf_bytes(&text));
 done:
 	buf_release(&text);
 	return err;
@@ -241,7 +253,7 @@ void log_freeze_look(struct log *log)
 	uint64_t time;
 
 	if (log->config.frozen_path != NULL &&
-	    frozen_file_read(log->config.frozen_path, why, &time) == VT_OK &&
+	    frozen_file_read(log->config.frozen_path, why, &time, NULL) == VT_OK &&
 	    freeze_here(log, why, time, NULL))
 		tell(log, why);
 }

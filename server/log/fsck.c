@@ -211,16 +211,61 @@ done:
 
 /* -- what lies beside the store -------------------------------------------------------------------- */
 
-static enum vt_err check_frozen(struct fsck *f)
+static enum vt_err check_frozen(struct fsck *f, struct buf *evidence)
 {
 	const char *path = f->config->frozen_path;
 	char why[LOG_FROZEN_WHY_MAX], at[CLOCK_RFC3339_SIZE];
 	uint64_t time;
+	enum vt_err err;
 
-	if (path == NULL || frozen_file_read(path, why, &time) != VT_OK)
+	if (path == NULL)
 		return VT_OK;
+	if ((err = frozen_file_read(path, why, &time, evidence)) != VT_OK)
+		return err == VT_ENOTFOUND ? VT_OK : err;
 	clock_format_rfc3339(at, time);
+	f->beside++;
 	return tell_fault(f, "FROZEN: the log has stopped signing, at %s: %s", at, why);
+}
+
+/* Is what it froze for mended? An operator has to know before the file is removed. */
+static enum vt_err check_evidence(struct fsck *f, struct bytes evidence)
+{
+	struct note *note = NULL;
+	struct checkpoint cp;
+	struct merkle_hash root;
+	enum vt_err err;
+
+	if (evidence.len == 0)
+		return VT_OK;
+	f->beside++; /* one of these is told */
+	err = checkpoint_open(&note, &cp, evidence, &f->vkey, NULL);
+	if (err != VT_OK) {
+		if (err != VT_ENOMEM)
+			err = tell_fault(f, "FROZEN: what it ends with is no checkpoint that this "
+					    "log signed");
+		goto done;
+	}
+	if (cp.head.size > f->state.head.size) {
+		err = tell_fault(f,
+				 "FROZEN: its checkpoint of size %" PRIu64
+				 " is beyond this store of %" PRIu64 " entries",
+				 cp.head.size, f->state.head.size);
+		goto done;
+	}
+	err = tile_root(&root, &f->hasher, cp.head.size, read_tile, f);
+	if (err == VT_OK && merkle_hash_equal(&root, &cp.head.root))
+		err = tell_fault(f,
+				 "FROZEN: its checkpoint of size %" PRIu64
+				 " is in this store: that is mended",
+				 cp.head.size);
+	else if (err == VT_OK || err == VT_ENOTFOUND)
+		err = tell_fault(f,
+				 "FROZEN: its checkpoint of size %" PRIu64
+				 " has another root than this store's tree",
+				 cp.head.size);
+done:
+	note_free(note);
+	return err;
 }
 
 /* A store that is whole in itself may still not be the newest. Its tiles have been checked by now. */
@@ -237,47 +282,50 @@ static enum vt_err check_mark(struct fsck *f)
 				 why);
 	if (err == VT_ENOTFOUND)
 		return VT_OK;
-	return err == VT_EMISMATCH ? tell_fault(f, "high-water mark: %s", why) : err;
+	if (err != VT_EMISMATCH)
+		return err;
+	f->beside++;
+	return tell_fault(f, "high-water mark: %s", why);
 }
 
 /* -- all of it --------------------------------------------------------------------------------------- */
 
-static enum vt_err check_all(struct fsck *f)
+static enum vt_err check_all(struct fsck *f, struct bytes evidence)
 {
-	size_t
-	    beside; /* faults that are not the store's own: the store is looked at all the same */
 	enum vt_err err;
 
-	if ((err = check_frozen(f)) != VT_OK)
-		return err;
-	beside = f->faults;
 	if ((err = store_check(f->r, tell_fault_text, f)) != VT_OK ||
 	    (err = check_identity(f)) != VT_OK)
 		return err;
 	/* What the store cannot read any more it has just told of. */
-	if (f->faults > beside)
+	if (f->faults > f->beside)
 		return VT_EMISMATCH;
 	if ((err = store_read_state(f->r, &f->state)) != VT_OK || (err = fsck_tree(f)) != VT_OK ||
-	    (err = check_mark(f)) != VT_OK || (err = check_checkpoints(f)) != VT_OK)
+	    (err = check_evidence(f, evidence)) != VT_OK || (err = check_mark(f)) != VT_OK ||
+	    (err = check_checkpoints(f)) != VT_OK)
 		return err;
 	tell_progress(f, 0, "index runs");
 	if ((err = index_check(f->r, tell_fault_text, f)) != VT_OK)
 		return err;
-	return f->faults > beside ? VT_EMISMATCH : fsck_replay(f);
+	return f->faults > f->beside ? VT_EMISMATCH : fsck_replay(f);
 }
 
 enum vt_err log_fsck(const struct fsck_config *config, struct tree_head *head)
 {
 	struct fsck f = {.config = config};
+	struct buf evidence;
 	enum vt_err err;
 
+	buf_init(&evidence);
 	memset(head, 0, sizeof(*head));
 	if ((err = merkle_hasher_init(&f.hasher)) != VT_OK ||
 	    (err = store_reader_new(&f.r, config->store)) != VT_OK)
 		goto done;
-	err = check_all(&f);
+	if ((err = check_frozen(&f, &evidence)) == VT_OK)
+		err = check_all(&f, buf_bytes(&evidence));
 	*head = f.state.head;
 done:
+	buf_release(&evidence);
 	store_reader_free(f.r);
 	merkle_hasher_release(&f.hasher);
 	if (f.faults > 0)

@@ -17,6 +17,8 @@ struct fsck {
 	bool raw;
 	struct tree_state state;
 	size_t faults;
+	/* Of those, what lies beside the store: the store itself is looked at all the same. */
+	size_t beside;
 };
 
 /* Report a difference. VT_EMISMATCH: that was the last one to be reported. */

@@ -271,9 +271,11 @@ void log_freeze_with(struct log *log, const char *why, struct bytes evidence);
 void log_freeze_for_now(struct log *log, const char *why);
 /*
  * Why, as the file at `path` says, and when (POSIX seconds; now, if it does not say). VT_ENOTFOUND: there is none. One that is there
- * freezes, whatever is in it and whether or not it can be read, so everything else is VT_OK.
+ * freezes, whatever is in it and whether or not it can be read, so everything else is VT_OK. evidence, if not NULL, is appended what
+ * should be a signed checkpoint, if there is one; VT_ENOMEM.
  */
-enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time);
+enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time,
+			     struct buf *evidence);
 /* Is the file there that freezes this log? Another process, or an earlier one, may have written it. */
 void log_freeze_look(struct log *log);
 /* Write that file, if it could not be written before. */
