@@ -33,14 +33,15 @@ struct client_error {
 struct client_config {
 	const char *url;             /* of the log, with or without a slash at the end */
 	const struct policy *policy; /* outlives the client */
-	const char *origin;          /* insist on this log of the policy; NULL: whichever signed */
-	struct bytes centre;         /* SPKI of the centre's key, for client_submit(); empty: any */
-	size_t cache_bytes;          /* of verified tiles; 0: 32 MiB */
-	unsigned parallel;           /* connections of client_entries(); 0: 4, at most 16 */
-	unsigned read_seconds;       /* until a read is given up; 0: 60 */
-	unsigned submit_seconds;     /* until a submission is given up; 0: 300 */
-	bool fresh;                  /* what is read comes from the log itself, not from a cache */
-	bool keep_trying;            /* reads too, until read_seconds, where nobody answers at all:
+	/* Insist on this log of the policy, which is its name and its key; NULL: whichever signed. */
+	const struct vkey *log;
+	struct bytes centre;     /* SPKI of the centre's key, for client_submit(); empty: any */
+	size_t cache_bytes;      /* of verified tiles; 0: 32 MiB */
+	unsigned parallel;       /* connections of client_entries(); 0: 4, at most 16 */
+	unsigned read_seconds;   /* until a read is given up; 0: 60 */
+	unsigned submit_seconds; /* until a submission is given up; 0: 300 */
+	bool fresh;              /* what is read comes from the log itself, not from a cache */
+	bool keep_trying;        /* reads too, until read_seconds, where nobody answers at all:
 					otherwise they end at the fourth try */
 	/*
 	 * Called instead of sleeping before the next try, with why there is one; false: give up

@@ -83,7 +83,7 @@ struct bundle {
 struct client {
 	char *url; /* without a slash at the end */
 	const struct policy *policy;
-	char *wanted_origin; /* or NULL */
+	const struct policy_log *wanted; /* the policy's own, or NULL */
 	struct buf centre;
 	unsigned parallel;
 	uint64_t read_millis, submit_millis;
