@@ -71,7 +71,8 @@ static const char page_head[] =
     "\n"
     "code{display:block;font-size:.8em;max-width:20rem;overflow-wrap:anywhere}\n"
     "@media(max-width:44rem){.told thead{display:none}.told tr{display:block;padding:.6rem 0;"
-    "border-bottom:1px solid #888}.told td{display:block;border:0;padding:0}}\n"
+    "border-bottom:1px solid #888}.told "
+    "td{display:block;border:0;padding:0;overflow-wrap:anywhere}}\n"
     "@media(prefers-color-scheme:dark){body{color:#e4e4e4;background:#161616}a{color:#8ab4f8}"
     "th,td{border-color:#444}.good{color:#6fcf97}.bad{color:#ff8a80}.unsure{color:#ffc46b}}\n"
     "</style></head><body>\n<h1>Monitor</h1>\n";

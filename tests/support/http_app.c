@@ -51,6 +51,19 @@ static void on_echo(struct http_exchange *x, void *thread, void *app)
 	http_respond(x, &r);
 }
 
+static void on_fresh(struct http_exchange *x, void *thread, void *app)
+{
+	const char *cache = http_header(x, "Cache-Control"), *pragma = http_header(x, "Pragma");
+	struct http_response r;
+
+	(void)thread;
+	(void)app;
+	http_response_init(&r, 200, "text/plain");
+	(void)buf_appendf(&r.body, "%s|%s", cache != NULL ? cache : "-",
+			  pragma != NULL ? pragma : "-");
+	http_respond(x, &r);
+}
+
 static void on_big(struct http_exchange *x, void *thread, void *app)
 {
 	struct http_response r;
@@ -185,6 +198,7 @@ static const struct {
     {"/hello", {.handler = on_hello, .on_loop = true}},
     {"/pooled", {.handler = on_pooled}},
     {"/echo", {.handler = on_echo}},
+    {"/fresh", {.handler = on_fresh}},
     {"/big", {.handler = on_big}},
     {"/tag", {.handler = on_tag, .on_loop = true}},
     {"/body", {.handler = on_body, .body_max = APP_BODY_MAX}},

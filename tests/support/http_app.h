@@ -3,6 +3,7 @@
  *   GET  /hello     "hello", on the loop
  *   GET  /pooled    "pooled", from a pool thread
  *   GET  /echo      path, query, peer and one header, as it came to the handler
+ *   GET  /fresh     what it says to caches: Cache-Control and Pragma
  *   GET  /big?n=    n bytes of text, may be gzipped, ETag "big"
  *   GET  /tag       ETag "one", no gzip
  *   POST /body      the body's length and FNV-1a hash; at most APP_BODY_MAX

@@ -189,6 +189,20 @@ static void if_none_match_brings_304(void **state)
 	assert_int_equal(http_fetch(&f->reply, f->fetcher, &ask, f->why), VT_EINVAL);
 }
 
+static void who_asks_past_caches_says_so(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+	struct http_ask ask = {.method = "GET", .url = url, .body_max = 100};
+
+	snprintf(url, sizeof(url), "%s/fresh", f->app.url);
+	assert_int_equal(http_fetch(&f->reply, f->fetcher, &ask, f->why), VT_OK);
+	assert_true(bytes_is(buf_bytes(&f->reply.body), "-|-"));
+	ask.fresh = true;
+	assert_int_equal(http_fetch(&f->reply, f->fetcher, &ask, f->why), VT_OK);
+	assert_true(bytes_is(buf_bytes(&f->reply.body), "no-cache|no-cache"));
+}
+
 static void gzip_is_undone_and_counted_unpacked(void **state)
 {
 	struct fixture *f = *state;
@@ -438,6 +452,7 @@ int main(void)
 	    TEST(get_brings_status_body_and_fields),
 	    TEST(post_sends_the_body_and_the_connection_is_kept),
 	    TEST(if_none_match_brings_304),
+	    TEST(who_asks_past_caches_says_so),
 	    TEST(gzip_is_undone_and_counted_unpacked),
 	    TEST(an_answer_over_the_limit_is_refused),
 	    TEST(a_redirect_is_not_followed),

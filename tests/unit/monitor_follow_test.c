@@ -1078,6 +1078,51 @@ static void state_file(char out[1200])
 	closedir(dir);
 }
 
+/* The state as versions before wrote it: without what stands for good, and with a digest that fits. */
+static void write_older_state(void)
+{
+	char path[1200], text[8192], hex[2 * MERKLE_HASH_SIZE + 1];
+	struct merkle_hasher h;
+	struct merkle_hash hash;
+	size_t n;
+	char *from, *to;
+	FILE *f;
+
+	state_file(path);
+	assert_non_null(f = fopen(path, "rb"));
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	assert_non_null(from = strstr(text, ",\"refusedAt\":"));
+	assert_non_null(to = strstr(from, ",\"evidence\":"));
+	memmove(from, to, strlen(to) + 1);
+	struct bytes rest = bytes_str(text + 2 * MERKLE_HASH_SIZE + 1);
+	assert_int_equal(merkle_hasher_init(&h), VT_OK);
+	assert_int_equal(merkle_sha256(&hash, &h, &rest, 1), VT_OK);
+	merkle_hasher_release(&h);
+	hex_encode(hex, bytes_of(hash.b, MERKLE_HASH_SIZE));
+	memcpy(text, hex, 2 * MERKLE_HASH_SIZE);
+	assert_non_null(f = fopen(path, "wb"));
+	assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+	fclose(f);
+}
+
+static void what_stood_in_a_state_of_before_stands(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	show_history("two");
+	assert_int_equal(look(), MONITOR_FAULT);
+	show_history("one");
+	monitor_free(monitor);
+	monitor = NULL;
+	write_older_state();
+	restart();
+	assert_int_equal(look(), MONITOR_FAULT);
+	assert_stands("forked");
+	assert_int_equal(n_alerts, 1);
+}
+
 /* Or whatever was seen would be forgotten, and the tiles with it. */
 static void a_state_that_is_gone_is_no_new_beginning(void **state)
 {
@@ -1208,6 +1253,7 @@ int main(void)
 	    TEST(alerts_that_nobody_takes_stop_the_log_that_they_are_about),
 	    TEST(an_alert_of_others_is_told_like_its_own),
 	    TEST(an_alert_about_something_large_is_told_without_it),
+	    TEST(what_stood_in_a_state_of_before_stands),
 	    TEST(a_folder_is_for_one_monitor_at_a_time),
 	    TEST(a_state_that_is_gone_is_no_new_beginning),
 	    TEST(a_centre_that_is_named_and_is_not_the_logs_is_one_fault_that_stands),
