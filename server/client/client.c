@@ -65,14 +65,8 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	}
 	if ((c->url = bytes_dup_str(url)) == NULL)
 		goto done;
-	for (size_t i = 0; config->log != NULL && i < policy_log_count(c->policy); i++)
-		if (vkey_equal(&policy_log(c->policy, i)->key, config->log))
-			c->wanted = policy_log(c->policy, i);
-	if (config->log != NULL && c->wanted == NULL) {
-		err = client_refuse(why, VT_EINVAL, "the policy has no log %s of that key",
-				    config->log->name);
+	if (config->origin != NULL && (c->wanted_origin = strdup(config->origin)) == NULL)
 		goto done;
-	}
 	if ((err = buf_append(&c->centre, config->centre)) != VT_OK ||
 	    (err = merkle_hasher_init(&c->hasher)) != VT_OK ||
 	    (err = tiles_init(c, config->cache_bytes)) != VT_OK ||
@@ -100,6 +94,7 @@ void client_free(struct client *c)
 	buf_release(&c->last_answer);
 	buf_release(&c->bundle.raw);
 	free(c->url);
+	free(c->wanted_origin);
 	pthread_mutex_destroy(&c->stream_lock);
 	free(c);
 }
@@ -182,16 +177,9 @@ enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log
 	enum vt_err err;
 
 	memset(cosigned, true, sizeof(cosigned));
-	*log = c->wanted;
-	err = c->wanted != NULL
-		  ? policy_open_checkpoint_of(&note, cp, c->wanted, cosigned, msg, c->policy)
-		  : policy_open_checkpoint(&note, cp, log, cosigned, msg, c->policy);
+	err = policy_open_checkpoint(&note, cp, log, cosigned, msg, c->policy);
 	if (err == VT_EMISMATCH)
 		explain_mismatch(c, cosigned, why);
-	else if (err == VT_EUNTRUSTED && c->wanted != NULL)
-		client_refuse(why, err,
-			      "the log %s did not sign the checkpoint (with the key of ID %08x)",
-			      c->wanted->key.name, (unsigned)c->wanted->key.id);
 	else if (err == VT_EUNTRUSTED)
 		client_refuse(why, err, "no log of the policy signed the checkpoint");
 	else if (err == VT_EMALFORMED)
@@ -199,6 +187,9 @@ enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log
 			      "not a checkpoint (C2SP tlog-checkpoint): is this a log's address?");
 	else if (err != VT_OK)
 		client_refuse(why, err, "the checkpoint: %s", vt_err_text(err));
+	else if (c->wanted_origin != NULL && !bytes_is(cp->origin, c->wanted_origin))
+		err = client_refuse(why, VT_EUNTRUSTED, "this is the log %s, and %s was expected",
+				    (*log)->key.name, c->wanted_origin);
 	else if (c->log != NULL && *log != c->log)
 		err = client_refuse(why, VT_EUNTRUSTED,
 				    "the checkpoint is of the log %s, and this was %s so far",

@@ -33,15 +33,14 @@ struct client_error {
 struct client_config {
 	const char *url;             /* of the log, with or without a slash at the end */
 	const struct policy *policy; /* outlives the client */
-	/* Insist on this log of the policy, which is its name and its key; NULL: whichever signed. */
-	const struct vkey *log;
-	struct bytes centre;     /* SPKI of the centre's key, for client_submit(); empty: any */
-	size_t cache_bytes;      /* of verified tiles; 0: 32 MiB */
-	unsigned parallel;       /* connections of client_entries(); 0: 4, at most 16 */
-	unsigned read_seconds;   /* until a read is given up; 0: 60 */
-	unsigned submit_seconds; /* until a submission is given up; 0: 300 */
-	bool fresh;              /* what is read comes from the log itself, not from a cache */
-	bool keep_trying;        /* reads too, until read_seconds, where nobody answers at all:
+	const char *origin;          /* insist on this log of the policy; NULL: whichever signed */
+	struct bytes centre;         /* SPKI of the centre's key, for client_submit(); empty: any */
+	size_t cache_bytes;          /* of verified tiles; 0: 32 MiB */
+	unsigned parallel;           /* connections of client_entries(); 0: 4, at most 16 */
+	unsigned read_seconds;       /* until a read is given up; 0: 60 */
+	unsigned submit_seconds;     /* until a submission is given up; 0: 300 */
+	bool fresh;                  /* what is read comes from the log itself, not from a cache */
+	bool keep_trying;            /* reads too, until read_seconds, where nobody answers at all:
 					otherwise they end at the fourth try */
 	/*
 	 * Called instead of sleeping before the next try, with why there is one; false: give up
@@ -151,6 +150,10 @@ struct extra;
 enum vt_err client_support(struct extra **out, struct client *c, uint64_t index, struct bytes entry,
 			   struct client_error *why);
 
+enum {
+	CLIENT_SIGNERS_MAX = 16, /* equals RECORD_SIGNATURES_MAX */
+};
+
 /* What a submission came to, all of it verified. */
 struct client_receipt {
 	uint64_t index;
@@ -160,6 +163,10 @@ struct client_receipt {
 	struct buf entry;      /* as the log holds it */
 	struct buf proof;      /* the tlog-proof file */
 	bool proof_has_entry;  /* false: too large for the file, so keep the entry beside it */
+	/* Signers of the record that was sent and who are not in the entry: the keyids as they were given, cut, or which
+	 * signature it was. */
+	size_t n_dropped;
+	char dropped[CLIENT_SIGNERS_MAX][72];
 	bool
 	    admission_checked; /* signatures and accreditations hold; false: they could not be had */
 };

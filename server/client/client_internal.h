@@ -83,7 +83,7 @@ struct bundle {
 struct client {
 	char *url; /* without a slash at the end */
 	const struct policy *policy;
-	const struct policy_log *wanted; /* the policy's own, or NULL */
+	char *wanted_origin; /* or NULL */
 	struct buf centre;
 	unsigned parallel;
 	uint64_t read_millis, submit_millis;

@@ -106,8 +106,85 @@ done:
 	return err;
 }
 
-/* Signatures and accreditations, back to entry 0. */
-static enum vt_err check_admission(struct client *c, const struct extra *extra, uint64_t index,
+/* -- who is in it ----------------------------------------------------------------------------- */
+
+_Static_assert((int)CLIENT_SIGNERS_MAX == (int)DSSE_SIGNATURES_MAX, "room for every signer");
+
+/* Does the signature verify under the key that the entry names so? */
+static bool is_by(const struct dsse_signature *sent, struct bytes keyid, struct bytes pae,
+		  const struct registry *registry)
+{
+	const struct registered_key *key = NULL;
+	struct merkle_hash id;
+
+	if (registry != NULL && hex_decode_exact(id.b, sizeof(id.b), keyid) == VT_OK)
+		key = registry_find(registry, &id);
+	return key != NULL &&
+	       party_key_verify(key->key, key->scheme, pae, sent->sig, NULL) == VT_OK;
+}
+
+/*
+ * Is whoever made this signature among the entry's signers? Its bytes may differ there (a signature can be made anew and put
+ * into another form) and its keyid may be an alias or missing, so it is tried under the entry's keys. A key that is
+ * named outright counts as well: of several signatures by one key the entry holds the first that verified.
+ */
+static bool signer_is_in(const struct dsse_signature *sent, const struct dsse *entry,
+			 struct bytes pae, const struct registry *registry)
+{
+	for (size_t i = 0; i < entry->n; i++) {
+		if (bytes_equal(sent->keyid, entry->sig[i].keyid) ||
+		    bytes_equal(sent->sig, entry->sig[i].sig) ||
+		    is_by(sent, entry->sig[i].keyid, pae, registry))
+			return true;
+	}
+	return false;
+}
+
+static void name_dropped(char out[72], const struct dsse_signature *sent, size_t i)
+{
+	size_t n = sent->keyid.len < 64 ? sent->keyid.len : 64;
+
+	if (n == 0) {
+		snprintf(out, 72, "signature %zu, which has no keyid", i + 1);
+		return;
+	}
+	for (size_t k = 0; k < n; k++)
+		out[k] = sent->keyid.data[k] > ' ' && sent->keyid.data[k] <= '~'
+			     ? (char)sent->keyid.data[k]
+			     : '?';
+	memcpy(out + n, n < sent->keyid.len ? "..." : "", n < sent->keyid.len ? 4 : 1);
+}
+
+/* registry NULL: the entry's keys could not be had, so that names alone tell. */
+static enum vt_err find_dropped(struct client_receipt *out, struct bytes record, struct bytes entry,
+				const struct registry *registry)
+{
+	struct dsse ours, theirs;
+	struct problem problem = {0};
+	struct buf pae;
+	enum vt_err err;
+
+	buf_init(&pae);
+	dsse_init(&ours);
+	dsse_init(&theirs);
+	if ((err = dsse_parse(&ours, record, &problem)) != VT_OK ||
+	    (err = dsse_parse(&theirs, entry, &problem)) != VT_OK ||
+	    (err = dsse_pae(&pae, ours.payload)) != VT_OK)
+		goto done;
+	for (size_t i = 0; i < ours.n; i++) {
+		if (!signer_is_in(&ours.sig[i], &theirs, buf_bytes(&pae), registry))
+			name_dropped(out->dropped[out->n_dropped++], &ours.sig[i], i);
+	}
+done:
+	dsse_release(&ours);
+	dsse_release(&theirs);
+	buf_release(&pae);
+	return err;
+}
+
+/* Signatures and accreditations, back to entry 0; and with the keys that they bring, who of the record's signers is left. */
+static enum vt_err check_admission(struct client_receipt *out, struct bytes record,
+				   struct client *c, const struct extra *extra, uint64_t index,
 				   const struct checkpoint *cp, const struct policy_log *log,
 				   struct client_error *why)
 {
@@ -119,27 +196,28 @@ static enum vt_err check_admission(struct client *c, const struct extra *extra, 
 			   buf_bytes(&c->centre), &problem);
 	if (err != VT_OK)
 		return does_not_hold(err, why, "its admission does not hold", problem.detail);
+	err = find_dropped(out, record, extra_entry(extra), verdict.registry);
 	extra_verdict_release(&verdict);
-	return VT_OK;
+	return err == VT_OK ? VT_OK : plain_failure(err, why);
 }
 
 /* The same for an entry that is too large for its proof to carry it. The log has just answered: what it cannot say now is left
- * open, and *checked tells. */
-static enum vt_err check_fetched(bool *checked, struct client *c, uint64_t index,
-				 struct bytes entry, struct client_error *why)
+ * open, and out->admission_checked tells. */
+static enum vt_err check_fetched(struct client_receipt *out, struct bytes record, struct client *c,
+				 uint64_t index, struct client_error *why)
 {
 	struct checkpoint cp = {.head = c->head};
 	struct client_error inner = {0};
 	struct extra *extra = NULL;
-	enum vt_err err = client_support(&extra, c, index, entry, &inner);
+	enum vt_err err = client_support(&extra, c, index, buf_bytes(&out->entry), &inner);
 
-	*checked = err == VT_OK;
+	out->admission_checked = err == VT_OK;
 	if (err == VT_OK)
-		err = check_admission(c, extra, index, &cp, c->log, why);
+		err = check_admission(out, record, c, extra, index, &cp, c->log, why);
 	else if (err == VT_EMISMATCH || err == VT_EMALFORMED)
 		err = does_not_hold(err, why, "what made it admissible does not hold", inner.text);
-	else
-		err = VT_OK;
+	else if ((err = find_dropped(out, record, buf_bytes(&out->entry), NULL)) != VT_OK)
+		err = plain_failure(err, why);
 	extra_free(extra);
 	return err;
 }
@@ -178,13 +256,13 @@ static enum vt_err take_answer(struct client_receipt *out, struct client *c, str
 		err = does_not_hold(err, why, "the inclusion proof fails", vt_err_text(err));
 		goto done;
 	}
-	if (extra != NULL && (err = check_admission(c, extra, proof.index, &cp, log, why)) != VT_OK)
+	if (extra != NULL &&
+	    (err = check_admission(out, record, c, extra, proof.index, &cp, log, why)) != VT_OK)
 		goto done;
 	if (c->log != NULL && (err = client_adopt(c, proof.checkpoint, NULL, why)) != VT_OK)
 		goto done;
 	out->admission_checked = extra != NULL;
-	if (extra == NULL && (err = check_fetched(&out->admission_checked, c, proof.index,
-						  buf_bytes(&out->entry), why)) != VT_OK)
+	if (extra == NULL && (err = check_fetched(out, record, c, proof.index, why)) != VT_OK)
 		goto done;
 	out->index = proof.index;
 	out->head = cp.head;
