@@ -158,6 +158,11 @@ static int read_junit(struct evidence *e, struct compose_verdict *v)
 
 static int read_configuration(struct evidence *e, struct compose_verdict *v)
 {
+	/* test-result.md: "`configuration` list of ResourceDescriptor, required". An empty list says nothing, either. */
+	if (opt_configuration.n == 0)
+		return cmd_fail("record verdict", CMD_USAGE,
+				"--configuration FILE|URI is needed, one at least: what was tested "
+				"with, e.g. the test plan's file or urn:example:plan-7");
 	if (opt_configuration.n > CONFIGURATIONS_MAX)
 		return cmd_fail("record verdict", CMD_USAGE, "--configuration: at most %d",
 				CONFIGURATIONS_MAX);
@@ -180,6 +185,44 @@ static int read_configuration(struct evidence *e, struct compose_verdict *v)
 
 _Static_assert((int)JUNIT_NAME_MAX <= (int)STATEMENT_TEXT_MAX, "every listed name is admissible");
 
+/* ISO/IEC 17025 asks for all of them, so that one alone is no assessment yet. Told at once, by option. */
+static int check_assessment(struct compose_verdict *v)
+{
+	const struct {
+		const char *option, *value;
+		bool optional;
+	} part[] = {
+	    {"--laboratory NAME", assessment.laboratory, false},
+	    {"--location TEXT", assessment.location, true},
+	    {"--accreditation TEXT", assessment.accreditation, true},
+	    {"--report-id ID", assessment.report_id, false},
+	    {"--test-scheme TEXT", assessment.scheme, false},
+	    {"--received TIME", assessment.received, true},
+	    {"--started TIME", assessment.started, false},
+	    {"--completed TIME", assessment.completed, false},
+	    {"--issued TIME", assessment.issued, false},
+	    {"--decision-rule TEXT", assessment.decision_rule, false},
+	    {"--deviation TEXT", opt_deviation.n > 0 ? "" : NULL, true},
+	    {"--report FILE", opt_report, false},
+	};
+	char missing[256] = "";
+	size_t len = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(part) / sizeof(*part); i++) {
+		any = any || part[i].value != NULL;
+		if (part[i].value == NULL && !part[i].optional)
+			len += (size_t)snprintf(missing + len, sizeof(missing) - len, "%s%s",
+						len > 0 ? ", " : "", part[i].option);
+	}
+	if (any && len > 0)
+		return cmd_fail("record verdict", CMD_USAGE,
+				"an assessment is given, and this is missing from it: %s", missing);
+	if (any)
+		v->assessment = &assessment;
+	return CMD_HOLDS;
+}
+
 static int read_evidence(struct evidence *e, struct compose_verdict *v)
 {
 	int code = record_subjects_read("record verdict", &subjects, &v->subjects);
@@ -198,10 +241,8 @@ static int read_evidence(struct evidence *e, struct compose_verdict *v)
 		assessment.report.hex = e->report_hex;
 	}
 	assessment.deviations = (struct compose_texts){opt_deviation.item, opt_deviation.n};
-	if (assessment.laboratory != NULL)
-		v->assessment = &assessment;
-	else if (assessment.report_id != NULL || assessment.scheme != NULL || opt_report != NULL)
-		code = cmd_fail("record verdict", CMD_USAGE, "an assessment needs --laboratory");
+	if (code == CMD_HOLDS)
+		code = check_assessment(v);
 	if (code == CMD_HOLDS && opt_salt) {
 		if (compose_salt(e->salt) != VT_OK)
 			code = cmd_fail("record verdict", CMD_UNSURE, "no random bytes");
