@@ -176,7 +176,7 @@ static enum vt_err append_log_row(struct buf *out, const struct monitor_log_stat
 
 	hex_encode(hex, bytes_of(s->head.root.b, sizeof(s->head.root.b)));
 	if ((err = buf_append_str(out, "<tr><td><b>")) != VT_OK ||
-	    (err = append_escaped(out, bytes_str(s->name))) != VT_OK ||
+	    (err = append_escaped(out, bytes_str(s->origin))) != VT_OK ||
 	    (err = buf_append_str(out, "</b><br>")) != VT_OK ||
 	    (err = append_escaped(out, bytes_str(s->url))) != VT_OK ||
 	    (err = buf_appendf(out, "<br>%s<code>%s</code></td>", mode[s->mode], hex)) != VT_OK ||
@@ -431,7 +431,7 @@ static enum vt_err append_log_metric(struct buf *out, const struct monitor *m,
 	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
 		monitor_log_status(m, i, &s);
 		if ((err = buf_appendf(out, "vitrine_%s{log=\"", metric->name)) != VT_OK ||
-		    (err = append_label(out, s.name)) != VT_OK)
+		    (err = append_label(out, s.origin)) != VT_OK)
 			return err;
 		err = buf_appendf(out, "\"} %.17g\n", metric->value(&s));
 	}
@@ -450,7 +450,7 @@ static enum vt_err append_trouble_metric(struct buf *out, const struct monitor *
 		for (unsigned t = 0; t < TROUBLE_COUNT && err == VT_OK; t++) {
 			if ((err = buf_append_str(out, "vitrine_monitor_trouble{log=\"")) !=
 				VT_OK ||
-			    (err = append_label(out, s.name)) != VT_OK)
+			    (err = append_label(out, s.origin)) != VT_OK)
 				return err;
 			err = buf_appendf(out, "\",kind=\"%s\"} %d\n",
 					  trouble_name((enum trouble)t), s.since[t] != 0);

@@ -585,13 +585,11 @@ bool policy_quorum(const struct policy *p, const bool *cosigned)
 	return holds(p, p->quorum, cosigned, votes);
 }
 
-/* The listed log that signed under its own name as origin, or NULL. wanted: no other one; NULL: any. */
+/* The listed log that signed under its own name as origin, or NULL. */
 static const struct policy_log *find_log(const struct note *n, struct bytes origin,
-					 const struct policy *p, const struct policy_log *wanted)
+					 const struct policy *p)
 {
 	for (size_t i = 0; i < p->n_logs; i++) {
-		if (wanted != NULL && wanted != &p->log[i].log)
-			continue;
 		/* "The log's vkey includes a "key name". This name MUST correspond to the log's
 		 * origin line". */
 		if (bytes_is(origin, p->known[i].name) && note_signed_by(n, &p->known[i]) != NULL)
@@ -600,9 +598,9 @@ static const struct policy_log *find_log(const struct note *n, struct bytes orig
 	return NULL;
 }
 
-static enum vt_err open_checkpoint(struct note **note, struct checkpoint *out,
-				   const struct policy_log **log, const struct policy_log *wanted,
-				   bool *cosigned, struct bytes msg, const struct policy *p)
+enum vt_err policy_open_checkpoint(struct note **note, struct checkpoint *out,
+				   const struct policy_log **log, bool *cosigned, struct bytes msg,
+				   const struct policy *p)
 {
 	const struct vkey_set known = {.key = p->known, .n = p->n_logs + p->n_witnesses};
 	bool signed_by[POLICY_WITNESSES_MAX] = {0};
@@ -618,7 +616,7 @@ static enum vt_err open_checkpoint(struct note **note, struct checkpoint *out,
 	/* "a checkpoint is considered valid if it is signed by any one of the listed logs, and it
 	 * is cosigned by witnesses according to the defined quorum rule." */
 	err = VT_EUNTRUSTED;
-	if ((found = find_log(n, cp.origin, p, wanted)) == NULL)
+	if ((found = find_log(n, cp.origin, p)) == NULL)
 		goto done;
 	for (size_t i = 0; i < p->n_witnesses; i++)
 		signed_by[i] = note_signed_by(n, &p->known[p->n_logs + i]) != NULL;
@@ -635,20 +633,4 @@ static enum vt_err open_checkpoint(struct note **note, struct checkpoint *out,
 done:
 	note_free(n);
 	return err;
-}
-
-enum vt_err policy_open_checkpoint(struct note **note, struct checkpoint *out,
-				   const struct policy_log **log, bool *cosigned, struct bytes msg,
-				   const struct policy *p)
-{
-	return open_checkpoint(note, out, log, NULL, cosigned, msg, p);
-}
-
-enum vt_err policy_open_checkpoint_of(struct note **note, struct checkpoint *out,
-				      const struct policy_log *log, bool *cosigned,
-				      struct bytes msg, const struct policy *p)
-{
-	const struct policy_log *found;
-
-	return open_checkpoint(note, out, &found, log, cosigned, msg, p);
 }

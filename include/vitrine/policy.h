@@ -60,10 +60,5 @@ bool policy_quorum(const struct policy *p, const bool *cosigned);
 enum vt_err policy_open_checkpoint(struct note **note, struct checkpoint *out,
 				   const struct policy_log **log, bool *cosigned, struct bytes msg,
 				   const struct policy *p);
-/* The same of one log of the policy, which is its name and its key: another one's signature under that name, of which a
- * policy may have several, does not count. */
-enum vt_err policy_open_checkpoint_of(struct note **note, struct checkpoint *out,
-				      const struct policy_log *log, bool *cosigned,
-				      struct bytes msg, const struct policy *p);
 
 #endif

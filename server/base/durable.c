@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum vt_err write_all(int fd, struct bytes contents)
+enum vt_err file_write_all(int fd, struct bytes contents)
 {
 	size_t done = 0;
 
@@ -77,7 +77,17 @@ static enum vt_err rename_fresh(const char *from, const char *to)
 	return unlink(from) == 0 ? VT_OK : VT_EIO;
 }
 
-static enum vt_err write_file(const char *path, struct bytes contents, mode_t mode, bool replace)
+/* owner NULL: this process's own. The mode comes last, since a change of owner takes bits from it. */
+static bool set_owner_and_mode(int fd, mode_t mode, const struct durable_owner *owner)
+{
+	if (owner != NULL && fchown(fd, owner->user, owner->group) != 0 &&
+	    fchown(fd, (uid_t)-1, owner->group) != 0)
+		mode &= 0777;
+	return fchmod(fd, mode) == 0;
+}
+
+static enum vt_err write_file(const char *path, struct bytes contents, mode_t mode, bool replace,
+			      const struct durable_owner *owner)
 {
 	enum vt_err err = VT_EIO;
 	char temporary[PATH_MAX];
@@ -88,10 +98,10 @@ static enum vt_err write_file(const char *path, struct bytes contents, mode_t mo
 		return VT_EIO;
 	if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)
 		return VT_EIO;
-	if ((err = write_all(fd, contents)) != VT_OK)
+	if ((err = file_write_all(fd, contents)) != VT_OK)
 		goto done;
 	err = VT_EIO;
-	if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+	if (!set_owner_and_mode(fd, mode, owner) || fsync(fd) != 0)
 		goto done;
 	if (replace)
 		err = rename(temporary, path) == 0 ? VT_OK : VT_EIO;
@@ -103,19 +113,28 @@ static enum vt_err write_file(const char *path, struct bytes contents, mode_t mo
 	}
 done:
 	close(fd);
-	if (temporary[0] != '\0')
+	if (temporary[0] != '\0') {
+		int reason = errno;
 		unlink(temporary);
+		errno = reason;
+	}
 	return err;
 }
 
 enum vt_err durable_write(const char *path, struct bytes contents, mode_t mode)
 {
-	return write_file(path, contents, mode, true);
+	return write_file(path, contents, mode, true, NULL);
+}
+
+enum vt_err durable_replace(const char *path, struct bytes contents, mode_t mode,
+			    const struct durable_owner *owner)
+{
+	return write_file(path, contents, mode, true, owner);
 }
 
 enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode)
 {
-	return write_file(path, contents, mode, false);
+	return write_file(path, contents, mode, false, NULL);
 }
 
 enum vt_err file_read(struct buf *out, const char *path, size_t max)

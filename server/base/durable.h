@@ -16,6 +16,18 @@
 enum vt_err durable_write(const char *path, struct bytes contents, mode_t mode);
 /* The same, but VT_ECONFLICT if there is such a name already. */
 enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode);
+/*
+ * The same as durable_write(), and the new file gets this owner and group as far as this process may give them away; where
+ * it may not, bits that make a program run as its owner are left out of the mode.
+ */
+struct durable_owner {
+	uid_t user;
+	gid_t group;
+};
+enum vt_err durable_replace(const char *path, struct bytes contents, mode_t mode,
+			    const struct durable_owner *owner);
+/* Write all of it to an open file. VT_EIO. */
+enum vt_err file_write_all(int fd, struct bytes contents);
 /* Append the whole file to out. VT_ENOTFOUND, VT_ELIMIT (over max bytes), VT_ENOMEM, VT_EIO (a
  * folder too); out is unchanged then. Not for secrets: growing out leaves copies in memory. */
 enum vt_err file_read(struct buf *out, const char *path, size_t max);

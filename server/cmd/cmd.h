@@ -33,6 +33,13 @@ int cmd_witness(int argc, char **argv);
 /* "vitrine NAME: message" on standard error. Returns code, so that a command can end in it. */
 int cmd_fail(const char *name, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * Write out what was printed. If that fails, the reason is said and CMD_HOLDS becomes CMD_UNSURE; other codes stay. main()
+ * does it for every subcommand at its end; one that runs on does it after what somebody waits for.
+ */
+int cmd_flush_output(const char *name, int code);
+/* The line that tells that a server is ready, and where. */
+int cmd_say_listening(const char *name, const char *url);
 /* 3 for what may work later (network, disk, memory), 1 for what does not hold, 2 for wrong input. */
 int cmd_code(enum vt_err err);
 
@@ -50,6 +57,11 @@ int cmd_read_signer(const char *name, const char *option, const char *path,
 struct party_key;
 int cmd_read_public_key(const char *name, const char *option, const char *path,
 			struct party_key **out);
+/* Write a file that a person named, by the rules of base/output.h. label: what the message begins with. */
+int cmd_write_output(const char *name, const char *label, const char *path, struct bytes contents,
+		     bool secret);
+/* Do both names stand for one file that is there? */
+bool cmd_same_file(const char *a, const char *b);
 /* SHA-256 of a file of any size. */
 struct merkle_hash;
 int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out);

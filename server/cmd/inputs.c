@@ -1,4 +1,4 @@
-/* What several subcommands read from files, with the messages that a person needs when it fails. */
+/* What several subcommands read from and write to files, with the messages that a person needs when it fails. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "durable.h"
 #include "logline.h"
+#include "output.h"
 #include "signer.h"
 #include "vitrine/policy.h"
 
@@ -164,4 +165,24 @@ int cmd_read_policy(const char *name, const char *path, struct policy **out)
 				why.text[0] ? why.text : vt_err_text(err));
 	buf_release(&text);
 	return code;
+}
+
+int cmd_write_output(const char *name, const char *label, const char *path, struct bytes contents,
+		     bool secret)
+{
+	struct output_error why;
+	enum vt_err err = output_write(path, contents, secret, &why);
+
+	if (err == VT_OK)
+		return CMD_HOLDS;
+	return cmd_fail(name, err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE, "%s%s: %s", label, path,
+			why.text);
+}
+
+bool cmd_same_file(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino && S_ISREG(one.st_mode);
 }

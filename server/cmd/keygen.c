@@ -1,10 +1,12 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "durable.h"
 #include "json.h"
 #include "options.h"
+#include "output.h"
 #include "signer.h"
 
 enum key_use {
@@ -60,24 +62,31 @@ static bool parse_use(enum key_use *use)
 	return false;
 }
 
-/* The private key first: a public key without its private half would be worth nothing. */
-static enum vt_err write_keys(const struct signer *key, enum key_use use, const char *passphrase)
+/* The private key first: a public key without its private half would be worth nothing. Both are there in the end, or neither;
+ * *path is the one that could not be written. */
+static enum vt_err write_keys(struct buf *path, const struct signer *key, enum key_use use,
+			      const char *passphrase)
 {
-	struct buf pem, path;
+	struct buf pem;
 	enum vt_err err;
 
 	buf_init(&pem);
-	buf_init(&path);
-	if ((err = signer_private_pem(&pem, key, passphrase)) == VT_OK)
+	if ((err = buf_appendf(path, "%s%c", opt_out, '\0')) == VT_OK &&
+	    (err = signer_private_pem(&pem, key, passphrase)) == VT_OK)
 		err = durable_create(opt_out, buf_bytes(&pem), 0600);
 	if (pem.data != NULL)
 		explicit_bzero(pem.data, pem.cap);
 	buf_reset(&pem);
-	if (err == VT_OK && use == USE_PARTY && (err = signer_public_pem(&pem, key)) == VT_OK &&
-	    (err = buf_appendf(&path, "%s.pub%c", opt_out, '\0')) == VT_OK)
-		err = durable_create((const char *)path.data, buf_bytes(&pem), 0644);
+	if (err != VT_OK || use != USE_PARTY)
+		goto done;
+	buf_reset(path);
+	if ((err = buf_appendf(path, "%s.pub%c", opt_out, '\0')) == VT_OK &&
+	    (err = signer_public_pem(&pem, key)) == VT_OK)
+		err = durable_create((const char *)path->data, buf_bytes(&pem), output_mode());
+	if (err != VT_OK)
+		unlink(opt_out); /* made just now */
+done:
 	buf_release(&pem);
-	buf_release(&path);
 	return err;
 }
 
@@ -114,11 +123,13 @@ static int generate(enum key_use use, const char *passphrase)
 	struct signer *key = NULL;
 	struct note_signer note = {0};
 	struct key_error why = {""};
+	struct buf path;
 	enum vt_err err;
 	int code;
 
 	if ((err = signer_generate(&key, opt_kind, &why)) != VT_OK)
 		return cmd_fail("keygen", cmd_code(err), "--kind %s: %s", opt_kind, why.text);
+	buf_init(&path);
 	if (use != USE_PARTY &&
 	    (err = signer_note(&note, key, opt_name,
 			       use == USE_LOG ? VKEY_TYPE_ED25519
@@ -126,13 +137,15 @@ static int generate(enum key_use use, const char *passphrase)
 		code = cmd_fail(
 		    "keygen", CMD_USAGE,
 		    "--name: 1 to 255 bytes of UTF-8 without space, plus or control characters");
-	else if ((err = write_keys(key, use, passphrase)) != VT_OK)
-		code = cmd_fail("keygen", CMD_UNSURE, "%s: %s", opt_out,
+	else if ((err = write_keys(&path, key, use, passphrase)) != VT_OK)
+		code = cmd_fail("keygen", CMD_UNSURE, "%s: %s",
+				path.data == NULL ? opt_out : (const char *)path.data,
 				err == VT_ECONFLICT
 				    ? "exists already; remove it or choose another name"
 				    : vt_err_text(err));
 	else
 		code = print_public(key, &note.key, use);
+	buf_release(&path);
 	signer_free(key);
 	return code;
 }

@@ -1,7 +1,11 @@
+/* The one program: finds the subcommand, and sees to it that what was printed has arrived. */
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -76,6 +80,35 @@ int cmd_code(enum vt_err err)
 	}
 }
 
+/* A pipe whose reader has gone away: `vitrine --help | head -1` has what it wanted. */
+static bool reader_left(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+int cmd_flush_output(const char *name, int code)
+{
+	bool failed = ferror(stdout) != 0;
+
+	errno = 0;
+	if ((fflush(stdout) != 0 || failed) && !reader_left()) {
+		fprintf(stderr, "vitrine%s%s: standard output cannot be written%s%s\n",
+			name[0] ? " " : "", name, errno != 0 ? ": " : "",
+			errno != 0 ? strerror(errno) : "");
+		/* What was found not to hold stays so; success was not seen by anybody. */
+		return code == CMD_HOLDS ? CMD_UNSURE : code;
+	}
+	return code;
+}
+
+int cmd_say_listening(const char *name, const char *url)
+{
+	printf("listening on %s\n", url);
+	return cmd_flush_output(name, CMD_HOLDS);
+}
+
 int main(int argc, char **argv)
 {
 	/* A peer or a pager that goes away is an error of that write, not the end of the program. */
@@ -87,15 +120,16 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
-		return CMD_HOLDS;
+		return cmd_flush_output("", CMD_HOLDS);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("vitrine %s\n", VITRINE_VERSION);
-		return CMD_HOLDS;
+		return cmd_flush_output("", CMD_HOLDS);
 	}
 	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
 		if (strcmp(argv[1], subcommands[i].name) == 0)
-			return subcommands[i].run(argc - 1, argv + 1);
+			return cmd_flush_output(subcommands[i].name,
+						subcommands[i].run(argc - 1, argv + 1));
 	fprintf(stderr, "vitrine: there is no command \"%s\"; `vitrine --help` lists them\n",
 		argv[1]);
 	return CMD_USAGE;

@@ -299,9 +299,7 @@ static int open_api(struct service *s)
 	if ((err = api_start(&s->api, &config, why)) != VT_OK)
 		return cmd_fail("monitor", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
 				"--listen %s: %s", opt_listen, why[0] ? why : vt_err_text(err));
-	printf("listening on %s\n", api_url(s->api));
-	fflush(stdout);
-	return CMD_HOLDS;
+	return cmd_say_listening("monitor", api_url(s->api));
 }
 
 static sigset_t stops;

@@ -10,7 +10,7 @@
 
 struct lent_tree {
 	struct monitor *monitor;
-	const char *name; /* monitor_log_name() */
+	const char *origin;
 };
 
 struct monitor_gossip {
@@ -31,14 +31,14 @@ static enum vt_err on_head(void *ctx, struct buf *note)
 {
 	const struct lent_tree *t = ctx;
 
-	return monitor_head(t->monitor, t->name, note);
+	return monitor_head(t->monitor, t->origin, note);
 }
 
 static enum vt_err on_root_at(void *ctx, uint64_t size, struct merkle_hash *out)
 {
 	const struct lent_tree *t = ctx;
 
-	return monitor_root_at(t->monitor, t->name, size, out);
+	return monitor_root_at(t->monitor, t->origin, size, out);
 }
 
 static enum vt_err on_consistency(void *ctx, uint64_t first, uint64_t second,
@@ -46,7 +46,7 @@ static enum vt_err on_consistency(void *ctx, uint64_t first, uint64_t second,
 {
 	const struct lent_tree *t = ctx;
 
-	return monitor_consistency(t->monitor, t->name, first, second, out);
+	return monitor_consistency(t->monitor, t->origin, first, second, out);
 }
 
 /* -- from gossip to the monitor --------------------------------------------------------------- */
@@ -65,8 +65,7 @@ static enum vt_err on_alert(void *ctx, const struct gossip_alert *alert)
 	if (alert->note.len > 0 &&
 	    json_set(more, "checkpoint", json_new_text(alert->note)) != VT_OK)
 		goto failed;
-	return monitor_alert(g->monitor, alert->kind, monitor_log_name(g->monitor, alert->key),
-			     id_of, alert->text, more);
+	return monitor_alert(g->monitor, alert->kind, alert->origin, id_of, alert->text, more);
 failed:
 	json_free(more);
 	return VT_ENOMEM;
@@ -113,7 +112,7 @@ static void lend_trees(struct monitor_gossip *g, const struct policy *policy)
 		/* Only such keys sign evidence. */
 		if (log->url.len == 0 || log->key.type != VKEY_TYPE_ED25519)
 			continue;
-		*t = (struct lent_tree){g->monitor, monitor_log_name(g->monitor, &log->key)};
+		*t = (struct lent_tree){g->monitor, log->key.name};
 		g->log[g->n++] =
 		    (struct gossip_log){&log->key, {on_head, on_root_at, on_consistency, t}};
 	}

@@ -6,6 +6,8 @@
 
 #include "dsse.h"
 #include "durable.h"
+#include "output.h"
+#include "statement.h"
 
 struct kind {
 	const char *name;
@@ -129,19 +131,27 @@ void record_subjects_release(struct record_subjects *s)
 
 /* -- signing ------------------------------------------------------------------------------------- */
 
-static int write_record(const char *name, const char *path, struct bytes envelope)
+/* A record with a salt is to be kept back for a while, so nobody else may read it. */
+static bool is_kept_back(struct bytes payload)
 {
-	enum vt_err err;
+	struct problem why = {0};
+	struct statement s;
+	bool kept = false;
 
-	if (path != NULL) {
-		if ((err = durable_write(path, envelope, 0644)) != VT_OK)
-			return cmd_fail(name, CMD_UNSURE, "--out %s: %s", path, vt_err_text(err));
-		return CMD_HOLDS;
-	}
-	if (fwrite(envelope.data, 1, envelope.len, stdout) != envelope.len ||
-	    putchar('\n') == EOF || fflush(stdout) != 0)
-		return cmd_fail(name, CMD_UNSURE, "standard output: cannot write");
-	return CMD_HOLDS;
+	statement_init(&s);
+	if (statement_parse(&s, payload, &why) == VT_OK)
+		kept = statement_member(&s, "salt") != NULL;
+	statement_release(&s);
+	return kept;
+}
+
+static int write_record(const char *name, const char *path, struct bytes envelope, bool kept_back)
+{
+	if (path != NULL)
+		return cmd_write_output(name, "--out ", path, envelope, kept_back);
+	fwrite(envelope.data, 1, envelope.len, stdout);
+	putchar('\n');
+	return CMD_HOLDS; /* main() finds what could not be written */
 }
 
 /* scheme NULL: the key's usual one. */
@@ -199,7 +209,7 @@ bool record_has_room(const struct record_signing *how, size_t len)
 }
 
 /* A record that no log can take is not written. */
-static int check_entry_size(const char *name, struct bytes envelope)
+static int check_entry(const char *name, struct bytes envelope, bool *kept_back)
 {
 	struct problem why = {0};
 	struct dsse d;
@@ -210,6 +220,7 @@ static int check_entry_size(const char *name, struct bytes envelope)
 	if ((err = dsse_parse(&d, envelope, &why)) != VT_OK)
 		return record_refused(name, err, &why);
 	len = dsse_canonical_len(d.payload.len, d.sig, d.n);
+	*kept_back = is_kept_back(d.payload);
 	dsse_release(&d);
 	if (len <= RECORD_ENTRY_MAX)
 		return CMD_HOLDS;
@@ -222,6 +233,7 @@ static int check_entry_size(const char *name, struct bytes envelope)
 static int sign_all(const char *name, const struct record_signing *how, struct buf *envelope,
 		    struct bytes statement)
 {
+	bool kept_back = false;
 	int code = add_signature(name, "key", how->key, how->passphrase_file, how->scheme, envelope,
 				 statement);
 
@@ -229,8 +241,9 @@ static int sign_all(const char *name, const struct record_signing *how, struct b
 		code = add_signature(name, "co-sign", how->co_sign.item[i], NULL, NULL, envelope,
 				     statement);
 	if (code == CMD_HOLDS)
-		code = check_entry_size(name, buf_bytes(envelope));
-	return code == CMD_HOLDS ? write_record(name, how->out, buf_bytes(envelope)) : code;
+		code = check_entry(name, buf_bytes(envelope), &kept_back);
+	return code == CMD_HOLDS ? write_record(name, how->out, buf_bytes(envelope), kept_back)
+				 : code;
 }
 
 /* envelope: what is signed already, or empty, with the statement to sign. */
@@ -247,6 +260,37 @@ static int sign_and_write(const char *name, const struct record_signing *how, st
 	return code;
 }
 
+/* What is read must not be what is written: a firmware file would become a record about itself. */
+static int check_out(const char *name, const struct command_usage *usage, const char *out,
+		     const struct operands *rest)
+{
+	struct output_error why;
+	const char *input = NULL;
+
+	if (out == NULL)
+		return CMD_HOLDS;
+	for (size_t i = 0; i < rest->n && input == NULL; i++)
+		input = cmd_same_file(out, rest->arg[i]) ? rest->arg[i] : NULL;
+	for (size_t i = 0; i < usage->n_options; i++) {
+		const struct option *o = &usage->option[i];
+		const struct option_list *list = o->kind == OPTION_LIST ? o->value : NULL;
+		const char *text = o->kind == OPTION_TEXT ? *(const char **)o->value : NULL;
+		if (o->arg == NULL || strstr(o->arg, "FILE") == NULL || strcmp(o->name, "out") == 0)
+			continue;
+		if (text != NULL && cmd_same_file(out, text))
+			input = text;
+		for (size_t j = 0; list != NULL && j < list->n; j++)
+			input = cmd_same_file(out, list->item[j]) ? list->item[j] : input;
+	}
+	if (input != NULL)
+		return cmd_fail(name, CMD_USAGE,
+				"--out %s: it is also what is read (%s); choose another name", out,
+				input);
+	if (output_check(out, &why) != VT_OK)
+		return cmd_fail(name, CMD_USAGE, "--out %s: %s", out, why.text);
+	return CMD_HOLDS;
+}
+
 int record_run(const struct record_kind *kind, int argc, char **argv)
 {
 	struct operands rest;
@@ -257,7 +301,9 @@ int record_run(const struct record_kind *kind, int argc, char **argv)
 	if (options_parse(kind->usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	buf_init(&statement);
-	if (!help && (code = kind->compose(&statement, &rest)) == CMD_HOLDS)
+	if (!help)
+		code = check_out(kind->name, kind->usage, kind->how->out, &rest);
+	if (!help && code == CMD_HOLDS && (code = kind->compose(&statement, &rest)) == CMD_HOLDS)
 		code =
 		    sign_and_write(kind->name, kind->how, bytes_of(NULL, 0), buf_bytes(&statement));
 	if (kind->subjects != NULL)
@@ -309,6 +355,8 @@ int record_sign(int argc, char **argv)
 	if (rest.n != 1)
 		code =
 		    cmd_fail("record sign", CMD_USAGE, "one record is needed; %zu given", rest.n);
+	else if ((code = check_out("record sign", &sign_usage, sign_how.out, &rest)) != CMD_HOLDS)
+		; /* said */
 	else if ((err = file_read(&envelope, rest.arg[0], RECORD_BODY_MAX)) != VT_OK)
 		code = cmd_fail("record sign", CMD_UNSURE, "%s: %s", rest.arg[0], vt_err_text(err));
 	else

@@ -316,9 +316,8 @@ static int serve(const sigset_t *stops)
 	    (code = open_store(&s)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
 	    (code = serve_gossip_start(&s.gossip, s.log, &s.identity.signer.key, opt_data,
 				       &opt_peers, opt_gossip_seconds)) == CMD_HOLDS &&
-	    (code = open_api(&s)) == CMD_HOLDS) {
-		printf("listening on %s\n", api_url(s.api));
-		fflush(stdout);
+	    (code = open_api(&s)) == CMD_HOLDS &&
+	    (code = cmd_say_listening("serve", api_url(s.api))) == CMD_HOLDS) {
 		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
 			opt_admission, (const char *)s.identity.vkey.data, api_url(s.api));
 		sigwait(stops, &got);

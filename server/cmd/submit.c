@@ -1,6 +1,9 @@
+/* `vitrine submit`: sends records to a log, checks what comes back, and keeps the proofs. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,11 +13,13 @@
 #include "durable.h"
 #include "json.h"
 #include "options.h"
+#include "output.h"
 #include "vitrine/policy.h"
 
 static const char *opt_log, *opt_policy, *opt_out;
 static uint64_t opt_seconds = 300;
 static bool opt_json, opt_quiet;
+static char standard_input[] = "/dev/stdin";
 
 static const struct option options[] = {
     {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, true},
@@ -22,7 +27,9 @@ static const struct option options[] = {
      "Which log and witnesses to trust (C2SP tlog-policy): what comes back is checked against it.",
      0, 0, true, true},
     {"out", OPTION_TEXT, &opt_out, "DIR",
-     "Where the proofs go. Default: beside each record, as FILE.tlog-proof.", 0, 0, false, false},
+     "Where the proofs go. Default: beside each record, as FILE.tlog-proof. Needed for a record "
+     "from standard input (-).",
+     0, 0, false, false},
     {"seconds", OPTION_COUNT, &opt_seconds, "N",
      "How long to keep trying while the log says \"not now\" or cannot be reached.", 1, 86400,
      false, true},
@@ -36,7 +43,9 @@ static const struct command_usage usage = {
     "that "
     "the entry holds this very record, who signed it) before saying that it worked. Writes the "
     "proof beside each "
-    "record. Sending a record twice is harmless: the log answers with the same index.",
+    "record. Exit code 1 if somebody signed the record whose signature is not in the entry (the "
+    "log does not know the key). Sending a record twice is harmless: the log answers with the same "
+    "index.",
     "  vitrine submit --log https://log.example.org --policy policy.txt verdict.json\n",
     "RECORD...",
     options,
@@ -67,16 +76,94 @@ static bool proof_path(char *out, size_t cap, const char *record, const char *su
 
 static int write_beside(const char *record, const char *suffix, struct bytes contents)
 {
-	char path[4096];
-	enum vt_err err;
+	char path[PATH_MAX];
 
+	/* It fitted when check_outputs() looked. */
 	if (!proof_path(path, sizeof(path), record, suffix))
-		return cmd_fail("submit", CMD_USAGE, "%s: the name is too long", record);
-	if ((err = durable_write(path, contents, 0644)) != VT_OK)
-		return cmd_fail("submit", CMD_UNSURE,
-				"%s: it is in the log, but the file cannot be written: %s", path,
-				vt_err_text(err));
+		return cmd_fail("submit", CMD_UNSURE, "%s: the name is too long", record);
+	/* What is wrong with the file is no wrong use any more: the record is in the log. */
+	return cmd_write_output("submit", "it is in the log, but ", path, contents, false) ==
+		       CMD_HOLDS
+		   ? CMD_HOLDS
+		   : CMD_UNSURE;
+}
+
+/* -- before anything is sent ---------------------------------------------------------------------- */
+
+/* May `path`, made for record number `at`, be written without taking another record or its proof away? */
+static int check_output(const char *path, const struct operands *records, size_t at,
+			const char *suffix)
+{
+	char other[PATH_MAX];
+	struct output_error why;
+
+	for (size_t i = 0; i < records->n; i++) {
+		if (cmd_same_file(path, records->arg[i]))
+			return cmd_fail("submit", CMD_USAGE,
+					"%s would be written over %s, which is to be sent; "
+					"nothing was sent",
+					path, records->arg[i]);
+		if (i < at && proof_path(other, sizeof(other), records->arg[i], suffix) &&
+		    strcmp(path, other) == 0)
+			return cmd_fail("submit", CMD_USAGE,
+					"the proofs of %s and %s would both be %s: send them one "
+					"after the other, each with a folder of its own (--out); "
+					"nothing was sent",
+					records->arg[i], records->arg[at], path);
+	}
+	if (output_check(path, &why) != VT_OK)
+		return cmd_fail("submit", CMD_USAGE, "%s: %s; nothing was sent", path, why.text);
 	return CMD_HOLDS;
+}
+
+static int check_outputs(const struct operands *records)
+{
+	static const char *const suffix[] = {".tlog-proof", ".entry"};
+	char path[PATH_MAX];
+	struct stat st;
+	int code = CMD_HOLDS;
+
+	for (size_t i = 0; i < records->n; i++) {
+		const char *record = records->arg[i];
+		if (opt_out == NULL && stat(record, &st) == 0 && !S_ISREG(st.st_mode))
+			return cmd_fail("submit", CMD_USAGE,
+					"%s is no file that a proof could stand beside: --out DIR "
+					"is needed; nothing was sent",
+					record);
+		for (size_t k = 0; k < 2 && code == CMD_HOLDS; k++)
+			code =
+			    proof_path(path, sizeof(path), record, suffix[k])
+				? check_output(path, records, i, suffix[k])
+				: cmd_fail("submit", CMD_USAGE, "%s: the name is too long", record);
+		if (code != CMD_HOLDS)
+			return code;
+	}
+	return CMD_HOLDS;
+}
+
+static struct json *dropped_list(const struct client_receipt *r)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < r->n_dropped; i++) {
+		if (json_push(list, json_new_str(r->dropped[i])) != VT_OK) {
+			json_free(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* Whoever signed and is not in the entry did not say it as far as the log goes: that is not what was asked for. */
+static int check_signers(const char *record, const struct client_receipt *r)
+{
+	for (size_t i = 0; i < r->n_dropped; i++)
+		(void)cmd_fail(
+		    "submit", CMD_FAILS,
+		    "%s: it is in the log, but not as signed by %s: the log knows no key "
+		    "under which that signature verifies",
+		    record, r->dropped[i]);
+	return r->n_dropped == 0 ? CMD_HOLDS : CMD_FAILS;
 }
 
 static void report(const char *record, const struct client_receipt *r, const char *origin)
@@ -100,6 +187,7 @@ static void report(const char *record, const struct client_receipt *r, const cha
 	    json_set(j, "leafHash", json_new_str(leaf)) == VT_OK &&
 	    json_set(j, "known", json_new_bool(r->known)) == VT_OK &&
 	    json_set(j, "admissionChecked", json_new_bool(r->admission_checked)) == VT_OK &&
+	    json_set(j, "droppedSigners", dropped_list(r)) == VT_OK &&
 	    json_set(j, "treeSize", json_new_integer((int64_t)r->head.size)) == VT_OK &&
 	    json_write(&out, j, JSON_COMPACT) == VT_OK)
 		printf("%.*s\n", (int)out.len, (const char *)out.data);
@@ -133,6 +221,8 @@ static int submit_one(struct client *c, const char *path)
 		if (code == CMD_HOLDS && !receipt.proof_has_entry)
 			code = write_beside(path, ".entry", buf_bytes(&receipt.entry));
 		report(path, &receipt, client_origin(c));
+		if (check_signers(path, &receipt) != CMD_HOLDS && code == CMD_HOLDS)
+			code = CMD_FAILS;
 	}
 	client_receipt_release(&receipt);
 	buf_release(&record);
@@ -156,6 +246,11 @@ int cmd_submit(int argc, char **argv)
 		return CMD_HOLDS;
 	if (rest.n == 0)
 		return cmd_fail("submit", CMD_USAGE, "which record? Give one file or more");
+	for (size_t i = 0; i < rest.n; i++)
+		if (strcmp(rest.arg[i], "-") == 0)
+			rest.arg[i] = standard_input;
+	if ((code = check_outputs(&rest)) != CMD_HOLDS)
+		return code;
 	if ((code = cmd_read_policy("submit", opt_policy, &policy)) != CMD_HOLDS)
 		return code;
 	config = (struct client_config){.url = opt_log,

@@ -216,11 +216,11 @@ static void reload_policy(struct service *s)
 	policy_free(policy);
 }
 
-static void run(struct service *s, const sigset_t *signals)
+static int run(struct service *s, const sigset_t *signals)
 {
 	struct cosigner_stats stats;
 	struct buf vkey;
-	int got = SIGHUP;
+	int got = SIGHUP, code;
 
 	buf_init(&vkey);
 	cosigner_stats(s->cosigner, &stats);
@@ -228,13 +228,14 @@ static void run(struct service *s, const sigset_t *signals)
 		logline(LOGLINE_INFO, "witnessing", "vkey=%.*s logs=%llu url=%s", (int)vkey.len,
 			(const char *)vkey.data, (unsigned long long)stats.logs, api_url(s->api));
 	buf_release(&vkey);
-	printf("listening on %s\n", api_url(s->api));
-	fflush(stdout);
+	if ((code = cmd_say_listening("witness", api_url(s->api))) != CMD_HOLDS)
+		return code;
 	while (got == SIGHUP) {
 		if (sigwait(signals, &got) == 0 && got == SIGHUP)
 			reload_policy(s);
 	}
 	logline(LOGLINE_INFO, "stopping", "signal=%d", got);
+	return CMD_HOLDS;
 }
 
 int cmd_witness(int argc, char **argv)
@@ -263,7 +264,7 @@ int cmd_witness(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	if ((code = check_state()) == CMD_HOLDS && (code = read_key(&s)) == CMD_HOLDS &&
 	    (code = open_cosigner(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS)
-		run(&s, &signals);
+		code = run(&s, &signals);
 	if (s.api != NULL)
 		api_stop(s.api, STOP_GRACE_SECONDS);
 	api_free(s.api);

@@ -34,7 +34,7 @@ enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkl
 	for (unsigned i = 0; i < 8; i++)
 		id[i] = (uint8_t)(index >> (8 * i));
 	memcpy(id + 8, leaf->b, MERKLE_HASH_SIZE);
-	if ((err = alert_raise(f->m, "inadmissible", f->name, bytes_of(id, sizeof(id)), text,
+	if ((err = alert_raise(f->m, "inadmissible", f->origin, bytes_of(id, sizeof(id)), text,
 			       more)) != VT_OK)
 		return err;
 	f->state.inadmissible++;
@@ -134,7 +134,7 @@ static enum vt_err hit(struct follower *f, uint64_t index, const struct record *
 		json_free(more);
 		goto done;
 	}
-	if ((err = alert_raise(f->m, "watch", f->name, buf_bytes(&id), text, more)) == VT_OK)
+	if ((err = alert_raise(f->m, "watch", f->origin, buf_bytes(&id), text, more)) == VT_OK)
 		f->state.hits++;
 done:
 	buf_release(&id);

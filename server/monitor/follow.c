@@ -69,7 +69,7 @@ static void show_status(struct follower *f, bool durable)
 	}
 	pthread_mutex_unlock(&f->lock);
 	if (held && f->m->config.held != NULL)
-		f->m->config.held(f->m->config.ctx, f->name, f->seen.size);
+		f->m->config.held(f->m->config.ctx, f->origin, f->seen.size);
 }
 
 enum vt_err follow_commit(struct follower *f)
@@ -78,7 +78,7 @@ enum vt_err follow_commit(struct follower *f)
 	enum vt_err err;
 
 	state_path(path, f);
-	if ((err = outboxes_sync(f->m->outboxes, alerts_about(f->m, f->name))) != VT_OK ||
+	if ((err = outboxes_sync(f->m->outboxes, alerts_about(f->m, f->origin))) != VT_OK ||
 	    (err = kept_sync(f->kept)) != VT_OK ||
 	    (f->checks != NULL &&
 	     (err = checks_save(f->checks, &f->state.checks, &f->m->stop)) != VT_OK) ||
@@ -241,14 +241,14 @@ static void tell_progress(struct follower *f, uint64_t now, bool end)
 	if (f->m->config.progress == NULL || (!end && now - f->told_at < PROGRESS_NANOS))
 		return;
 	f->told_at = now;
-	f->m->config.progress(f->m->config.ctx, f->name, f->state.range.size, f->target);
+	f->m->config.progress(f->m->config.ctx, f->origin, f->state.range.size, f->target);
 }
 
 /* Alerts that nobody takes must not fill the disk: then this log is not followed further, and its heads are
  * looked at for as long again. */
 static bool too_many_wait(struct follower *f, uint64_t full)
 {
-	if (outboxes_waiting_bytes(f->m->outboxes, alerts_about(f->m, f->name)) < full)
+	if (outboxes_waiting_bytes(f->m->outboxes, alerts_about(f->m, f->origin)) < full)
 		return false;
 	snprintf(f->why.text, sizeof(f->why.text), "too many alerts wait to be taken");
 	return true;
@@ -430,7 +430,7 @@ static enum vt_err take_acknowledgements(struct follower *f)
 	if (!proven && !inadmissible)
 		return VT_OK;
 	logline(LOGLINE_INFO, "acknowledged", "log=%s%s%s",
-		logline_quote(origin, sizeof(origin), bytes_str(f->name)),
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
 		proven ? " kind=forked" : "", inadmissible ? " kind=inadmissible" : "");
 	if (proven)
 		s->proven_at = 0;
@@ -513,7 +513,7 @@ static void tell_look(const struct follower *f, enum monitor_outcome outcome)
 	char origin[VKEY_NAME_MAX + 8], why[sizeof(f->why.text)];
 
 	logline(LOGLINE_DEBUG, "looked", "log=%s size=%" PRIu64 " outcome=%s why=%s",
-		logline_quote(origin, sizeof(origin), bytes_str(f->name)), f->state.range.size,
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)), f->state.range.size,
 		outcomes[outcome], logline_quote(why, sizeof(why), bytes_str(f->why.text)));
 }
 
@@ -524,7 +524,7 @@ static enum monitor_outcome look_again(struct follower *f, enum monitor_outcome 
 	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)];
 
 	logline(LOGLINE_INFO, "looking again", "log=%s why=%s",
-		logline_quote(origin, sizeof(origin), bytes_str(f->name)),
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
 		logline_quote(text, sizeof(text), bytes_str(f->why.text)));
 	if (!monitor_sleep(f->m, f->m->config.again_millis))
 		return outcome == MONITOR_HOLDS ? MONITOR_UNSURE : outcome;
@@ -543,7 +543,7 @@ enum monitor_outcome follow_once(struct follower *f)
 	bool stands;
 
 	logline(LOGLINE_DEBUG, "looking", "log=%s",
-		logline_quote(origin, sizeof(origin), bytes_str(f->name)));
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)));
 	outcome = look_and_recover(f);
 	if (f->doubt)
 		outcome = look_again(f, outcome);
@@ -556,7 +556,8 @@ enum monitor_outcome follow_once(struct follower *f)
 	tell_look(f, outcome);
 	if (outcome != MONITOR_HOLDS && !f->m->stop)
 		logline(f->fault != VT_OK ? LOGLINE_ERROR : LOGLINE_WARN, "not followed",
-			"log=%s why=%s", logline_quote(origin, sizeof(origin), bytes_str(f->name)),
+			"log=%s why=%s",
+			logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
 			logline_quote(text, sizeof(text), bytes_str(f->why.text)));
 	return outcome;
 }

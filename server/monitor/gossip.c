@@ -76,7 +76,6 @@ static bool tell_waiting(struct gossip *g, const struct followed *log, const str
 {
 	struct gossip_alert alert = {.kind = w->head.size == 0 ? "impossible" : "unresolved",
 				     .origin = log->key.name,
-				     .key = &log->key,
 				     .note = buf_bytes(&w->note)};
 
 	if (w->head.size == 0)
@@ -96,7 +95,7 @@ static bool tell_waiting(struct gossip *g, const struct followed *log, const str
 
 static void tell_full(struct gossip *g, struct followed *log)
 {
-	struct gossip_alert alert = {.kind = "full", .origin = log->key.name, .key = &log->key};
+	struct gossip_alert alert = {.kind = "full", .origin = log->key.name};
 
 	if (!log->full || log->full_told)
 		return;
@@ -111,7 +110,7 @@ static void tell_full(struct gossip *g, struct followed *log)
 /* A log that does not want its heads to be compared could make them too large for that. */
 static void tell_unusable(struct gossip *g, struct followed *log, size_t len)
 {
-	struct gossip_alert alert = {.kind = "unusable", .origin = log->key.name, .key = &log->key};
+	struct gossip_alert alert = {.kind = "unusable", .origin = log->key.name};
 
 	if (log->unusable_told)
 		return;
@@ -362,20 +361,6 @@ static bool text_is_held(const struct followed *log, struct bytes text)
 	return false;
 }
 
-/* Is there a signature line that names this key? */
-static bool has_line_of(struct bytes msg, const struct vkey *key)
-{
-	struct note *n;
-	bool found = false;
-
-	if (note_parse(&n, msg) != VT_OK)
-		return true; /* whoever verifies it says what is wrong */
-	for (size_t i = 0; i < n->n; i++)
-		found = found || (n->sig[i].id == key->id && bytes_is(n->sig[i].name, key->name));
-	note_free(n);
-	return found;
-}
-
 bool gossip_spend(struct gossip *g)
 {
 	uint64_t now = clock_monotonic_nanos();
@@ -391,60 +376,41 @@ bool gossip_spend(struct gossip *g)
 	return true;
 }
 
-/* One key's view of a note that somebody shows. VT_ENOTFOUND: it did not sign it. */
-static enum vt_err judge_by_key(struct gossip *g, struct followed *log, struct bytes msg,
-				const char *from, bool limited, struct gossip_taken *taken)
-{
-	struct tree_head head;
-	struct buf note;
-	enum vt_err err;
-
-	if (limited && !gossip_spend(g))
-		return VT_EBUSY;
-	buf_init(&note);
-	if ((err = evidence_head_text(&note, &head, msg, &log->key)) == VT_OK)
-		err = judge_new(g, log, &head, &note, from, taken);
-	else if (err != VT_ENOMEM && err != VT_EINTERNAL)
-		err = VT_ENOTFOUND;
-	buf_release(&note);
-	return err;
-}
-
-/*
- * One name may have several keys; each is a log of its own, with a tree of its own. So a text that one
- * key's log has signed says nothing yet about another key's signature under the same text, and a note
- * with both is judged for both. limited: VT_EBUSY if a verification would be one too many.
- */
+/* limited: VT_EBUSY if a verification would be one too many. */
 static enum vt_err judge_shown(struct gossip *g, struct bytes msg, const char *from, bool limited,
 			       struct gossip_taken *taken)
 {
 	struct bytes text = gossip_note_text(msg);
 	const uint8_t *line = memchr(text.data, '\n', text.len);
 	struct bytes origin = bytes_of(text.data, line ? (size_t)(line - text.data) : text.len);
-	bool held = false, judged = false;
-	enum vt_err err;
+	enum vt_err err = VT_OK;
 
+	/* One name may have several keys; each is a log of its own. */
 	for (size_t i = 0; i < g->n_logs; i++) {
 		struct followed *log = &g->log[i];
+		struct tree_head head;
+		struct buf note;
 
 		if (!bytes_is(origin, log->key.name))
 			continue;
 		if (text_is_held(log, text)) {
-			held = true;
-			continue;
+			taken->known++;
+			return VT_OK;
 		}
-		/* What it did not sign costs nothing. */
-		if (!has_line_of(msg, &log->key))
-			continue;
-		err = judge_by_key(g, log, msg, from, limited, taken);
-		if (err != VT_OK && err != VT_ENOTFOUND)
+		if (limited && !gossip_spend(g))
+			return VT_EBUSY;
+		buf_init(&note);
+		err = evidence_head_text(&note, &head, msg, &log->key);
+		if (err == VT_OK) {
+			err = judge_new(g, log, &head, &note, from, taken);
+			buf_release(&note);
 			return err;
-		judged = judged || err == VT_OK;
+		}
+		buf_release(&note);
+		if (err == VT_ENOMEM || err == VT_EINTERNAL)
+			return err;
 	}
-	if (!judged && held)
-		taken->known++;
-	else if (!judged)
-		taken->unknown++;
+	taken->unknown++;
 	return VT_OK;
 }
 

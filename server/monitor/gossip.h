@@ -60,8 +60,7 @@ struct gossip_alert {
 	 * tree held here is too large to be shown to anybody. */
 	const char *kind;
 	const char *origin;
-	const struct vkey *key; /* of the log: one origin may have several */
-	char text[400];         /* sentences for people, printable ASCII */
+	char text[400]; /* sentences for people, printable ASCII */
 	struct bytes
 	    note; /* the signed head that it is about; empty for the kinds that are about none */
 	const char *evidence; /* the evidence's ID, or NULL */

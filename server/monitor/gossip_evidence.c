@@ -66,7 +66,7 @@ static enum vt_err remember(struct gossip *g, const struct proven *p)
 static void tell(struct gossip *g, struct proven *p)
 {
 	struct gossip_alert alert = {
-	    .kind = "evidence", .origin = p->log->key.name, .key = &p->log->key, .evidence = p->id};
+	    .kind = "evidence", .origin = p->log->key.name, .evidence = p->id};
 	char path[GOSSIP_PATH_MAX];
 
 	(void)snprintf(
@@ -138,7 +138,6 @@ static enum vt_err admit(struct gossip *g, struct bytes text, const char *from, 
 			 char id[GOSSIP_ID_SIZE], bool *fresh, const char **why)
 {
 	struct evidence e;
-	bool full = false;
 	enum vt_err err;
 
 	if ((err = id_of(id, g, text)) != VT_OK || gossip_find_evidence(g, bytes_str(id)) != NULL)
@@ -151,10 +150,9 @@ static enum vt_err admit(struct gossip *g, struct bytes text, const char *from, 
 	for (size_t i = 0; i < g->n_logs && err == VT_EUNTRUSTED; i++) {
 		if (!bytes_is(e.name, g->log[i].key.name))
 			continue;
-		if (g->log[i].n_evidence >= GOSSIP_EVIDENCE_MAX) {
-			full = true; /* but another key of this name may have signed it */
-			continue;
-		}
+		*why = "enough is known of this log already";
+		if (g->log[i].n_evidence >= GOSSIP_EVIDENCE_MAX)
+			return VT_EBUSY;
 		*why = "too much in too short a time";
 		if (limited && !gossip_spend(g))
 			return VT_EBUSY;
@@ -165,10 +163,6 @@ static enum vt_err admit(struct gossip *g, struct bytes text, const char *from, 
 			    VT_OK)
 				show_heads(g, &e, from);
 		}
-	}
-	if (err == VT_EUNTRUSTED && full) {
-		*why = "enough is known of this log already";
-		err = VT_EBUSY;
 	}
 	return err;
 }

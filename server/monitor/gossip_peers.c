@@ -102,14 +102,6 @@ static enum vt_err read_checkpoint(struct peer *p, struct http_reply *reply, con
 	return err == VT_ENOTFOUND ? VT_OK : err;
 }
 
-static bool is_asked_before(const struct gossip *g, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(g->log[k].key.name, g->log[i].key.name) == 0)
-			return true;
-	return false;
-}
-
 static enum vt_err read_witness(struct peer *p, struct http_reply *reply, char why[160])
 {
 	enum vt_err err = VT_OK;
@@ -119,9 +111,6 @@ static enum vt_err read_witness(struct peer *p, struct http_reply *reply, char w
 		char path[2 * MERKLE_HASH_SIZE + 16] = "/";
 		struct merkle_hash hash;
 
-		/* A witness has one answer for a name, however many keys that has. */
-		if (is_asked_before(p->g, i))
-			continue;
 		(void)pthread_mutex_lock(&p->g->lock);
 		err = merkle_sha256(&hash, &p->g->hasher, &origin, 1);
 		(void)pthread_mutex_unlock(&p->g->lock);

@@ -46,7 +46,7 @@ enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of
 		json_free(more);
 		return VT_OK;
 	}
-	if ((err = alert_raise(f->m, trouble_name(t), f->name, id_of, text, more)) != VT_OK)
+	if ((err = alert_raise(f->m, trouble_name(t), f->origin, id_of, text, more)) != VT_OK)
 		return err;
 	f->state.since[t] = f->m->config.now();
 	if (t == TROUBLE_FORKED && f->state.proven_at == 0)
@@ -61,7 +61,7 @@ void trouble_end(struct follower *f, enum trouble t)
 	if (f->state.since[t] == 0)
 		return;
 	logline(LOGLINE_INFO, "trouble over", "log=%s trouble=%s",
-		logline_quote(origin, sizeof(origin), bytes_str(f->name)), trouble_name(t));
+		logline_quote(origin, sizeof(origin), bytes_str(f->origin)), trouble_name(t));
 	f->state.since[t] = 0;
 	f->unsaved = true;
 }
@@ -153,25 +153,27 @@ static bool lacks_quorum(const struct follower *f, struct bytes answer)
 {
 	bool cosigned[POLICY_WITNESSES_MAX];
 	const struct policy *policy = f->m->config.policy;
+	const struct policy_log *log;
 	struct note *note = NULL;
 	struct checkpoint cp;
 	enum vt_err err;
 
 	memset(cosigned, true, sizeof(cosigned));
-	err = policy_open_checkpoint_of(&note, &cp, f->log, cosigned, answer, policy);
+	err = policy_open_checkpoint(&note, &cp, &log, cosigned, answer, policy);
 	note_free(note);
 	return err == VT_EMISMATCH && !policy_quorum(policy, cosigned);
 }
 
 static bool accepted(const struct follower *f, struct bytes answer)
 {
+	const struct policy_log *log;
 	struct note *note = NULL;
 	struct checkpoint cp;
 	enum vt_err err =
-	    policy_open_checkpoint_of(&note, &cp, f->log, NULL, answer, f->m->config.policy);
+	    policy_open_checkpoint(&note, &cp, &log, NULL, answer, f->m->config.policy);
 
 	note_free(note);
-	return err == VT_OK;
+	return err == VT_OK && log == f->log;
 }
 
 /* What the client made of an answer, as a trouble. false: it is none of the log's. */
@@ -236,7 +238,7 @@ static enum vt_err proof_from_log(struct merkle_hash *other, struct merkle_proof
 {
 	struct client_config config = {.url = f->url,
 				       .policy = f->m->config.policy,
-				       .log = &f->log->key,
+				       .origin = f->origin,
 				       .cache_bytes = 1 << 20,
 				       .read_seconds = f->m->config.read_seconds,
 				       .wait = keep_waiting,
@@ -291,7 +293,7 @@ static enum vt_err keep_evidence(struct json *more, struct follower *f, struct b
 		return err;
 	f->state.evidence++;
 	if (f->m->config.evidence != NULL)
-		f->m->config.evidence(f->m->config.ctx, f->name, text);
+		f->m->config.evidence(f->m->config.ctx, f->origin, text);
 	return VT_OK;
 }
 
@@ -373,7 +375,7 @@ static enum vt_err make_client(struct follower *f, struct client_error *why)
 {
 	struct client_config config = {.url = f->url,
 				       .policy = f->m->config.policy,
-				       .log = &f->log->key,
+				       .origin = f->origin,
 				       .cache_bytes = 4 << 20,
 				       .parallel = f->m->config.parallel,
 				       .read_seconds = f->m->config.read_seconds,
@@ -522,7 +524,7 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why)
 	if (signed_err == VT_OK)
 		f->shown_size = shown.size;
 	if (signed_err == VT_OK && f->m->config.observed != NULL)
-		f->m->config.observed(f->m->config.ctx, f->name, buf_bytes(&answer));
+		f->m->config.observed(f->m->config.ctx, f->origin, buf_bytes(&answer));
 	if (answer.len > 0) {
 		f->state.answered = f->m->config.now();
 		trouble_end(f, TROUBLE_SILENT);

@@ -84,11 +84,11 @@ struct json *alert_hash(const struct merkle_hash *hash)
 }
 
 /* The same for the same thing, in whichever run of whichever monitor it is found. */
-static enum vt_err make_id(char out[HASH_HEX + 1], const char *kind, const char *name,
+static enum vt_err make_id(char out[HASH_HEX + 1], const char *kind, const char *origin,
 			   struct bytes id_of)
 {
-	struct bytes part[3] = {bytes_of(kind, strlen(kind) + 1), bytes_of(name, strlen(name) + 1),
-				id_of};
+	struct bytes part[3] = {bytes_of(kind, strlen(kind) + 1),
+				bytes_of(origin, strlen(origin) + 1), id_of};
 	struct merkle_hasher h;
 	struct merkle_hash hash;
 	enum vt_err err;
@@ -119,30 +119,18 @@ static enum vt_err add_members(struct json *to, const struct json *more)
 	return err;
 }
 
-const char *alerts_about(const struct monitor *m, const char *name)
+/* The first of its name: a log that changed its key is one log to those who are told. */
+const char *alerts_about(const struct monitor *m, const char *origin)
 {
-	const struct follower *f = name == NULL ? NULL : monitor_find(m, name);
-
-	return f != NULL && f->dir != NULL ? strrchr(f->dir, '/') + 1 : "none";
+	for (size_t i = 0; origin != NULL && i < m->n; i++) {
+		const struct follower *f = &m->follower[i];
+		if (strcmp(f->origin, origin) == 0 && f->dir != NULL)
+			return strrchr(f->dir, '/') + 1;
+	}
+	return "none";
 }
 
-/* Which log it is about: its name, and its vkey where the name is not enough. */
-static enum vt_err set_log(struct json *to, const struct monitor *m, const char *name)
-{
-	const struct follower *f = monitor_find(m, name);
-	struct buf vkey;
-	enum vt_err err = json_set(to, "log", json_new_str(f == NULL ? name : f->origin));
-
-	if (err != VT_OK || f == NULL || strcmp(f->name, f->origin) == 0)
-		return err;
-	buf_init(&vkey);
-	if ((err = vkey_format(&vkey, &f->log->key)) == VT_OK)
-		err = json_set(to, "vkey", json_new_text(buf_bytes(&vkey)));
-	buf_release(&vkey);
-	return err;
-}
-
-enum vt_err alert_raise(struct monitor *m, const char *kind, const char *name, struct bytes id_of,
+enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin, struct bytes id_of,
 			const char *text, struct json *more)
 {
 	char id[HASH_HEX + 1], time[CLOCK_RFC3339_SIZE], shown[600];
@@ -153,17 +141,17 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *name, s
 	buf_init(&line);
 	clock_format_rfc3339(time, m->config.now());
 	problem_quote(shown, sizeof(shown), bytes_str(text));
-	if ((err = make_id(id, kind, name == NULL ? "" : name, id_of)) != VT_OK ||
+	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK ||
 	    (err = json_set(j, "id", json_new_str(id))) != VT_OK ||
 	    (err = json_set(j, "kind", json_new_str(kind))) != VT_OK ||
 	    (err = json_set(j, "severity", json_new_str(severity_name(severity_of(kind))))) !=
 		VT_OK ||
 	    (err = json_set(j, "time", json_new_str(time))) != VT_OK ||
-	    (name != NULL && (err = set_log(j, m, name)) != VT_OK) ||
+	    (origin != NULL && (err = json_set(j, "log", json_new_str(origin))) != VT_OK) ||
 	    (err = json_set(j, "text", json_new_str(shown))) != VT_OK ||
 	    (more != NULL && (err = add_members(j, more)) != VT_OK) ||
 	    (err = json_write(&line, j, JSON_COMPACT)) != VT_OK ||
-	    (err = outboxes_add(m->outboxes, alerts_about(m, name), severity_of(kind),
+	    (err = outboxes_add(m->outboxes, alerts_about(m, origin), severity_of(kind),
 				buf_bytes(&line))) != VT_OK)
 		goto done;
 	m->raised++;
@@ -174,40 +162,24 @@ done:
 	return err;
 }
 
-enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *name, struct bytes id_of,
-			  const char *text, struct json *more)
+enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *origin,
+			  struct bytes id_of, const char *text, struct json *more)
 {
-	enum vt_err err = alert_raise(m, kind, name, id_of, text, more);
+	enum vt_err err = alert_raise(m, kind, origin, id_of, text, more);
 
-	return err != VT_OK ? err : outboxes_sync(m->outboxes, alerts_about(m, name));
+	return err != VT_OK ? err : outboxes_sync(m->outboxes, alerts_about(m, origin));
 }
 
 /* -- opening ---------------------------------------------------------------------------------- */
 
-/* A log is its name and its key: where the policy follows two of one name, the key's ID tells them apart. */
-static char *name_of(const struct monitor *m, const struct policy_log *log)
-{
-	const struct policy *policy = m->config.policy;
-	size_t same = 0;
-	char *name;
-
-	for (size_t i = 0; i < policy_log_count(policy); i++)
-		same += policy_log(policy, i)->url.len > 0 &&
-			strcmp(policy_log(policy, i)->key.name, log->key.name) == 0;
-	if (same < 2)
-		return strdup(log->key.name);
-	return asprintf(&name, "%s+%08" PRIx32, log->key.name, log->key.id) < 0 ? NULL : name;
-}
-
-static struct bytes centre_of(const struct monitor_config *config, const struct follower *f)
+static struct bytes centre_of(const struct monitor_config *config, const char *origin)
 {
 	struct bytes any = {0};
 
 	for (size_t i = 0; i < config->n_centres; i++) {
 		if (config->centre[i].origin == NULL)
 			any = config->centre[i].spki;
-		else if (strcmp(config->centre[i].origin, f->origin) == 0 ||
-			 strcmp(config->centre[i].origin, f->name) == 0)
+		else if (strcmp(config->centre[i].origin, origin) == 0)
 			return config->centre[i].spki;
 	}
 	return any;
@@ -222,15 +194,15 @@ static enum vt_err follower_init(struct follower *f, struct monitor *m,
 	f->m = m;
 	f->log = log;
 	f->origin = log->key.name;
+	f->centre = centre_of(&m->config, f->origin);
 	log_state_init(&f->state);
 	standing_list_init(&f->standing);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_rwlock_init(&f->kept_lock, NULL);
 	m->n++; /* from here on it has to be released */
-	if ((f->url = bytes_dup_str(log->url)) == NULL || (f->name = name_of(m, log)) == NULL)
+	if ((f->url = bytes_dup_str(log->url)) == NULL)
 		return VT_ENOMEM;
-	f->centre = centre_of(&m->config, f);
-	f->status.name = f->name;
+	f->status.origin = f->origin;
 	f->status.url = f->url;
 	if ((err = merkle_hasher_init(&f->hasher)) != VT_OK ||
 	    (err = state_folder_of_log(dir, m->dir, &log->key)) != VT_OK)
@@ -252,7 +224,6 @@ static void follower_release(struct follower *f)
 	pthread_mutex_destroy(&f->lock);
 	pthread_rwlock_destroy(&f->kept_lock);
 	free(f->url);
-	free(f->name);
 	free(f->dir);
 }
 
@@ -262,8 +233,7 @@ static enum vt_err check_centres(const struct monitor *m, char why[MONITOR_WHY_M
 		const char *origin = m->config.centre[i].origin;
 		bool found = origin == NULL;
 		for (size_t k = 0; k < m->n && !found; k++)
-			found = strcmp(m->follower[k].origin, origin) == 0 ||
-				strcmp(m->follower[k].name, origin) == 0;
+			found = strcmp(m->follower[k].origin, origin) == 0;
 		if (!found) {
 			snprintf(
 			    why, MONITOR_WHY_MAX,

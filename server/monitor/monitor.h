@@ -26,7 +26,7 @@ enum {
 
 /* The key that must sign entry 0 of a log. */
 struct monitor_centre {
-	const char *origin; /* or ORIGIN+KEYID; NULL: of every log that has none of its own here */
+	const char *origin; /* NULL: of every log that has none of its own here */
 	struct bytes spki;  /* canonical */
 };
 
@@ -54,17 +54,17 @@ struct monitor_config {
 	 * thread that delivers. NULL only with on_alert.
 	 */
 	bool (*print)(void *ctx, struct bytes alert);
-	/* A log's name is as monitor_log_name() has it. How far a log was followed, a few times a second while it catches up; at == size at the end.
+	/* How far a log was followed, a few times a second while it catches up; at == size at the end.
 	 * On the log's thread. May be NULL, as may what follows. */
-	void (*progress)(void *ctx, const char *name, uint64_t at, uint64_t size);
+	void (*progress)(void *ctx, const char *origin, uint64_t at, uint64_t size);
 	/* A checkpoint that the log showed and signed: the quorum may be missing, and it may contradict
 	 * others. On the log's thread. */
-	void (*observed)(void *ctx, const char *name, struct bytes note);
+	void (*observed)(void *ctx, const char *origin, struct bytes note);
 	/* The tree of this size is held here as a whole now, under a checkpoint: monitor_head(). On the
 	 * log's thread. */
-	void (*held)(void *ctx, const char *name, uint64_t size);
+	void (*held)(void *ctx, const char *origin, uint64_t size);
 	/* Evidence (vitrine/evidence.h) that a log signed two histories. On the log's thread. */
-	void (*evidence)(void *ctx, const char *name, struct bytes text);
+	void (*evidence)(void *ctx, const char *origin, struct bytes text);
 	void *ctx;
 };
 
@@ -115,29 +115,26 @@ void monitor_stop(struct monitor *m);
 
 /*
  * Any thread. Raise an alert of somebody else's, durable when this returns. id_of: whatever tells
- * it from others (the same twice is the same alert told again). name and more (an object whose
+ * it from others (the same twice is the same alert told again). origin and more (an object whose
  * members are added, freed by this) may be NULL.
  */
-enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *name, struct bytes id_of,
-			  const char *text, struct json *more);
+enum vt_err monitor_alert(struct monitor *m, const char *kind, const char *origin,
+			  struct bytes id_of, const char *text, struct json *more);
 
 /* -- what it holds: any thread -------------------------------------------------------------------- */
 
-/* How a log is named here: its origin, and +KEYID behind it where the policy follows several logs of that name. NULL: no
- * such log. Lives as long as the monitor. */
-const char *monitor_log_name(const struct monitor *m, const struct vkey *key);
 /* Append the newest checkpoint whose whole tree was replayed. VT_ENOTFOUND: none yet. */
-enum vt_err monitor_head(const struct monitor *m, const char *name, struct buf *note);
-/* Of the tree that was replayed. VT_ENOTFOUND: no such log, or it is
+enum vt_err monitor_head(const struct monitor *m, const char *origin, struct buf *note);
+/* Of the tree that was replayed. origin as the policy has it. VT_ENOTFOUND: no such log, or it is
  * not that large yet; VT_EMISMATCH: the files are damaged. */
-enum vt_err monitor_root_at(const struct monitor *m, const char *name, uint64_t size,
+enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_t size,
 			    struct merkle_hash *out);
-enum vt_err monitor_consistency(const struct monitor *m, const char *name, uint64_t first,
+enum vt_err monitor_consistency(const struct monitor *m, const char *origin, uint64_t first,
 				uint64_t second, struct merkle_proof *out);
 
 /* One log, as it is now. */
 struct monitor_log_status {
-	const char *name, *url; /* live as long as the monitor */
+	const char *origin, *url; /* live as long as the monitor */
 	enum log_mode_seen mode;
 	struct tree_head head; /* of what was replayed */
 	uint64_t seen;         /* the size of the newest accepted head */

@@ -22,7 +22,6 @@ struct follower {
 	struct monitor *m;
 	const struct policy_log *log;
 	const char *origin; /* the log key's name */
-	char *name;         /* the same, with the key's ID where another followed log has it, too */
 	char *url;
 	char *dir;
 	struct bytes centre;
@@ -124,13 +123,11 @@ enum vt_err entry_watched(struct follower *f, uint64_t index, const struct recor
 void *deliver_alerts(void *monitor);
 
 /* -- monitor.c */
-/* The log of this name (as monitor_log_name() has it), or NULL. */
-struct follower *monitor_find(const struct monitor *m, const char *name);
 /* As monitor_alert(), but durable only with the next outboxes_sync() for alerts_about(). */
-enum vt_err alert_raise(struct monitor *m, const char *kind, const char *name, struct bytes id_of,
+enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin, struct bytes id_of,
 			const char *text, struct json *more);
 /* What the log of this name is called among the outboxes; NULL: alerts that are about none. */
-const char *alerts_about(const struct monitor *m, const char *name);
+const char *alerts_about(const struct monitor *m, const char *origin);
 /* Sleep. false: it was told to stop. */
 bool monitor_sleep(struct monitor *m, uint64_t millis);
 /* The same for whoever delivers alerts. */

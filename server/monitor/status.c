@@ -4,19 +4,11 @@
 
 #include "monitor_private.h"
 
-struct follower *monitor_find(const struct monitor *m, const char *name)
+static struct follower *find(const struct monitor *m, const char *origin)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (strcmp(m->follower[i].name, name) == 0)
+		if (strcmp(m->follower[i].origin, origin) == 0)
 			return &m->follower[i];
-	return NULL;
-}
-
-const char *monitor_log_name(const struct monitor *m, const struct vkey *key)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (vkey_equal(&m->follower[i].log->key, key))
-			return m->follower[i].name;
 	return NULL;
 }
 
@@ -29,9 +21,9 @@ static enum vt_err begin_proof(struct tree_head *head, struct follower *f, uint6
 	return f->kept == NULL || size > head->size ? VT_ENOTFOUND : VT_OK;
 }
 
-enum vt_err monitor_head(const struct monitor *m, const char *name, struct buf *note)
+enum vt_err monitor_head(const struct monitor *m, const char *origin, struct buf *note)
 {
-	struct follower *f = monitor_find(m, name);
+	struct follower *f = find(m, origin);
 	enum vt_err err = VT_ENOTFOUND;
 
 	if (f == NULL)
@@ -43,10 +35,10 @@ enum vt_err monitor_head(const struct monitor *m, const char *name, struct buf *
 	return err;
 }
 
-enum vt_err monitor_root_at(const struct monitor *m, const char *name, uint64_t size,
+enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_t size,
 			    struct merkle_hash *out)
 {
-	struct follower *f = monitor_find(m, name);
+	struct follower *f = find(m, origin);
 	struct tree_head head;
 	enum vt_err err;
 
@@ -59,10 +51,10 @@ enum vt_err monitor_root_at(const struct monitor *m, const char *name, uint64_t 
 	return err;
 }
 
-enum vt_err monitor_consistency(const struct monitor *m, const char *name, uint64_t first,
+enum vt_err monitor_consistency(const struct monitor *m, const char *origin, uint64_t first,
 				uint64_t second, struct merkle_proof *out)
 {
-	struct follower *f = monitor_find(m, name);
+	struct follower *f = find(m, origin);
 	struct tree_head head;
 	enum vt_err err;
 
@@ -140,10 +132,10 @@ bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX])
 		monitor_log_status(m, i, &s);
 		if (s.rounds == 0)
 			snprintf(why, MONITOR_WHY_MAX, "%s was not looked at yet",
-				 problem_quote(quoted, sizeof(quoted), bytes_str(s.name)));
+				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)));
 		else if (s.stuck)
 			snprintf(why, MONITOR_WHY_MAX, "%.90s: %.160s",
-				 problem_quote(quoted, sizeof(quoted), bytes_str(s.name)), s.why);
+				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)), s.why);
 		else
 			continue;
 		return false;

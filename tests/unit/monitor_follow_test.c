@@ -14,7 +14,6 @@
 #include "monitor.h"
 #include "scratch.h"
 #include "test_policy.h"
-#include "test_signer.h"
 #include "vitrine/checkpoint.h"
 #include "vitrine/evidence.h"
 
@@ -199,18 +198,6 @@ static void assert_evidence(void)
 	merkle_hasher_release(&h);
 }
 
-static const char *monitor_vkey(const struct vkey *key)
-{
-	static char text[VKEY_NAME_MAX + 80];
-	struct buf b;
-
-	buf_init(&b);
-	assert_int_equal(vkey_format(&b, key), VT_OK);
-	snprintf(text, sizeof(text), "%.*s", (int)b.len, (const char *)b.data);
-	buf_release(&b);
-	return text;
-}
-
 /* -- following -------------------------------------------------------------------------------- */
 
 static void it_follows_and_goes_on_where_it_stopped(void **state)
@@ -276,66 +263,6 @@ static void roots_and_proofs_below_what_was_followed_are_the_trees(void **state)
 	assert_true(bytes_equal(buf_bytes(&note), fake_log_checkpoint()));
 	buf_release(&note);
 	merkle_hasher_release(&h);
-}
-
-/* A log is its name and its key: what both keys signed is followed twice, what one has signed is not the
- * other's. */
-static void two_keys_of_one_name_are_two_logs(void **state)
-{
-	struct note_signer by[2] = {test_log('a'),
-				    test_signer("la.example", VKEY_TYPE_ED25519, 77)};
-	struct monitor_log_status s[2];
-	struct buf lines, text, msg;
-	char why[MONITOR_WHY_MAX];
-	uint64_t size;
-	struct tree_head head;
-
-	(void)state;
-	buf_init(&lines);
-	buf_init(&text);
-	buf_init(&msg);
-	assert_int_equal(vkey_format(&lines, &by[1].key), VT_OK);
-	monitor_free(monitor);
-	monitor = NULL;
-	assert_int_equal(monitor_add(state_dir, &by[1].key, &size, why), VT_OK);
-	assert_int_equal(buf_append_str(&text, PLAIN "log "), VT_OK);
-	assert_int_equal(buf_append(&text, buf_bytes(&lines)), VT_OK);
-	assert_int_equal(buf_append_str(&text, " " FAKE_LOG_URL "\n"), VT_OK);
-	assert_int_equal(buf_append_byte(&text, '\0'), VT_OK);
-	open_monitor((const char *)text.data);
-	buf_reset(&text);
-	head = fake_log_head_at(300);
-	assert_int_equal(checkpoint_format(&text, "la.example", &head), VT_OK);
-	assert_int_equal(note_sign(&msg, buf_bytes(&text), by, 2), VT_OK);
-	fake_log_serve_checkpoint(buf_bytes(&msg));
-	assert_int_equal(look(), MONITOR_HOLDS);
-	monitor_log_status(monitor, 0, &s[0]);
-	monitor_log_status(monitor, 1, &s[1]);
-	assert_string_not_equal(s[0].name, s[1].name);
-	assert_ptr_equal(monitor_log_name(monitor, &by[1].key), s[1].name);
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(s[i].head.size, 300);
-		buf_reset(&text);
-		assert_int_equal(monitor_head(monitor, s[i].name, &text), VT_OK);
-	}
-	/* From here on with one of them. */
-	buf_reset(&text);
-	buf_reset(&msg);
-	fake_log_grow(400, "one");
-	head = fake_log_head_at(400);
-	assert_int_equal(checkpoint_format(&text, "la.example", &head), VT_OK);
-	assert_int_equal(note_sign(&msg, buf_bytes(&text), &by[1], 1), VT_OK);
-	fake_log_serve_checkpoint(buf_bytes(&msg));
-	assert_int_equal(look(), MONITOR_FAULT);
-	assert_told("untrusted");
-	assert_true(text_is(alert[0], "vkey", monitor_vkey(&by[0].key)));
-	monitor_log_status(monitor, 0, &s[0]);
-	monitor_log_status(monitor, 1, &s[1]);
-	assert_int_equal(s[0].head.size, 300);
-	assert_int_equal(s[1].head.size, 400);
-	buf_release(&lines);
-	buf_release(&text);
-	buf_release(&msg);
 }
 
 static void damaged_tiles_give_no_root_and_no_start(void **state)
@@ -1223,7 +1150,6 @@ int main(void)
 	    TEST(it_follows_and_goes_on_where_it_stopped),
 	    TEST(an_empty_log_is_followed_too),
 	    TEST(roots_and_proofs_below_what_was_followed_are_the_trees),
-	    TEST(two_keys_of_one_name_are_two_logs),
 	    TEST(damaged_tiles_give_no_root_and_no_start),
 	    TEST(a_fork_at_the_same_size_is_told_with_evidence),
 	    TEST(a_fork_that_has_grown_is_told_with_evidence),

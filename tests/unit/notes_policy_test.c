@@ -487,52 +487,6 @@ static void a_log_vouches_for_its_own_origin_only(void **state)
 	buf_release(&msg);
 }
 
-/* As when a log rotates its key: two lines of one name, and a checkpoint with both signatures, or one. */
-static void of_two_keys_of_one_name_the_one_that_is_asked_for_must_have_signed(void **state)
-{
-	struct note_signer by[2] = {test_log('a'),
-				    test_signer("la.example", VKEY_TYPE_ED25519, 77)};
-	const struct policy_log *found;
-	struct checkpoint cp;
-	struct buf lines, text, msg;
-	struct policy *p;
-	struct note *n;
-
-	(void)state;
-	buf_init(&lines);
-	buf_init(&text);
-	buf_init(&msg);
-	assert_int_equal(buf_append_str(&lines, "log "), VT_OK);
-	assert_int_equal(vkey_format(&lines, &by[0].key), VT_OK);
-	assert_int_equal(buf_append_str(&lines, "\nlog "), VT_OK);
-	assert_int_equal(vkey_format(&lines, &by[1].key), VT_OK);
-	assert_int_equal(buf_append_str(&lines, "\nquorum none\n"), VT_OK);
-	assert_int_equal(policy_parse(&p, buf_bytes(&lines), NULL), VT_OK);
-	assert_int_equal(checkpoint_format(&text, "la.example", &head), VT_OK);
-	assert_int_equal(note_sign(&msg, buf_bytes(&text), by, 1), VT_OK);
-	assert_int_equal(
-	    policy_open_checkpoint_of(&n, &cp, policy_log(p, 0), NULL, buf_bytes(&msg), p), VT_OK);
-	note_free(n);
-	assert_int_equal(
-	    policy_open_checkpoint_of(&n, &cp, policy_log(p, 1), NULL, buf_bytes(&msg), p),
-	    VT_EUNTRUSTED);
-	assert_null(n);
-	assert_int_equal(note_signature_line(&msg, buf_bytes(&text), &by[1]), VT_OK);
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(
-		    policy_open_checkpoint_of(&n, &cp, policy_log(p, i), NULL, buf_bytes(&msg), p),
-		    VT_OK);
-		note_free(n);
-	}
-	assert_int_equal(policy_open_checkpoint(&n, &cp, &found, NULL, buf_bytes(&msg), p), VT_OK);
-	assert_ptr_equal(found, policy_log(p, 0));
-	note_free(n);
-	policy_free(p);
-	buf_release(&lines);
-	buf_release(&text);
-	buf_release(&msg);
-}
-
 static void a_listed_witness_that_fails_rejects_the_checkpoint(void **state)
 {
 	struct note_signer by = test_witness('b');
@@ -642,7 +596,6 @@ int main(void)
 	    cmocka_unit_test(a_checkpoint_with_log_and_quorum_is_accepted),
 	    cmocka_unit_test(a_missing_quorum_is_told_apart_from_a_missing_log),
 	    cmocka_unit_test(a_log_vouches_for_its_own_origin_only),
-	    cmocka_unit_test(of_two_keys_of_one_name_the_one_that_is_asked_for_must_have_signed),
 	    cmocka_unit_test(a_listed_witness_that_fails_rejects_the_checkpoint),
 	    cmocka_unit_test(parsing_survives_no_memory),
 	    cmocka_unit_test(opening_survives_no_memory),

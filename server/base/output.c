@@ -1,0 +1,212 @@
+/* Writes the files that a person named as output: replaces what is a file, writes through what is none. */
+#include "output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "durable.h"
+
+enum {
+	KEY_FILE_MAX = 1 << 20, /* a larger file is no key */
+};
+
+__attribute__((format(printf, 3, 4))) static enum vt_err
+refuse_output(struct output_error *why, enum vt_err err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static enum vt_err system_says(struct output_error *why, enum vt_err err)
+{
+	return refuse_output(why, err, "%s", strerror(errno));
+}
+
+mode_t output_mode(void)
+{
+	mode_t mask = umask(077); /* it can only be read by setting it */
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+/* PEM of any kind (PKCS#8, encrypted, EC, OpenSSH), or Go's note keys. */
+static bool is_private_key(struct bytes file)
+{
+	static const char pem[] = "PRIVATE KEY-----", note[] = "PRIVATE+KEY+";
+
+	return memmem(file.data, file.len, pem, sizeof(pem) - 1) != NULL ||
+	       memmem(file.data, file.len, note, sizeof(note) - 1) != NULL;
+}
+
+static enum vt_err check_replaceable(const char *path, const struct stat *st,
+				     struct output_error *why)
+{
+	struct buf file;
+	enum vt_err err = VT_OK;
+
+	if (access(path, W_OK) != 0)
+		return system_says(why, VT_EINVAL);
+	if (st->st_size == 0 || st->st_size > KEY_FILE_MAX)
+		return VT_OK;
+	buf_init(&file);
+	if ((err = file_read(&file, path, KEY_FILE_MAX)) != VT_OK)
+		err = refuse_output(why, err == VT_ENOMEM ? err : VT_EINVAL,
+				    "it cannot be read, so it may be a private key: %s",
+				    err == VT_EIO ? strerror(errno) : vt_err_text(err));
+	else if (is_private_key(buf_bytes(&file)))
+		err = refuse_output(why, VT_EINVAL,
+				    "it holds a private key, which is never overwritten; "
+				    "choose another name");
+	if (file.data != NULL)
+		explicit_bzero(file.data, file.cap);
+	buf_release(&file);
+	return err;
+}
+
+/* The descriptor by which this process was given the very file open for writing, or -1. */
+static int given_open(const struct stat *st)
+{
+	DIR *open_files = opendir("/proc/self/fd");
+	struct dirent *e;
+	int found = -1;
+
+	while (open_files != NULL && found < 0 && (e = readdir(open_files)) != NULL) {
+		struct stat theirs;
+		uint64_t n;
+		int fd;
+		if (decimal_decode(&n, bytes_str(e->d_name)) != VT_OK || n > INT_MAX ||
+		    (fd = (int)n) == dirfd(open_files) || fstat(fd, &theirs) != 0 ||
+		    theirs.st_dev != st->st_dev || theirs.st_ino != st->st_ino)
+			continue;
+		if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+			found = fd;
+	}
+	if (open_files != NULL)
+		closedir(open_files);
+	return found;
+}
+
+/* What is there; *exists is false for a name that is free. */
+static enum vt_err look_at(const char *path, struct stat *st, bool *exists,
+			   struct output_error *why)
+{
+	struct stat link;
+
+	*exists = stat(path, st) == 0;
+	if (*exists && S_ISDIR(st->st_mode))
+		return refuse_output(why, VT_EINVAL, "it is a folder; give the name of a file");
+	if (*exists)
+		return VT_OK;
+	if (errno != ENOENT)
+		return system_says(why, VT_EIO);
+	if (lstat(path, &link) == 0)
+		return refuse_output(why, VT_EINVAL,
+				     "it is a symbolic link to a file that is not there; "
+				     "name that file");
+	return *path == '\0' ? refuse_output(why, VT_EINVAL, "it is empty") : VT_OK;
+}
+
+/* Can a file be made beside it? */
+static enum vt_err check_folder(const char *path, struct output_error *why)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
+	char folder[PATH_MAX];
+
+	if (len >= sizeof(folder))
+		return refuse_output(why, VT_EINVAL, "the name is too long");
+	memcpy(folder, slash == NULL ? "." : path, len);
+	folder[len] = '\0';
+	if (slash != NULL && slash[1] == '\0')
+		return refuse_output(why, VT_EINVAL, "a folder of that name is not there");
+	return access(folder, W_OK | X_OK) == 0
+		   ? VT_OK
+		   : refuse_output(why, VT_EINVAL, "the folder %.90s: %s", folder, strerror(errno));
+}
+
+enum vt_err output_check(const char *path, struct output_error *why)
+{
+	struct stat st;
+	bool exists;
+	enum vt_err err = look_at(path, &st, &exists, why);
+
+	if (err != VT_OK)
+		return err;
+	if (!exists)
+		return check_folder(path, why);
+	if (!S_ISREG(st.st_mode))
+		return access(path, W_OK) == 0 ? VT_OK : system_says(why, VT_EINVAL);
+	return given_open(&st) >= 0 ? VT_OK : check_replaceable(path, &st, why);
+}
+
+static enum vt_err write_through(int fd, struct bytes contents, struct output_error *why)
+{
+	fflush(NULL); /* what was printed to the same place comes first */
+	return file_write_all(fd, contents) == VT_OK ? VT_OK : system_says(why, VT_EIO);
+}
+
+static enum vt_err write_to_device(const char *path, struct bytes contents,
+				   struct output_error *why)
+{
+	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	enum vt_err err;
+
+	if (fd < 0)
+		return system_says(why, VT_EIO);
+	err = write_through(fd, contents, why);
+	if (close(fd) != 0 && err == VT_OK)
+		err = system_says(why, VT_EIO);
+	return err;
+}
+
+static enum vt_err replace_file(const char *path, struct bytes contents, bool secret,
+				const struct stat *st, struct output_error *why)
+{
+	struct durable_owner owner = {st->st_uid, st->st_gid};
+	char *target = realpath(path, NULL); /* so that a link stays one */
+	enum vt_err err;
+
+	if (target == NULL)
+		return system_says(why, VT_EIO);
+	err = durable_replace(target, contents, secret ? 0600 : st->st_mode & 07777, &owner);
+	if (err != VT_OK)
+		system_says(why, err);
+	free(target);
+	return err;
+}
+
+enum vt_err output_write(const char *path, struct bytes contents, bool secret,
+			 struct output_error *why)
+{
+	struct stat st;
+	bool exists;
+	int fd = -1;
+	enum vt_err err = look_at(path, &st, &exists, why);
+
+	if (err != VT_OK)
+		return err;
+	if (!exists) {
+		err = durable_create(path, contents, secret ? 0600 : output_mode());
+		return err == VT_OK ? VT_OK : system_says(why, err);
+	}
+	if ((fd = given_open(&st)) >= 0)
+		return write_through(fd, contents, why);
+	if (!S_ISREG(st.st_mode))
+		return write_to_device(path, contents, why);
+	if ((err = check_replaceable(path, &st, why)) != VT_OK)
+		return err;
+	return replace_file(path, contents, secret, &st, why);
+}
