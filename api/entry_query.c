@@ -74,16 +74,24 @@ static enum vt_err copy_result(struct json *into, const struct json *statement)
 	return copy_member(into, json_member(statement, "predicate"), "result");
 }
 
+static enum vt_err copy_corrections(struct json *into, const struct json *full)
+{
+	static const char *const names[] = {"correctedBy", "correctedByMore", "standing",
+					    "standingUnknown"};
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && err == VT_OK; i++)
+		err = copy_member(into, full, names[i]);
+	return err;
+}
+
 static enum vt_err summarise_record(struct json *into, size_t *read, struct log_worker *w,
 				    uint64_t index)
 {
 	struct json *full = NULL;
 	const struct json *statement;
-	struct bytes payload = bytes_of(NULL, 0);
-	enum vt_err err = log_describe(w, index, &full);
+	enum vt_err err = log_describe(w, index, &full, read);
 
-	(void)json_text(json_member(json_member(full, "envelope"), "payload"), &payload);
-	*read = payload.len;
 	statement = json_member(full, "statement");
 	if (err == VT_OK && (err = copy_member(into, full, "index")) == VT_OK &&
 	    (err = copy_member(into, full, "leafHash")) == VT_OK &&
@@ -91,7 +99,7 @@ static enum vt_err summarise_record(struct json *into, size_t *read, struct log_
 	    (err = copy_member(into, statement, "subject")) == VT_OK &&
 	    (err = copy_result(into, statement)) == VT_OK &&
 	    (err = copy_member(into, full, "signers")) == VT_OK)
-		err = copy_member(into, full, "correctedBy");
+		err = copy_corrections(into, full);
 	json_free(full);
 	return err;
 }

@@ -274,9 +274,37 @@ static enum vt_err append_authors(struct buf *out, const struct json *signers)
 	return err;
 }
 
+/* "; stands for lab-1; withdrawn for lab-2 by entry 9": where nothing corrects it, that goes without saying. */
+static enum vt_err append_standing(struct buf *text, const struct json *entry)
+{
+	const struct json *list = json_member(entry, "standing");
+	enum vt_err err = VT_OK;
+
+	if (json_count(json_member(entry, "correctedBy")) == 0)
+		return VT_OK;
+	if (list == NULL)
+		return buf_append_str(text, "; corrected by later entries");
+	for (size_t i = 0; i < json_count(list) && err == VT_OK; i++) {
+		const struct json *one = json_at(list, i);
+		struct bytes party, action;
+		int64_t by;
+
+		if (!json_text(json_member(one, "party"), &party))
+			return VT_EINTERNAL;
+		if (!json_integer(json_member(one, "by"), &by) ||
+		    !json_text(json_member(one, "action"), &action))
+			err = buf_appendf(text, "; stands for %.*s", (int)party.len,
+					  (const char *)party.data);
+		else
+			err = buf_appendf(text, "; %s for %.*s by entry %lld",
+					  bytes_is(action, "withdraw") ? "withdrawn" : "replaced",
+					  (int)party.len, (const char *)party.data, (long long)by);
+	}
+	return err;
+}
+
 static enum vt_err append_summary(struct buf *out, const struct json *entry)
 {
-	size_t corrections = json_count(json_member(entry, "correctedBy"));
 	struct bytes leaf;
 	struct buf text;
 	enum vt_err err;
@@ -286,8 +314,8 @@ static enum vt_err append_summary(struct buf *out, const struct json *entry)
 	buf_init(&text);
 	if ((err = buf_append_str(&text, "leaf hash ")) == VT_OK)
 		err = buf_append(&text, leaf);
-	if (err == VT_OK && corrections > 0)
-		err = buf_append_str(&text, "; corrected by a later entry");
+	if (err == VT_OK)
+		err = append_standing(&text, entry);
 	if (err == VT_OK)
 		err = append_element(out, "summary", buf_bytes(&text));
 	buf_release(&text);

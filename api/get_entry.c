@@ -37,7 +37,7 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 		goto done;
 	}
 	if (err == VT_OK && log_mode(api->log) == LOG_RECORDS)
-		err = log_describe(thread, index, &record);
+		err = log_describe(thread, index, &record, NULL);
 	if (err == VT_ENOTFOUND) {
 		api_problem(x, "beyond-published",
 			    "there is no published entry %llu; see /checkpoint",

@@ -215,8 +215,9 @@ enum vt_err log_policy_met(struct log_worker *w, struct bytes note);
 /* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line that the design
  * page describes. VT_EUNTRUSTED: that checkpoint does not satisfy the policy yet. */
 enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out);
-/* The decoded record with its signers, accreditations and corrections (record/describe.h). */
-enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out);
+/* The decoded record with its signers, accreditations and corrections (record/describe.h). *read (may be NULL): how
+ * many bytes of entries that took; the corrections, and theirs, may be many. */
+enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out, size_t *read);
 
 struct log_search {
 	const struct conditions *conditions; /* NULL or empty: any entry */

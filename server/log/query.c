@@ -265,6 +265,7 @@ enum vt_err log_policy_met(struct log_worker *w, struct bytes note)
 struct query_view {
 	struct log_worker *w;
 	uint64_t size;
+	size_t bytes; /* of entries that were read */
 };
 
 static enum vt_err view_find(void *ctx, const struct merkle_hash *key, uint64_t from,
@@ -278,10 +279,14 @@ static enum vt_err view_find(void *ctx, const struct merkle_hash *key, uint64_t 
 static enum vt_err view_read(void *ctx, uint64_t index, struct buf *entry)
 {
 	struct query_view *v = ctx;
+	size_t before = entry->len;
+	enum vt_err err;
 
 	if (index >= v->size)
 		return VT_ENOTFOUND;
-	return store_read_entries(v->w->reader, index, 1, append_entry, entry);
+	err = store_read_entries(v->w->reader, index, 1, append_entry, entry);
+	v->bytes += entry->len - before;
+	return err;
 }
 
 static enum vt_err view_prove(void *ctx, struct merkle_proof *out, uint64_t index)
@@ -363,7 +368,7 @@ done:
 	return err;
 }
 
-enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out)
+enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out, size_t *read)
 {
 	struct query_view v = {.w = w};
 	struct log *log = w->log;
@@ -387,6 +392,8 @@ enum vt_err log_describe(struct log_worker *w, uint64_t index, struct json **out
 	}
 	(void)pthread_rwlock_unlock(&log->registry_lock);
 done:
+	if (read != NULL)
+		*read = entry.len + v.bytes;
 	buf_release(&entry);
 	return err;
 }

@@ -1,9 +1,11 @@
 #include "describe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
 #include "record_impl.h"
+#include "standing.h"
 
 /*
  * json_set() takes its value over whatever happens and takes NULL for want of memory, so the
@@ -83,59 +85,159 @@ static enum vt_err describe_signers(struct json **out, struct merkle_hasher *h,
 	return finish(out, list, err);
 }
 
-static enum vt_err describe_correction(struct json **out, uint64_t index,
-				       const struct admission_view *view)
+/* -- corrections --------------------------------------------------------------------------------- */
+
+/* An entry and all that corrects it, what corrects those, and so on. */
+struct family {
+	struct standing *member;
+	size_t n, room;
+	bool incomplete; /* there are more than FAMILY_MAX */
+};
+
+static enum vt_err family_add(struct family *f, const struct logged_entry *e,
+			      const struct admission_view *view)
 {
-	struct logged_entry e;
-	struct json *j = NULL;
-	struct bytes action;
+	size_t room = f->room == 0 ? 4 : 2 * f->room;
+	struct standing *grown = f->member;
+	struct merkle_hash keyid;
 	enum vt_err err;
 
-	if ((err = logged_entry_read(&e, view, index)) != VT_OK)
-		return finish(out, NULL, err);
-	if (!json_text(statement_member(&e.statement, "action"), &action)) {
-		err = VT_EMISMATCH;
-		goto done;
+	if (f->n == f->room && (grown = realloc(f->member, room * sizeof(*grown))) == NULL)
+		return VT_ENOMEM;
+	f->room = f->n == f->room ? room : f->room;
+	f->member = grown;
+	standing_init(&f->member[f->n], e->index, &e->leaf, &e->statement);
+	for (size_t i = 0; i < e->envelope.n; i++) {
+		const struct registered_key *key;
+
+		if ((err = logged_entry_keyid(&keyid, e, i)) != VT_OK)
+			return err;
+		if ((key = registry_find(view->registry, &keyid)) == NULL)
+			return VT_EMISMATCH;
+		standing_add(&f->member[f->n], key, view->registry);
 	}
-	j = json_new_object();
-	if (j == NULL) {
-		err = VT_ENOMEM;
-		goto done;
-	}
-	if ((err = json_set(j, "index", new_index(index))) != VT_OK ||
-	    (err = json_set(j, "leafHash", new_hex(&e.leaf))) != VT_OK)
-		goto done;
-	err = json_set(j, "action", json_new_text(action));
-done:
-	logged_entry_release(&e);
-	return finish(out, j, err);
+	f->n++;
+	return VT_OK;
 }
 
-/* Sets correctedBy, and correctedByMore where there are more than are listed. */
-static enum vt_err describe_corrections(struct json *parent, struct merkle_hasher *h,
-					const struct logged_entry *e,
-					const struct admission_view *view)
+static enum vt_err family_add_at(struct family *f, uint64_t index,
+				 const struct admission_view *view)
 {
-	struct json *list = json_new_array();
-	struct json *correction;
-	struct merkle_hash key;
-	uint64_t at, from = e->index + 1;
-	bool more = false;
-	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
+	struct logged_entry e;
+	enum vt_err err = logged_entry_read(&e, view, index);
 
-	if (err == VT_OK)
-		err = index_key(&key, h, "target", bytes_of(e->leaf.b, MERKLE_HASH_SIZE));
+	if (err != VT_OK)
+		return err;
+	err = family_add(f, &e, view);
+	logged_entry_release(&e);
+	return err;
+}
+
+static enum vt_err family_add_corrections(struct family *f, struct merkle_hasher *h, size_t of,
+					  const struct admission_view *view)
+{
+	uint64_t at, from = f->member[of].index + 1;
+	struct merkle_hash key;
+	enum vt_err err =
+	    index_key(&key, h, "target", bytes_of(f->member[of].leaf.b, MERKLE_HASH_SIZE));
+
 	for (; err == VT_OK && from < view->size; from = at + 1) {
 		if ((err = view->find(view->ctx, &key, from, &at)) != VT_OK || at >= view->size)
 			break;
-		more = json_count(list) == DESCRIBE_CORRECTIONS_MAX;
-		if (more)
+		f->incomplete = f->n == DESCRIBE_FAMILY_MAX;
+		if (f->incomplete)
 			break;
-		if ((err = describe_correction(&correction, at, view)) == VT_OK)
+		err = family_add_at(f, at, view);
+	}
+	return err == VT_ENOTFOUND ? VT_OK : err;
+}
+
+static enum vt_err family_gather(struct family *f, struct merkle_hasher *h,
+				 const struct logged_entry *e, const struct admission_view *view)
+{
+	enum vt_err err = family_add(f, e, view);
+
+	for (size_t i = 0; err == VT_OK && i < f->n && !f->incomplete; i++)
+		err = family_add_corrections(f, h, i, view);
+	if (err == VT_OK)
+		standing_judge(f->member,
+			       f->n); /* the entry itself stays first: it is the oldest */
+	return err;
+}
+
+static bool corrects(const struct standing *s, const struct standing *target)
+{
+	return s->corrects && s->target.index == target->index &&
+	       merkle_hash_equal(&s->target.leaf, &target->leaf);
+}
+
+/* The parties for whom a correction ends the standing of the family's first. */
+static enum vt_err describe_effect(struct json **out, const struct standing *correction,
+				   const struct standing *target)
+{
+	struct json *list = json_new_array();
+	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
+
+	for (size_t i = 0; i < target->n && err == VT_OK; i++)
+		if (standing_takes_effect(correction, target, target->party[i].name))
+			err = json_push(list, json_new_str(target->party[i].name));
+	return finish(out, list, err);
+}
+
+static enum vt_err describe_correction(struct json **out, const struct standing *s,
+				       const struct family *f)
+{
+	struct json *j = json_new_object(), *parties;
+	enum vt_err err = VT_ENOMEM;
+
+	if (j == NULL || (err = json_set(j, "index", new_index(s->index))) != VT_OK ||
+	    (err = json_set(j, "leafHash", new_hex(&s->leaf))) != VT_OK ||
+	    (err = json_set(j, "action", json_new_str(s->withdraws ? "withdraw" : "replace"))) !=
+		VT_OK ||
+	    f->incomplete || (err = describe_effect(&parties, s, &f->member[0])) != VT_OK)
+		goto done;
+	err = json_set(j, "parties", parties);
+done:
+	return finish(out, j, err);
+}
+
+static enum vt_err describe_standing(struct json **out, const struct standing *s)
+{
+	struct json *list = json_new_array();
+	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
+
+	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
+		const struct standing_party *p = &s->party[i];
+		struct json *j = json_new_object();
+
+		if ((err = json_set(j, "party", json_new_str(p->name))) == VT_OK &&
+		    (err = json_set(j, "stands", json_new_bool(p->stands))) == VT_OK &&
+		    !p->stands && (err = json_set(j, "by", new_index(p->by))) == VT_OK)
+			err = json_set(j, "action",
+				       json_new_str(p->withdrawn ? "withdraw" : "replace"));
+		if (err == VT_OK)
+			err = json_push(list, j);
+		else
+			json_free(j);
+	}
+	return finish(out, list, err);
+}
+
+/* correctedBy, and correctedByMore where there are more than are listed. */
+static enum vt_err set_corrections(struct json *parent, const struct family *f)
+{
+	struct json *list = json_new_array();
+	struct json *correction;
+	bool more = false;
+	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
+
+	for (size_t i = 1; i < f->n && err == VT_OK && !more; i++) {
+		if (!corrects(&f->member[i], &f->member[0]))
+			continue;
+		more = json_count(list) == DESCRIBE_CORRECTIONS_MAX;
+		if (!more && (err = describe_correction(&correction, &f->member[i], f)) == VT_OK)
 			err = json_push(list, correction);
 	}
-	if (err == VT_ENOTFOUND)
-		err = VT_OK;
 	if (err != VT_OK) {
 		json_free(list);
 		return err;
@@ -144,6 +246,31 @@ static enum vt_err describe_corrections(struct json *parent, struct merkle_hashe
 		return err;
 	return json_set(parent, "correctedByMore", json_new_bool(true));
 }
+
+static enum vt_err describe_corrections(struct json *parent, struct merkle_hasher *h,
+					const struct logged_entry *e,
+					const struct admission_view *view)
+{
+	struct family f = {.member = NULL};
+	struct json *standing;
+	enum vt_err err;
+
+	if ((err = family_gather(&f, h, e, view)) != VT_OK ||
+	    (err = set_corrections(parent, &f)) != VT_OK)
+		goto done;
+	/* What a registry entry says is in force until a newer one: nothing corrects it. */
+	if (bytes_is(e->statement.predicate_type, PREDICATE_ACCREDITATION))
+		goto done;
+	if (f.incomplete)
+		err = json_set(parent, "standingUnknown", json_new_bool(true));
+	else if ((err = describe_standing(&standing, &f.member[0])) == VT_OK)
+		err = json_set(parent, "standing", standing);
+done:
+	free(f.member);
+	return err;
+}
+
+/* -- entries ------------------------------------------------------------------------------------- */
 
 static enum vt_err set_parsed(struct json *parent, const char *name, struct bytes text)
 {

@@ -11,26 +11,36 @@ struct json;
 
 enum {
 	DESCRIBE_CORRECTIONS_MAX = 16,
-	DESCRIBE_KEYS_MAX = 1000, /* of a page of parties, but for the last party's */
+	DESCRIBE_FAMILY_MAX = 256, /* an entry, its corrections and theirs */
+	DESCRIBE_KEYS_MAX = 1000,   /* of a page of parties, but for the last party's */
 };
 
 /*
  * Describe the entry at `index`. view->size may be any size beyond it (its registry, find and read
- *cover that many entries); no signature is verified. *out is new:
+ * cover that many entries); no signature is verified. *out is new:
  *
- *	{ "index": 7, "leafHash": "<hex>",
- *	  "payloadType": "application/vnd.in-toto+json", "predicateType": "...",
- *	  "statement": { ... the payload ... },
+ *	{ "index": 7, "leafHash": "<hex>", "payloadType": "application/vnd.in-toto+json",
+ *	  "predicateType": "...", "statement": { the payload },
  *	  "signers": [ { "keyid": "<hex>", "party": "...", "role": "...", "scheme": "...",
- *	                 "accreditation": 3,          (index of the entry that made it admissible)
- *	                 "sealed": 5 } ],             (only if it is admissible because of a sealed
- *record) "correctedBy": [ { "index": 9, "leafHash": "<hex>", "action": "withdraw" } ],  (entries
- *before view->size; at most DESCRIBE_CORRECTIONS_MAX, oldest first) "correctedByMore": true, (only
- *if there are more) "envelope": { ... the entry itself ... } }
+ *	                 "accreditation": 3, "sealed": 5 } ],
+ *	  "correctedBy": [ { "index": 9, "leafHash": "<hex>", "action": "withdraw", "parties": ["lab-2"] } ],
+ *	  "correctedByMore": true,
+ *	  "standing": [ { "party": "lab-1", "stands": true },
+ *	                { "party": "lab-2", "stands": false, "by": 9, "action": "withdraw" } ],
+ *	  "standingUnknown": true,
+ *	  "envelope": { the entry itself } }
  *
- * An accreditation that registers a signer's own key is that signer's "accreditation" itself.
- *Re-serialising "envelope" without white space gives the entry's bytes. VT_EMALFORMED: not an entry
- *in canonical form; VT_EINVAL: index >= view->size.
+ * "accreditation" is the index of the entry that made the signer admissible (for an accreditation that registers
+ * the signer's own key, the entry itself); "sealed" is there if it is admissible because of a sealed record.
+ *
+ * "correctedBy" has the corrections before view->size, oldest first, at most DESCRIBE_CORRECTIONS_MAX
+ * ("correctedByMore": there are more); "parties" are those for whom one takes effect. "standing" says for
+ * each party that signed whether the entry stands (record/standing.h); of a registry entry it is left out.
+ * Where corrections, and corrections of those, are more than DESCRIBE_FAMILY_MAX, "standingUnknown" is there
+ * instead, and no "parties".
+ *
+ * Re-serialising "envelope" without white space gives the entry's bytes. VT_EMALFORMED: not an entry
+ * in canonical form; VT_EINVAL: index >= view->size.
  */
 enum vt_err describe_entry(struct json **out, struct merkle_hasher *h, uint64_t index,
 			   struct bytes entry, const struct admission_view *view);

@@ -848,13 +848,13 @@ static void an_entry_is_described_with_its_signers(void **state)
 	size_t n = 0;
 
 	(void)send_verdict(f, f, 1);
-	assert_int_equal(log_describe(f->log.w, 3, &j), VT_OK);
+	assert_int_equal(log_describe(f->log.w, 3, &j, NULL), VT_OK);
 	assert_true(json_integer(json_member(j, "index"), &index));
 	assert_int_equal(index, 3);
 	assert_true(json_text(json_member(json_at(json_member(j, "signers"), 0), "party"), &party));
 	assert_true(bytes_is(party, "lab-1"));
 	json_free(j);
-	assert_int_equal(log_describe(f->log.w, 4, &j), VT_ENOTFOUND);
+	assert_int_equal(log_describe(f->log.w, 4, &j, NULL), VT_ENOTFOUND);
 	assert_int_equal(log_with_registry(f->log.w, count_keys, &n), VT_OK);
 	assert_int_equal(n, 4); /* the recovery key is one */
 }

@@ -1001,6 +1001,17 @@ static void text_is(const struct json *j, const char *name, const char *expected
 	assert_true(bytes_is(text, expected));
 }
 
+static void stands_for(const struct json *described, size_t i, const char *party, bool expected)
+{
+	const struct json *one = json_at(json_member(described, "standing"), i);
+	bool stands = !expected;
+
+	text_is(one, "party", party);
+	assert_true(json_bool(json_member(one, "stands"), &stands));
+	assert_int_equal(stands, expected);
+	assert_int_equal(json_member(one, "by") == NULL, expected);
+}
+
 static void entries_are_described(void **state)
 {
 	struct world *w = *state;
@@ -1033,6 +1044,9 @@ static void entries_are_described(void **state)
 	assert_int_equal(integer_at(correction, "index"), 6);
 	text_is(correction, "action", "withdraw");
 	assert_null(json_member(j, "correctedByMore"));
+	/* The centre corrected it, and each correction: an odd number of them. */
+	assert_int_equal(json_count(json_member(j, "standing")), 1);
+	stands_for(j, 0, "lab-1", (1 + DESCRIBE_CORRECTIONS_MAX) % 2 == 0);
 	buf_init(&again);
 	assert_int_equal(json_write(&again, json_member(j, "envelope"), JSON_COMPACT), VT_OK);
 	assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&w->entry[5].bytes)));
@@ -1087,8 +1101,38 @@ static void more_corrections_than_are_listed_are_told_of(void **state)
 			 VT_OK);
 	assert_int_equal(json_count(json_member(j, "correctedBy")), DESCRIBE_CORRECTIONS_MAX);
 	assert_true(json_bool(json_member(j, "correctedByMore"), &more) && more);
+	stands_for(j, 0, "lab-1", false);
+	assert_int_equal(integer_at(json_at(json_member(j, "standing"), 0), "by"),
+			 4 + DESCRIBE_CORRECTIONS_MAX);
 	json_free(j);
 	buf_release(&payload);
+}
+
+static void where_corrections_are_too_many_standing_is_unknown(void **state)
+{
+	struct world *w = *state;
+	struct buf payload, body;
+	struct json *j;
+	bool unknown = false;
+
+	make_verdict(&payload, "https://lab.example/runs/1", NULL);
+	world_sign_one(&body, buf_bytes(&payload), w->lab);
+	world_append(w, buf_bytes(&body));
+	for (unsigned i = 1; i < DESCRIBE_FAMILY_MAX; i++)
+		correct(w, 2 + i, -1, w->lab);
+	assert_int_equal(describe_entry(&j, &w->h, 3, buf_bytes(&w->entry[3].bytes), &w->view),
+			 VT_OK);
+	stands_for(j, 0, "lab-1", (DESCRIBE_FAMILY_MAX - 1) % 2 == 0);
+	json_free(j);
+	correct(w, 2 + DESCRIBE_FAMILY_MAX, -1, w->lab);
+	assert_int_equal(describe_entry(&j, &w->h, 3, buf_bytes(&w->entry[3].bytes), &w->view),
+			 VT_OK);
+	assert_null(json_member(j, "standing"));
+	assert_true(json_bool(json_member(j, "standingUnknown"), &unknown) && unknown);
+	assert_null(json_member(json_at(json_member(j, "correctedBy"), 0), "parties"));
+	json_free(j);
+	buf_release(&payload);
+	buf_release(&body);
 }
 
 static void parties_are_described(void **state)
@@ -1213,6 +1257,7 @@ int main(void)
 	    BEGUN(the_recovery_key_outranks_the_centre),
 	    BEGUN(every_flipped_bit_of_an_entry_is_noticed),
 	    BEGUN(entries_are_described),
+	    BEGUN(where_corrections_are_too_many_standing_is_unknown),
 	    BEGUN(more_corrections_than_are_listed_are_told_of),
 	    BEGUN(parties_are_described),
 	    BEGUN(parties_come_in_pages),

@@ -13,7 +13,7 @@
 
 #define WORLD_ORIGIN "log.example/records"
 
-enum { WORLD_ENTRIES_MAX = 256 };
+enum { WORLD_ENTRIES_MAX = 300 };
 
 struct world_entry {
 	struct buf bytes;
