@@ -7,6 +7,7 @@
 #include "options.h"
 #include "party_key.h"
 #include "proof_check.h"
+#include "weigh.h"
 
 enum {
 	PAGE = 1000,
@@ -14,7 +15,7 @@ enum {
 	PAGE_BYTES_MAX = 64 * 1024 * 1024,
 };
 
-static const char *opt_log, *opt_policy, *opt_centre;
+static const char *opt_log, *opt_policy, *opt_centre, *opt_verdict, *opt_party;
 static bool opt_json;
 
 static const struct option options[] = {
@@ -24,14 +25,25 @@ static const struct option options[] = {
     {"centre", OPTION_TEXT, &opt_centre, "PUBKEY",
      "The centre's first public key (SPKI PEM). Without it the log itself says whose centre it is.",
      0, 0, false, true},
+    {"require-verdict", OPTION_TEXT, &opt_verdict, "RESULT",
+     "A test verdict with this result must stand: PASSED, WARNED or FAILED.", 0, 0, false, false},
+    {"party", OPTION_TEXT, &opt_party, "NAME",
+     "A test verdict of this party (with --require-verdict: with that result) must stand for it. "
+     "It excuses "
+     "nothing: what others found failed still fails.",
+     0, 0, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, true},
 };
 static const struct command_usage usage = {
     "vitrine find --log URL --policy FILE FIRMWARE",
     "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
-    "accreditations, corrections. Exit code 0: something is known, all of it holds, no standing "
-    "verdict is FAILED, and if there were verdicts, one still stands. Exit code 1: otherwise. Exit "
-    "code 3: it could not tell. It cannot know that the log has shown everything.",
+    "accreditations, corrections and corrections of those. Ends with one sentence: what stands, "
+    "and for whom. "
+    "Exit code 0: something is known, all proofs hold, no verdict that stands is FAILED, and if "
+    "there were "
+    "verdicts, one still stands. Exit code 1: otherwise. Exit code 3: it could not tell. It cannot "
+    "know that "
+    "the log has shown everything.",
     "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n",
     "FIRMWARE",
     options,
@@ -39,11 +51,11 @@ static const struct command_usage usage = {
 
 /* One entry about the file, or a correction of one. */
 struct finding {
+	uint64_t index; /* as asked for */
 	struct checked checked;
 	enum vt_err err;
-	bool correction;       /* fetched because another entry is said to be corrected by it */
-	uint64_t corrected_by; /* index + 1 of a correction that verified; 0: none */
-	bool withdrawn;
+	bool correction; /* fetched because another entry is said to be corrected by it */
+	bool corrected;  /* the log says so; by what is asked */
 	char later[160]; /* what the registry says of a signer since, unverified */
 };
 
@@ -56,6 +68,8 @@ struct search {
 	char hex[65];
 	struct finding *found;
 	size_t n;
+	struct weighed *weighed; /* one a finding, once all are there */
+	struct buf sentence;
 	uint64_t complete_to; /* the tree size that the log's search answered for */
 };
 
@@ -151,6 +165,7 @@ static int check_entry(struct search *s, uint64_t index, bool correction)
 	if (f == NULL)
 		return cmd_fail("find", CMD_UNSURE, "more entries than %d, or no memory for them",
 				FOUND_MAX);
+	f->index = index;
 	f->correction = correction;
 	snprintf(path, sizeof(path), "/api/v1/entries/%llu/tlog-proof", (unsigned long long)index);
 	if (client_get(&f->checked.text, s->client, path, NULL, TLOG_PROOF_SIZE_MAX, &why) != VT_OK)
@@ -169,33 +184,31 @@ static int check_entry(struct search *s, uint64_t index, bool correction)
 	return code;
 }
 
-/* What the log says corrects an entry, checked like everything else. */
-static int check_corrections(struct search *s, size_t of, const struct json *list)
+static bool found_before(const struct search *s, uint64_t index)
 {
-	for (size_t i = 0; i < json_count(list); i++) {
-		struct entry_ref target;
-		int64_t index;
-		bool withdraws = false;
-		struct finding *f;
-		int code;
-
-		if (!json_integer(json_member(json_at(list, i), "index"), &index) || index < 0)
-			return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
-		if ((code = check_entry(s, (uint64_t)index, true)) != CMD_HOLDS)
-			return code;
-		f = &s->found[s->n - 1];
-		if (f->err != VT_OK || !f->checked.proven_admission ||
-		    !statement_correction(&f->checked.statement, &target, &withdraws) ||
-		    target.index != s->found[of].checked.proof.index ||
-		    !merkle_hash_equal(&target.leaf, &s->found[of].checked.leaf))
-			continue;
-		s->found[of].corrected_by = (uint64_t)index + 1;
-		s->found[of].withdrawn = withdraws;
-	}
-	return CMD_HOLDS;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->found[i].index == index)
+			return true;
+	return false;
 }
 
-static int check_page(struct search *s, const struct json *page, uint64_t *next, bool *more)
+static int check_item(struct search *s, const struct json *item, bool corrections)
+{
+	int64_t index;
+	int code;
+
+	if (!json_integer(json_member(item, "index"), &index) || index < 0)
+		return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
+	/* A correction may name the file as well as its target. */
+	if (found_before(s, (uint64_t)index))
+		return CMD_HOLDS;
+	if ((code = check_entry(s, (uint64_t)index, corrections)) == CMD_HOLDS)
+		s->found[s->n - 1].corrected = json_count(json_member(item, "correctedBy")) > 0;
+	return code;
+}
+
+static int check_page(struct search *s, const struct json *page, bool corrections, uint64_t *next,
+		      bool *more)
 {
 	const struct json *list = json_member(page, "entries");
 	int64_t size, from;
@@ -203,17 +216,10 @@ static int check_page(struct search *s, const struct json *page, uint64_t *next,
 
 	if (!json_integer(json_member(page, "treeSize"), &size) || size < 0 || list == NULL)
 		return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
-	s->complete_to = (uint64_t)size;
-	for (size_t i = 0; i < json_count(list) && code == CMD_HOLDS; i++) {
-		const struct json *item = json_at(list, i);
-		int64_t index;
-		size_t at = s->n;
-
-		if (!json_integer(json_member(item, "index"), &index) || index < 0)
-			return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
-		if ((code = check_entry(s, (uint64_t)index, false)) == CMD_HOLDS)
-			code = check_corrections(s, at, json_member(item, "correctedBy"));
-	}
+	if (!corrections)
+		s->complete_to = (uint64_t)size;
+	for (size_t i = 0; i < json_count(list) && code == CMD_HOLDS; i++)
+		code = check_item(s, json_at(list, i), corrections);
 	*more = json_integer(json_member(page, "next"), &from);
 	/* It must get somewhere, or a log could keep us asking for ever. */
 	if (*more && (from < 0 || (uint64_t)from <= *next || from > size))
@@ -223,7 +229,8 @@ static int check_page(struct search *s, const struct json *page, uint64_t *next,
 	return code;
 }
 
-static int check_all(struct search *s)
+/* All entries whose subject is this, with their proofs; of corrections the subject is the target's leaf hash. */
+static int search_subject(struct search *s, const char *hex, bool corrections)
 {
 	uint64_t after = 0;
 	bool more = true;
@@ -232,15 +239,33 @@ static int check_all(struct search *s)
 	while (more && code == CMD_HOLDS) {
 		struct client_error why = {""};
 		struct json *page = NULL;
-		char path[192];
+		char path[256];
 
 		snprintf(path, sizeof(path),
-			 "/api/v1/entries?subject=sha256:%s&after=%llu&limit=%d", s->hex,
+			 "/api/v1/entries?subject=sha256:%s%s&after=%llu&limit=%d", hex,
+			 corrections ? "&type=" PREDICATE_CORRECTION : "",
 			 (unsigned long long)after, PAGE);
 		if (client_get_json(&page, s->client, path, PAGE_BYTES_MAX, &why) != VT_OK)
 			return cmd_fail("find", CMD_UNSURE, "searching: %s", why.text);
-		code = check_page(s, page, &after, &more);
+		code = check_page(s, page, corrections, &after, &more);
 		json_free(page);
+	}
+	return code;
+}
+
+/* Then what corrects what was found, what corrects that, and so on: each is found once, so it ends. */
+static int check_all(struct search *s)
+{
+	int code = search_subject(s, s->hex, false);
+
+	for (size_t i = 0; i < s->n && code == CMD_HOLDS; i++) {
+		const struct finding *f = &s->found[i];
+		char leaf[65];
+
+		if (!f->corrected || f->err != VT_OK)
+			continue;
+		hex_encode(leaf, bytes_of(f->checked.leaf.b, sizeof(f->checked.leaf.b)));
+		code = search_subject(s, leaf, true);
 	}
 	return code;
 }
@@ -289,54 +314,61 @@ static bool about_the_file(const struct search *s, const struct finding *f)
 								    bytes_str(s->hex)));
 }
 
-static bool is_verdict(const struct finding *f, struct bytes *result)
-{
-	return f->err == VT_OK && !f->checked.raw &&
-	       statement_result(&f->checked.statement, result);
-}
-
 /* The proof did not carry the accreditations, so anyone who can write to the log could have written this. */
 static bool unproven(const struct finding *f)
 {
 	return f->err == VT_OK && !f->checked.proven_admission;
 }
 
-static int weigh(struct search *s)
+/* Before it is weighed: does each hold, and belong here? */
+static void check_findings(struct search *s, bool *fails, bool *unsure)
 {
-	bool fails = false, unsure = false, stands = false;
-	size_t verdicts = 0, standing = 0;
-
 	for (size_t i = 0; i < s->n; i++) {
 		struct finding *f = &s->found[i];
-		struct bytes result;
 
 		if (f->err == VT_OK && !about_the_file(s, f)) {
 			f->err = VT_EMISMATCH;
 			snprintf(f->checked.why, sizeof(f->checked.why),
 				 "it is not about this file");
 		}
-		if (is_verdict(f, &result)) {
-			verdicts++;
-			standing += f->corrected_by == 0;
-			fails = fails || (f->corrected_by == 0 && bytes_is(result, "FAILED"));
-		}
-		fails = fails || f->err != VT_OK;
-		unsure = unsure || unproven(f);
-		stands = stands || (!f->correction && f->corrected_by == 0);
+		*fails |= f->err != VT_OK;
+		*unsure |= unproven(f);
 		for (size_t k = 0; f->err == VT_OK && k < f->checked.n_signers; k++)
 			look_at_signer(s, f, k);
 	}
-	/* Where all verdicts were taken back, what else is known of the file does not make up for them. */
-	if (fails || !stands || (verdicts > 0 && standing == 0))
-		return CMD_FAILS;
-	return unsure ? CMD_UNSURE : CMD_HOLDS;
 }
 
-static void print_finding(const struct finding *f)
+static int weigh_findings(struct search *s)
 {
+	struct weigh_demands demands = {.result = opt_verdict, .party = opt_party, .file = true};
+	bool fails = false, known = false;
+	int code;
+
+	if ((s->weighed = calloc(s->n + 1, sizeof(*s->weighed))) == NULL)
+		return cmd_fail("find", CMD_UNSURE, "out of memory");
+	check_findings(s, &fails, &demands.unsure);
+	demands.unseen = "what the log hides from its search was not seen";
+	for (size_t i = 0; i < s->n; i++) {
+		const struct finding *f = &s->found[i];
+
+		s->weighed[i] = (struct weighed){
+		    .checked = &f->checked,
+		    .fails = f->err != VT_OK,
+		    .usable = f->err == VT_OK && !f->checked.raw && f->checked.proven_admission,
+		    .about = !f->correction,
+		};
+		known |= !f->correction;
+	}
+	code = weigh(s->weighed, s->n, &demands, &s->sentence);
+	return fails || !known ? CMD_FAILS : code;
+}
+
+static void print_finding(const struct finding *f, const struct weighed *w)
+{
+	struct buf standing;
 	char what[256];
 
-	printf("  entry %-8llu ", (unsigned long long)f->checked.proof.index);
+	printf("  entry %-8llu ", (unsigned long long)f->index);
 	if (f->err != VT_OK) {
 		printf("DOES NOT HOLD: %s\n",
 		       f->checked.why[0] ? f->checked.why : vt_err_text(f->err));
@@ -350,10 +382,14 @@ static void print_finding(const struct finding *f)
 		       f->checked.signer[i].role ? " (" : "",
 		       f->checked.signer[i].role ? f->checked.signer[i].role : "",
 		       f->checked.signer[i].role ? ")" : "");
-	printf(unproven(f) ? ": is in the log; its signatures were not checked" : ": holds");
-	if (f->corrected_by)
-		printf(", but is %s by entry %llu", f->withdrawn ? "withdrawn" : "replaced",
-		       (unsigned long long)(f->corrected_by - 1));
+	buf_init(&standing);
+	if (unproven(f))
+		printf(": is in the log; its signatures were not checked");
+	else if (w->standing.n == 0 || weigh_text(&standing, &w->standing) != VT_OK)
+		printf(": the proof holds");
+	else
+		printf(": the proof holds; %.*s", (int)standing.len, (const char *)standing.data);
+	buf_release(&standing);
 	putchar('\n');
 	if (f->later[0])
 		printf("                 the log also says: %s\n", f->later);
@@ -363,7 +399,7 @@ static void print_text(const struct search *s, const char *path)
 {
 	printf("%s\n  SHA-256 %s\n", path, s->hex);
 	for (size_t i = 0; i < s->n; i++)
-		print_finding(&s->found[i]);
+		print_finding(&s->found[i], &s->weighed[i]);
 	if (s->n == 0)
 		printf("  the log shows nothing about this file\n");
 	printf(
@@ -381,13 +417,14 @@ static void print_text(const struct search *s, const char *path)
 						"since the policy asks for no witness",
 	    s->centre ? ""
 		      : ";\n          that this is the centre you mean (pin it with --centre)");
+	printf("%.*s\n", (int)s->sentence.len, (const char *)s->sentence.data);
 }
 
-static enum vt_err finding_json(struct json *list, const struct finding *f)
+static enum vt_err finding_json(struct json *list, const struct finding *f, const struct weighed *w)
 {
-	struct json *j = json_new_object(), *signers = json_new_array();
+	struct json *j = json_new_object(), *signers = json_new_array(), *standing;
 	struct bytes result;
-	enum vt_err err = json_set(j, "index", json_new_integer((int64_t)f->checked.proof.index));
+	enum vt_err err = json_set(j, "index", json_new_integer((int64_t)f->index));
 
 	if (err == VT_OK)
 		err = json_set(j, "holds", json_new_bool(f->err == VT_OK && !unproven(f)));
@@ -414,11 +451,9 @@ static enum vt_err finding_json(struct json *list, const struct finding *f)
 		if (err == VT_OK && statement_result(&f->checked.statement, &result))
 			err = json_set(j, "result", json_new_text(result));
 	}
-	if (err == VT_OK && f->corrected_by) {
-		err = json_set(j, "correctedBy", json_new_integer((int64_t)f->corrected_by - 1));
-		if (err == VT_OK)
-			err = json_set(j, "withdrawn", json_new_bool(f->withdrawn));
-	}
+	if (err == VT_OK && w->standing.n > 0 &&
+	    (err = weigh_json(&standing, &w->standing)) == VT_OK)
+		err = json_set(j, "standing", standing);
 	if (err != VT_OK) {
 		json_free(signers);
 		json_free(j);
@@ -438,13 +473,14 @@ static void print_json(const struct search *s, const char *path, int code)
 
 	buf_init(&out);
 	for (size_t i = 0; i < s->n; i++)
-		if (finding_json(list, &s->found[i]) != VT_OK)
+		if (finding_json(list, &s->found[i], &s->weighed[i]) != VT_OK)
 			break;
 	if (json_set(j, "file", json_new_str(path)) == VT_OK &&
 	    json_set(j, "sha256", json_new_str(s->hex)) == VT_OK &&
 	    json_set(j, "log", json_new_str(client_origin(s->client))) == VT_OK &&
 	    json_set(j, "completeTo", json_new_integer((int64_t)s->complete_to)) == VT_OK &&
 	    json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
+	    json_set(j, "why", json_new_text(buf_bytes(&s->sentence))) == VT_OK &&
 	    json_set(j, "findings", json_copy(list)) == VT_OK &&
 	    json_write(&out, j, JSON_COMPACT) == VT_OK)
 		printf("%.*s\n", (int)out.len, (const char *)out.data);
@@ -480,7 +516,8 @@ static int search_file(struct search *s, const char *path)
 		    "%s: %s", opt_log, why.text);
 	if ((code = check_all(s)) != CMD_HOLDS)
 		return code;
-	code = weigh(s);
+	if ((code = weigh_findings(s)) != CMD_HOLDS && s->weighed == NULL)
+		return code;
 	if (opt_json)
 		print_json(s, path, code);
 	else
@@ -501,10 +538,14 @@ int cmd_find(int argc, char **argv)
 		return CMD_HOLDS;
 	if (rest.n != 1)
 		return cmd_fail("find", CMD_USAGE, "one file is needed; %zu given", rest.n);
+	if (!weigh_result_known(opt_verdict))
+		return cmd_fail("find", CMD_USAGE, "--require-verdict: PASSED, WARNED or FAILED");
 	code = search_file(&s, rest.arg[0]);
 	for (size_t i = 0; i < s.n; i++)
 		checked_release(&s.found[i].checked);
 	free(s.found);
+	free(s.weighed);
+	buf_release(&s.sentence);
 	client_free(s.client);
 	if (s.have_hasher)
 		merkle_hasher_release(&s.hasher);

@@ -8,6 +8,7 @@
 #include "party_key.h"
 #include "proof_check.h"
 #include "verify_evidence.h"
+#include "weigh.h"
 
 static const char *opt_policy, *opt_centre, *opt_firmware, *opt_verdict, *opt_party, *opt_entry;
 static const char *opt_evidence, *opt_vkey;
@@ -24,14 +25,18 @@ static const struct option options[] = {
      "is.",
      0, 0, false, true},
     {"firmware", OPTION_TEXT, &opt_firmware, "FILE",
-     "Each proof must be about this file; it is hashed here. A FAILED or withdrawn verdict on it "
-     "makes "
-     "the exit code 1.",
+     "Each proof must be about this file; it is hashed here. A FAILED verdict on it that stands "
+     "for "
+     "anyone, or verdicts that were all withdrawn, make the exit code 1.",
      0, 0, false, false},
     {"require-verdict", OPTION_TEXT, &opt_verdict, "RESULT",
-     "One of the proofs must be a test verdict with this result: PASSED, WARNED or FAILED.", 0, 0,
-     false, false},
-    {"party", OPTION_TEXT, &opt_party, "NAME", "Only what this party signed counts as a verdict.",
+     "A test verdict with this result must be among the proofs, and stand: PASSED, WARNED or "
+     "FAILED.",
+     0, 0, false, false},
+    {"party", OPTION_TEXT, &opt_party, "NAME",
+     "A test verdict of this party (with --require-verdict: with that result) must be among the "
+     "proofs, "
+     "and stand for it. It excuses nothing: what others found failed still fails.",
      0, 0, false, false},
     {"entry", OPTION_TEXT, &opt_entry, "FILE",
      "The entry, for a proof that does not carry it because it is large. With one proof only.", 0,
@@ -42,7 +47,9 @@ static const struct option options[] = {
      0, 0, false, false},
     {"vkey", OPTION_TEXT, &opt_vkey, "VKEY",
      "The log's verifier key, in place of --policy, for --evidence.", 0, 0, false, false},
-    {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a proof.", 0, 0, false, true},
+    {"json", OPTION_FLAG, &opt_json, NULL,
+     "Print one JSON object a proof, and one that sums up: \"holds\", and \"why\" in one sentence.",
+     0, 0, false, true},
 };
 static const struct option_exclusion exclusions[] = {{"vkey", "policy", NULL}};
 static const struct command_usage usage = {
@@ -152,24 +159,12 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 	}
 	/* A correction is about an entry, not about a file: weigh() sees whether that entry is here. */
 	if (in->firmware[0] != '\0' && !about_the_file(c, in) && !is_correction(c)) {
-		snprintf(c->why, sizeof(c->why), "it holds, but is not about %s (SHA-256 %s)",
-			 opt_firmware, in->firmware);
+		snprintf(c->why, sizeof(c->why),
+			 "the proof holds, but is not about %s (SHA-256 %s)", opt_firmware,
+			 in->firmware);
 		return CMD_FAILS;
 	}
 	return CMD_HOLDS;
-}
-
-/* Is proof i corrected by another of the proofs that were given? */
-static const struct checked *corrected_by(const struct checked *c, size_t n, size_t i)
-{
-	struct entry_ref target;
-
-	for (size_t k = 0; k < n; k++)
-		if (k != i && c[k].why[0] == '\0' && !c[k].raw && c[k].log == c[i].log &&
-		    statement_correction(&c[k].statement, &target, NULL) &&
-		    target.index == c[i].proof.index && merkle_hash_equal(&target.leaf, &c[i].leaf))
-			return &c[k];
-	return NULL;
 }
 
 /* Does proof i correct another of them? */
@@ -186,53 +181,86 @@ static bool corrects_one(const struct checked *c, size_t n, size_t i)
 	return false;
 }
 
-/* Weigh what is said about the firmware: FAILED, withdrawn, or the verdict that was asked for. unsure: one of the proofs may
- * be that, it could not be told. */
-static int weigh(struct checked *c, size_t n, const struct inputs *in, bool unsure)
+/* With a file, a proof that is not about it must correct one that is here, or it has no business here. */
+static int check_corrections(struct checked *c, size_t n, const struct inputs *in)
 {
-	bool satisfied = opt_verdict == NULL;
-	struct bytes result;
 	int code = CMD_HOLDS;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct checked *by;
-		if (c[i].why[0] != '\0' || c[i].raw)
+		if (in->firmware[0] == '\0' || c[i].why[0] != '\0' || about_the_file(&c[i], in) ||
+		    corrects_one(c, n, i))
 			continue;
-		if ((by = corrected_by(c, n, i)) != NULL) {
-			snprintf(c[i].why, sizeof(c[i].why), "it holds, but entry %llu corrects it",
-				 (unsigned long long)by->proof.index);
-			code = CMD_FAILS;
-			continue;
-		}
-		if (in->firmware[0] != '\0' && !about_the_file(&c[i], in) &&
-		    !corrects_one(c, n, i)) {
-			snprintf(c[i].why, sizeof(c[i].why),
-				 "it holds, but corrects none of the proofs given");
-			code = CMD_FAILS;
-			continue;
-		}
-		if (!statement_result(&c[i].statement, &result) ||
-		    (opt_party != NULL && !checked_signed_by(&c[i], opt_party)))
-			continue;
-		if (opt_verdict != NULL && bytes_is(result, opt_verdict))
-			satisfied = true;
-		else if (opt_firmware != NULL && bytes_is(result, "FAILED")) {
-			snprintf(c[i].why, sizeof(c[i].why), "it holds, and its verdict is FAILED");
-			code = CMD_FAILS;
-		}
+		snprintf(c[i].why, sizeof(c[i].why),
+			 "the proof holds, but corrects none of the proofs given");
+		code = CMD_FAILS;
 	}
-	if (!satisfied)
-		code = cmd_fail("verify", unsure ? CMD_UNSURE : CMD_FAILS,
-				"no proof given is a test verdict %s%s%s", opt_verdict,
-				opt_party ? " signed by " : "", opt_party ? opt_party : "");
 	return code;
 }
 
-static void print_text(const struct checked *c, const char *path, const struct inputs *in)
+static int weigh_proofs(struct weighed *w, const struct checked *c, size_t n,
+			const struct inputs *in, bool unsure, struct buf *sentence)
 {
-	char what[256];
+	const struct weigh_demands demands = {
+	    .result = opt_verdict,
+	    .party = opt_party,
+	    .file = in->firmware[0] != '\0',
+	    .unsure = unsure,
+	    .unseen = "later corrections and suspensions were not looked at",
+	};
 
-	printf("%s: %s\n", path, c->why[0] ? c->why : "holds");
+	for (size_t i = 0; i < n; i++)
+		w[i] = (struct weighed){
+		    .checked = &c[i],
+		    .fails = c[i].why[0] != '\0',
+		    .usable = c[i].why[0] == '\0' && !c[i].raw && c[i].proven_admission,
+		    .about = in->firmware[0] == '\0' || about_the_file(&c[i], in),
+		};
+	return weigh(w, n, &demands, sentence);
+}
+
+/* The verdict of a proof that holds, if it is one and says anything but that all is well. */
+static bool speaks_against(const struct weighed *w)
+{
+	struct bytes result;
+
+	if (!w->usable || w->standing.n == 0)
+		return false;
+	return !standing_for_anyone(&w->standing) ||
+	       (opt_firmware != NULL && statement_result(&w->checked->statement, &result) &&
+		bytes_is(result, "FAILED"));
+}
+
+static void print_subject(const struct checked *c)
+{
+	const struct json *subject = json_at(json_member(c->statement.json, "subject"), 0);
+	char name[160], algorithm[40], digest[160];
+	struct bytes text;
+
+	if (c->statement.n_digests == 0)
+		return;
+	if (!json_text(json_member(subject, "name"), &text))
+		text = bytes_of(NULL, 0);
+	printf("  subject     %s%s%s:%s", problem_quote(name, sizeof(name), text),
+	       text.len > 0 ? " " : "",
+	       problem_quote(algorithm, sizeof(algorithm), c->statement.digest[0].algorithm),
+	       problem_quote(digest, sizeof(digest), c->statement.digest[0].hex));
+	if (c->statement.n_subjects > 1)
+		printf(" and %zu more", c->statement.n_subjects - 1);
+	printf("; no file was compared\n");
+}
+
+static bool is_accreditation(const struct checked *c)
+{
+	return bytes_is(c->statement.predicate_type, PREDICATE_ACCREDITATION);
+}
+
+static void print_text(const struct weighed *w, const char *path, const struct inputs *in)
+{
+	const struct checked *c = w->checked;
+	char what[256];
+	struct buf standing;
+
+	printf("%s: %s\n", path, c->why[0] ? c->why : "the proof holds");
 	if (c->log == NULL)
 		return;
 	printf("  log         %s at size %llu; signature verified; ", c->log->key.name,
@@ -241,8 +269,16 @@ static void print_text(const struct checked *c, const char *path, const struct i
 		printf("%zu witnesses cosigned, a quorum\n", c->cosigned);
 	else
 		printf("the policy asks for no witness\n");
-	printf("  entry       %llu: %s\n", (unsigned long long)c->proof.index,
+	buf_init(&standing);
+	printf("  entry       %llu: %s", (unsigned long long)c->proof.index,
 	       checked_what(c, what, sizeof(what)));
+	if (w->standing.n > 0 && !is_accreditation(c) &&
+	    weigh_text(&standing, &w->standing) == VT_OK)
+		printf("; %.*s", (int)standing.len, (const char *)standing.data);
+	putchar('\n');
+	buf_release(&standing);
+	if (!c->raw && in->firmware[0] == '\0')
+		print_subject(c);
 	for (size_t i = 0; i < c->n_signers; i++)
 		printf("  signed by   %s%s%s%s, key %.16s...\n",
 		       c->signer[i].party ? c->signer[i].party : "an unknown party",
@@ -279,53 +315,108 @@ static struct json *signers_json(const struct checked *c)
 	return list;
 }
 
-static void print_json(const struct checked *c, const char *path, const struct inputs *in)
+static enum vt_err set_proof(struct json *j, const struct checked *c, const struct inputs *in)
 {
-	struct json *j = json_new_object();
-	struct bytes result;
-	struct buf out;
 	char leaf[65];
-	enum vt_err err = json_set(j, "proof", json_new_str(path));
+	enum vt_err err;
+
+	hex_encode(leaf, bytes_of(c->leaf.b, sizeof(c->leaf.b)));
+	if ((err = json_set(j, "log", json_new_str(c->log->key.name))) != VT_OK ||
+	    (err = json_set(j, "treeSize", json_new_integer((int64_t)c->cp.head.size))) != VT_OK ||
+	    (err = json_set(j, "index", json_new_integer((int64_t)c->proof.index))) != VT_OK ||
+	    (err = json_set(j, "leafHash", json_new_str(leaf))) != VT_OK ||
+	    (err = json_set(j, "cosignatures", json_new_integer((int64_t)c->cosigned))) != VT_OK ||
+	    (err = json_set(j, "admissionProven", json_new_bool(c->proven_admission))) != VT_OK ||
+	    (err = json_set(j, "centrePinned",
+			    json_new_bool(c->proven_admission && c->verdict.centre_pinned))) !=
+		VT_OK)
+		return err;
+	return json_set(j, "fileChecked",
+			json_new_bool(in->firmware[0] != '\0' && about_the_file(c, in)));
+}
+
+static enum vt_err set_statement(struct json *j, const struct weighed *w)
+{
+	const struct checked *c = w->checked;
+	struct json *standing;
+	struct bytes result;
+	enum vt_err err;
+
+	if ((err = json_set(j, "predicateType", json_new_text(c->statement.predicate_type))) !=
+		VT_OK ||
+	    (err = json_set(j, "subject", json_copy(json_member(c->statement.json, "subject")))) !=
+		VT_OK ||
+	    (err = json_set(j, "signers", signers_json(c))) != VT_OK)
+		return err;
+	if (statement_result(&c->statement, &result) &&
+	    (err = json_set(j, "result", json_new_text(result))) != VT_OK)
+		return err;
+	if (w->standing.n == 0 || is_accreditation(c))
+		return VT_OK;
+	err = weigh_json(&standing, &w->standing);
+	return err != VT_OK ? err : json_set(j, "standing", standing);
+}
+
+/* Why one proof is not to be relied on: what does not hold, or what it says. */
+static enum vt_err set_why(struct json *j, const struct weighed *w)
+{
+	struct buf text;
+	enum vt_err err;
+
+	if (w->checked->why[0] != '\0')
+		return json_set(j, "why", json_new_text(bytes_str(w->checked->why)));
+	if (!speaks_against(w))
+		return VT_OK;
+	buf_init(&text);
+	if ((err = buf_append_str(&text, "the proof holds; ")) == VT_OK &&
+	    (err = weigh_verdict_text(&text, w)) == VT_OK)
+		err = json_set(j, "why", json_new_text(buf_bytes(&text)));
+	buf_release(&text);
+	return err;
+}
+
+static void print_json(const struct weighed *w, const char *path, const struct inputs *in)
+{
+	const struct checked *c = w->checked;
+	struct json *j = json_new_object();
+	struct buf out;
 
 	buf_init(&out);
-	if (err == VT_OK)
-		err = json_set(j, "holds", json_new_bool(c->why[0] == '\0'));
-	if (err == VT_OK && c->why[0] != '\0')
-		err = json_set(j, "why", json_new_text(bytes_str(c->why)));
-	if (err == VT_OK && c->log != NULL) {
-		hex_encode(leaf, bytes_of(c->leaf.b, sizeof(c->leaf.b)));
-		if ((err = json_set(j, "log", json_new_str(c->log->key.name))) == VT_OK &&
-		    (err = json_set(j, "treeSize", json_new_integer((int64_t)c->cp.head.size))) ==
-			VT_OK &&
-		    (err = json_set(j, "index", json_new_integer((int64_t)c->proof.index))) ==
-			VT_OK &&
-		    (err = json_set(j, "leafHash", json_new_str(leaf))) == VT_OK &&
-		    (err = json_set(j, "cosignatures", json_new_integer((int64_t)c->cosigned))) ==
-			VT_OK &&
-		    (err = json_set(j, "admissionProven", json_new_bool(c->proven_admission))) ==
-			VT_OK &&
-		    (err = json_set(
-			 j, "centrePinned",
-			 json_new_bool(c->proven_admission && c->verdict.centre_pinned))) == VT_OK)
-			err = json_set(
-			    j, "fileChecked",
-			    json_new_bool(in->firmware[0] != '\0' && about_the_file(c, in)));
-		if (err == VT_OK && !c->raw &&
-		    (err = json_set(j, "predicateType",
-				    json_new_text(c->statement.predicate_type))) == VT_OK)
-			err = json_set(j, "signers", signers_json(c));
-		if (err == VT_OK && !c->raw && statement_result(&c->statement, &result))
-			err = json_set(j, "result", json_new_text(result));
-	}
-	if (err == VT_OK && json_write(&out, j, JSON_COMPACT) == VT_OK)
+	if (json_set(j, "proof", json_new_str(path)) == VT_OK &&
+	    json_set(j, "holds", json_new_bool(c->why[0] == '\0' && !speaks_against(w))) == VT_OK &&
+	    set_why(j, w) == VT_OK && (c->log == NULL || set_proof(j, c, in) == VT_OK) &&
+	    (c->log == NULL || c->raw || set_statement(j, w) == VT_OK) &&
+	    json_write(&out, j, JSON_COMPACT) == VT_OK)
 		printf("%.*s\n", (int)out.len, (const char *)out.data);
 	buf_release(&out);
 	json_free(j);
 }
 
-static int verify_all(struct inputs *in, struct checked *c, const struct operands *proofs)
+/* The last line: what all of them come to. */
+static void print_sum(int code, const struct buf *sentence)
+{
+	struct json *j;
+	struct buf out;
+
+	if (!opt_json) {
+		printf("%.*s\n", (int)sentence->len, (const char *)sentence->data);
+		return;
+	}
+	buf_init(&out);
+	j = json_new_object();
+	if (json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
+	    json_set(j, "why", json_new_text(buf_bytes(sentence))) == VT_OK &&
+	    json_write(&out, j, JSON_COMPACT) == VT_OK)
+		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	buf_release(&out);
+	json_free(j);
+}
+
+static int verify_all(struct inputs *in, struct checked *c, struct weighed *w,
+		      const struct operands *proofs)
 {
 	int code = CMD_HOLDS, weight;
+	struct buf sentence;
 
 	for (size_t i = 0; i < proofs->n; i++) {
 		int one = check_one(&c[i], in, proofs->arg[i]);
@@ -333,11 +424,17 @@ static int verify_all(struct inputs *in, struct checked *c, const struct operand
 		if (one != CMD_HOLDS && code != CMD_FAILS)
 			code = one;
 	}
-	weight = weigh(c, proofs->n, in, code == CMD_UNSURE);
+	if (check_corrections(c, proofs->n, in) != CMD_HOLDS)
+		code = CMD_FAILS;
+	buf_init(&sentence);
+	weight = weigh_proofs(w, c, proofs->n, in, code == CMD_UNSURE, &sentence);
 	for (size_t i = 0; i < proofs->n; i++)
-		(opt_json ? print_json : print_text)(&c[i], proofs->arg[i], in);
-	return code == CMD_HOLDS || code == CMD_UNSURE ? (weight != CMD_HOLDS ? weight : code)
-						       : code;
+		(opt_json ? print_json : print_text)(&w[i], proofs->arg[i], in);
+	if (code == CMD_HOLDS || (code == CMD_UNSURE && weight == CMD_FAILS))
+		code = weight;
+	print_sum(code, &sentence);
+	buf_release(&sentence);
+	return code;
 }
 
 int cmd_verify(int argc, char **argv)
@@ -345,6 +442,7 @@ int cmd_verify(int argc, char **argv)
 	struct inputs in = {0};
 	struct operands rest;
 	struct checked *c = NULL;
+	struct weighed *w = NULL;
 	bool help = false;
 	int code;
 
@@ -362,20 +460,20 @@ int cmd_verify(int argc, char **argv)
 		return cmd_fail("verify", CMD_USAGE, "--policy FILE is needed");
 	if (rest.n == 0)
 		return cmd_fail("verify", CMD_USAGE, "which proof? Give one file or more");
-	if (opt_verdict != NULL && strcmp(opt_verdict, "PASSED") != 0 &&
-	    strcmp(opt_verdict, "WARNED") != 0 && strcmp(opt_verdict, "FAILED") != 0)
+	if (!weigh_result_known(opt_verdict))
 		return cmd_fail("verify", CMD_USAGE, "--require-verdict: PASSED, WARNED or FAILED");
 	buf_init(&in.entry);
 	if ((code = read_inputs(&in, rest.n)) == CMD_HOLDS) {
-		if ((c = calloc(rest.n, sizeof(*c))) == NULL)
-			code = cmd_fail("verify", CMD_UNSURE, "out of memory");
+		c = calloc(rest.n, sizeof(*c));
+		w = calloc(rest.n, sizeof(*w));
 		for (size_t i = 0; c != NULL && i < rest.n; i++)
 			checked_init(&c[i]);
-		if (c != NULL)
-			code = verify_all(&in, c, &rest);
+		code = c == NULL || w == NULL ? cmd_fail("verify", CMD_UNSURE, "out of memory")
+					      : verify_all(&in, c, w, &rest);
 		for (size_t i = 0; c != NULL && i < rest.n; i++)
 			checked_release(&c[i]);
 		free(c);
+		free(w);
 	}
 	release_inputs(&in);
 	return code;

@@ -11,6 +11,8 @@ if(VITRINE_STAGES)
       COMMAND ${here}/envelopes $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_replay COST 1 CORES 1
       COMMAND ${here}/replay $<TARGET_FILE:vitrine_program>)
+    vitrine_stage(interop_corrections COST 1 CORES 1
+      COMMAND ${here}/corrections $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>
       $<TARGET_FILE:force_entries>)
     vitrine_stage(interop_mutated COST 1 CORES 1 COMMAND ${here}/mutated $<TARGET_FILE:vitrine_program>)

@@ -1,6 +1,6 @@
 """Read a whole records log over HTTP and replay every admission (records.py).
 
-    replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER | --verdicts]
+    replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER | --verdicts | --standing]
 
 Exits 0 if the checkpoint's signature and root hold, every entry is what admission would have made at
 its index, and the same entries do not pass with one of them repeated, changed, or an accreditation that
@@ -9,6 +9,8 @@ type that the server gave as its reason: the same must come out here.
 
 With --verdicts it does not stop at an entry that must not be there, but prints "INDEX RULE" for each,
 goes on as if that had never counted, and exits 1 if there was one.
+
+With --standing it prints "INDEX PARTY..." for each entry: for whom it stands in the end.
 """
 
 import argparse
@@ -74,6 +76,12 @@ def print_verdicts(origin, centre, entries):
     return 1 if refused else 0
 
 
+def print_standing(log, refused):
+    for index in range(len(log.entries)):
+        print(index, *sorted(log.standing(index)))
+    return 1 if refused else 0
+
+
 def disturbed(log, entries):
     """The same log with something amiss, each with a name."""
     for i, statement in enumerate(log.statements):
@@ -103,6 +111,7 @@ def main():
     parser.add_argument("--centre")
     parser.add_argument("--refused")
     parser.add_argument("--verdicts", action="store_true")
+    parser.add_argument("--standing", action="store_true")
     given = parser.parse_args()
     centre = None
     if given.centre:
@@ -111,6 +120,8 @@ def main():
     origin, entries = read_log(given.log.rstrip("/") + "/", given.vkey)
     if given.verdicts:
         return print_verdicts(origin, centre, entries)
+    if given.standing:
+        return print_standing(*replay(origin, centre, entries))
     log, fault = replay(origin, centre, entries)
     if fault:
         print("replay: entry %d is not admissible: %s" % fault, file=sys.stderr)

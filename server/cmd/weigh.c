@@ -1,0 +1,380 @@
+/* Weighs what several proofs say of one file: standing, demands, and the sentence that people read. */
+#include "weigh.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+enum { TOLD_MAX = 8 }; /* entries that the sentence names */
+
+/* -- standing ------------------------------------------------------------------------------------ */
+
+static void read_standing(struct standing *out, const struct checked *c)
+{
+	standing_init(out, c->proof.index, &c->leaf, &c->statement);
+	for (size_t i = 0; i < c->n_signers; i++) {
+		const struct registered_key *key;
+		struct merkle_hash id;
+
+		if (hex_decode_exact(id.b, sizeof(id.b), bytes_str(c->signer[i].keyid)) == VT_OK &&
+		    (key = registry_find(c->verdict.registry, &id)) != NULL)
+			standing_add(out, key, c->verdict.registry);
+	}
+}
+
+static void take_answer(struct weighed *w, const struct standing *judged, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (judged[i].index == w->standing.index &&
+		    merkle_hash_equal(&judged[i].leaf, &w->standing.leaf)) {
+			w->standing = judged[i];
+			return;
+		}
+}
+
+/* Those of one log: indexes of different logs have nothing to do with each other. */
+static void judge_log(struct weighed *list, size_t n, const struct policy_log *log,
+		      struct standing *room)
+{
+	size_t members = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].usable && list[i].checked->log == log)
+			room[members++] = list[i].standing;
+	standing_judge(room, members);
+	for (size_t i = 0; i < n; i++)
+		if (list[i].usable && list[i].checked->log == log)
+			take_answer(&list[i], room, members);
+}
+
+static enum vt_err judge_all(struct weighed *list, size_t n)
+{
+	struct standing *room = calloc(n == 0 ? 1 : n, sizeof(*room));
+
+	if (room == NULL)
+		return VT_ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		list[i].standing = (struct standing){0};
+		if (list[i].usable)
+			read_standing(&list[i].standing, list[i].checked);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct policy_log *log = list[i].checked->log;
+		size_t first = 0;
+
+		while (!list[first].usable || list[first].checked->log != log)
+			if (++first > i)
+				break;
+		if (first == i)
+			judge_log(list, n, log, room);
+	}
+	free(room);
+	return VT_OK;
+}
+
+/* -- demands ------------------------------------------------------------------------------------- */
+
+struct tally {
+	size_t verdicts, standing; /* about what was asked for */
+	bool failed;               /* a FAILED verdict stands */
+	bool met;                  /* what result and party ask for */
+	bool taken_back;           /* something other than a verdict stands for nobody */
+};
+
+static bool is_verdict(const struct weighed *w, struct bytes *result)
+{
+	return w->usable && w->about && statement_result(&w->checked->statement, result);
+}
+
+static bool meets(const struct weighed *w, struct bytes result, const struct weigh_demands *d)
+{
+	if (d->result != NULL && !bytes_is(result, d->result))
+		return false;
+	return d->party != NULL ? standing_for(&w->standing, d->party)
+				: standing_for_anyone(&w->standing);
+}
+
+static struct tally count(const struct weighed *list, size_t n, const struct weigh_demands *d)
+{
+	struct tally t = {.met = d->result == NULL && d->party == NULL};
+	struct bytes result;
+
+	for (size_t i = 0; i < n; i++) {
+		bool stands = standing_for_anyone(&list[i].standing);
+
+		if (!is_verdict(&list[i], &result)) {
+			t.taken_back |= list[i].usable && list[i].about && !stands;
+			continue;
+		}
+		t.verdicts++;
+		t.standing += stands;
+		t.failed |= stands && bytes_is(result, "FAILED");
+		t.met |= meets(&list[i], result, d);
+	}
+	return t;
+}
+
+/* -- the sentence -------------------------------------------------------------------------------- */
+
+/* Of standing parties if `by` is 0, else of those that the correction at `by` ended. */
+static enum vt_err append_parties(struct buf *out, const struct standing *s, bool stands,
+				  uint64_t by)
+{
+	enum vt_err err = VT_OK;
+	char shown[160];
+	size_t told = 0;
+
+	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
+		const struct standing_party *p = &s->party[i];
+
+		if (p->stands != stands || (!stands && p->by != by))
+			continue;
+		problem_quote(shown, sizeof(shown), bytes_str(p->name));
+		err = buf_appendf(out, "%s%s", told++ == 0 ? "" : ", ", shown);
+	}
+	return err;
+}
+
+static bool told_before(const struct standing *s, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!s->party[k].stands && s->party[k].by == s->party[i].by)
+			return true;
+	return false;
+}
+
+static enum vt_err append_ended(struct buf *out, const struct standing *s, const char *separator)
+{
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
+		const struct standing_party *p = &s->party[i];
+
+		if (p->stands || told_before(s, i))
+			continue;
+		if ((err = buf_appendf(out, "%s%s for ", separator,
+				       p->withdrawn ? "withdrawn" : "replaced")) == VT_OK &&
+		    (err = append_parties(out, s, false, p->by)) == VT_OK)
+			err = buf_appendf(out, " by entry %llu", (unsigned long long)p->by);
+		separator = "; ";
+	}
+	return err;
+}
+
+enum vt_err weigh_text(struct buf *out, const struct standing *s)
+{
+	const char *separator = "";
+	enum vt_err err = VT_OK;
+
+	if (standing_for_anyone(s)) {
+		if ((err = buf_append_str(out, "stands for ")) != VT_OK ||
+		    (err = append_parties(out, s, true, 0)) != VT_OK)
+			return err;
+		separator = "; ";
+	}
+	return append_ended(out, s, separator);
+}
+
+enum vt_err weigh_json(struct json **out, const struct standing *s)
+{
+	struct json *list = json_new_array();
+	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
+
+	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
+		const struct standing_party *p = &s->party[i];
+		struct json *j = json_new_object();
+
+		if ((err = json_set(j, "party", json_new_str(p->name))) == VT_OK &&
+		    (err = json_set(j, "stands", json_new_bool(p->stands))) == VT_OK &&
+		    !p->stands &&
+		    (err = json_set(j, "by", json_new_integer((int64_t)p->by))) == VT_OK)
+			err = json_set(j, "action",
+				       json_new_str(p->withdrawn ? "withdraw" : "replace"));
+		if (err == VT_OK)
+			err = json_push(list, j);
+		else
+			json_free(j);
+	}
+	if (err != VT_OK) {
+		json_free(list);
+		list = NULL;
+	}
+	*out = list;
+	return err;
+}
+
+struct sentence {
+	struct buf *out;
+	size_t parts, told, left_out;
+};
+
+static enum vt_err begin_part(struct sentence *s)
+{
+	return buf_append_str(s->out, s->parts++ == 0 ? "" : "; ");
+}
+
+static enum vt_err append_part(struct sentence *s, const char *text)
+{
+	enum vt_err err = begin_part(s);
+
+	return err != VT_OK ? err : buf_append_str(s->out, text);
+}
+
+enum vt_err weigh_verdict_text(struct buf *out, const struct weighed *w)
+{
+	char what[256];
+	struct bytes result;
+	enum vt_err err;
+
+	if (statement_result(&w->checked->statement, &result))
+		problem_quote(what, sizeof(what), result);
+	else
+		checked_what(w->checked, what, sizeof(what));
+	if ((err = buf_appendf(out, "%s %s", what,
+			       standing_for_anyone(&w->standing) ? "" : "is ")) != VT_OK)
+		return err;
+	return weigh_text(out, &w->standing);
+}
+
+static enum vt_err tell_entry(struct sentence *s, const struct weighed *w)
+{
+	enum vt_err err;
+
+	if (s->told == TOLD_MAX) {
+		s->left_out++;
+		return VT_OK;
+	}
+	s->told++;
+	if ((err = begin_part(s)) != VT_OK || (err = weigh_verdict_text(s->out, w)) != VT_OK)
+		return err;
+	return buf_appendf(s->out, " (entry %llu)", (unsigned long long)w->checked->proof.index);
+}
+
+/* A verdict that stands and failed, one that stands, one that does not, anything else. */
+static unsigned rank(const struct weighed *w)
+{
+	struct bytes result;
+
+	if (!is_verdict(w, &result))
+		return 3;
+	if (!standing_for_anyone(&w->standing))
+		return 2;
+	return bytes_is(result, "FAILED") ? 0 : 1;
+}
+
+/* The same proof may have been given twice. */
+static bool seen_before(const struct weighed *list, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (list[k].usable && list[k].checked->log == list[i].checked->log &&
+		    list[k].checked->proof.index == list[i].checked->proof.index)
+			return true;
+	return false;
+}
+
+/* A correction shows in what it corrects, and a registry entry stands until the next one. */
+static bool worth_telling(const struct weighed *w)
+{
+	struct entry_ref target;
+
+	return w->usable && w->about && w->standing.n > 0 &&
+	       !statement_correction(&w->checked->statement, &target, NULL) &&
+	       !bytes_is(w->checked->statement.predicate_type, PREDICATE_ACCREDITATION);
+}
+
+static enum vt_err tell_what_fails(struct sentence *s, const struct weighed *list, size_t n)
+{
+	size_t bad = 0;
+	enum vt_err err;
+
+	for (size_t i = 0; i < n; i++)
+		bad += list[i].fails;
+	if (bad == 0 || (err = begin_part(s)) != VT_OK)
+		return bad == 0 ? VT_OK : err;
+	return buf_appendf(s->out, "%zu of %zu proofs %s not hold", bad, n,
+			   bad == 1 ? "does" : "do");
+}
+
+static enum vt_err tell_entries(struct sentence *s, const struct weighed *list, size_t n)
+{
+	enum vt_err err = VT_OK;
+
+	for (unsigned r = 0; r <= 3; r++)
+		for (size_t i = 0; i < n && err == VT_OK; i++)
+			if (worth_telling(&list[i]) && rank(&list[i]) == r && !seen_before(list, i))
+				err = tell_entry(s, &list[i]);
+	if (err == VT_OK && s->left_out > 0 && (err = begin_part(s)) == VT_OK)
+		err = buf_appendf(s->out, "and %zu further entries", s->left_out);
+	return err;
+}
+
+static enum vt_err tell_demands(struct sentence *s, const struct tally *t,
+				const struct weigh_demands *d)
+{
+	char party[160];
+	enum vt_err err;
+
+	if (t->verdicts == 0 && (d->file || !t->met) &&
+	    (err = append_part(s, "no test verdict is among them")) != VT_OK)
+		return err;
+	if (t->verdicts > 0 && t->standing == 0 &&
+	    (err = append_part(s, "no verdict stands")) != VT_OK)
+		return err;
+	if (t->standing > 0 && !t->failed && (err = append_part(s, "nothing failed")) != VT_OK)
+		return err;
+	if (t->met)
+		return VT_OK;
+	problem_quote(party, sizeof(party), bytes_str(d->party == NULL ? "" : d->party));
+	if ((err = begin_part(s)) != VT_OK)
+		return err;
+	return buf_appendf(s->out, "no %s%sverdict stands%s%s, which was asked for",
+			   d->result == NULL ? "" : d->result, d->result == NULL ? "" : " ",
+			   d->party == NULL ? "" : " for ", d->party == NULL ? "" : party);
+}
+
+static enum vt_err tell(struct buf *why, const struct weighed *list, size_t n,
+			const struct tally *t, const struct weigh_demands *d)
+{
+	struct sentence s = {.out = why};
+	size_t start = why->len;
+	enum vt_err err;
+
+	if ((err = tell_what_fails(&s, list, n)) != VT_OK ||
+	    (err = tell_entries(&s, list, n)) != VT_OK || (err = tell_demands(&s, t, d)) != VT_OK)
+		return err;
+	if (d->unsure &&
+	    (err = append_part(&s, "something that may matter could not be told")) != VT_OK)
+		return err;
+	if (!d->file && (err = append_part(&s, "no file was compared")) != VT_OK)
+		return err;
+	if (d->unseen != NULL && (err = append_part(&s, d->unseen)) != VT_OK)
+		return err;
+	why->data[start] = (uint8_t)toupper(why->data[start]);
+	return buf_append_byte(why, '.');
+}
+
+bool weigh_result_known(const char *result)
+{
+	return result == NULL || strcmp(result, "PASSED") == 0 || strcmp(result, "WARNED") == 0 ||
+	       strcmp(result, "FAILED") == 0;
+}
+
+int weigh(struct weighed *list, size_t n, const struct weigh_demands *demands, struct buf *why)
+{
+	bool asked = demands->file || demands->result != NULL || demands->party != NULL;
+	struct tally t;
+
+	if (judge_all(list, n) != VT_OK)
+		return CMD_UNSURE;
+	t = count(list, n, demands);
+	if (tell(why, list, n, &t, demands) != VT_OK)
+		return CMD_UNSURE;
+	if ((t.failed && asked) || (t.verdicts > 0 && t.standing == 0) ||
+	    (t.verdicts == 0 && t.taken_back))
+		return CMD_FAILS;
+	if (!t.met)
+		return demands->unsure ? CMD_UNSURE : CMD_FAILS;
+	return demands->unsure ? CMD_UNSURE : CMD_HOLDS;
+}
