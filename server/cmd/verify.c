@@ -225,7 +225,7 @@ static bool speaks_against(const struct weighed *w)
 
 	if (!w->usable || w->standing.n == 0)
 		return false;
-	return !standing_for_anyone(&w->standing) ||
+	return !entry_standing_for_anyone(&w->standing) ||
 	       (opt_firmware != NULL && statement_result(&w->checked->statement, &result) &&
 		bytes_is(result, "FAILED"));
 }

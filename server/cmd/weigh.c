@@ -11,20 +11,20 @@ enum { TOLD_MAX = 8 }; /* entries that the sentence names */
 
 /* -- standing ------------------------------------------------------------------------------------ */
 
-static void read_standing(struct standing *out, const struct checked *c)
+static void read_standing(struct entry_standing *out, const struct checked *c)
 {
-	standing_init(out, c->proof.index, &c->leaf, &c->statement);
+	entry_standing_init(out, c->proof.index, &c->leaf, &c->statement);
 	for (size_t i = 0; i < c->n_signers; i++) {
 		const struct registered_key *key;
 		struct merkle_hash id;
 
 		if (hex_decode_exact(id.b, sizeof(id.b), bytes_str(c->signer[i].keyid)) == VT_OK &&
 		    (key = registry_find(c->verdict.registry, &id)) != NULL)
-			standing_add(out, key, c->verdict.registry);
+			entry_standing_add(out, key, c->verdict.registry);
 	}
 }
 
-static void take_answer(struct weighed *w, const struct standing *judged, size_t n)
+static void take_answer(struct weighed *w, const struct entry_standing *judged, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (judged[i].index == w->standing.index &&
@@ -36,14 +36,14 @@ static void take_answer(struct weighed *w, const struct standing *judged, size_t
 
 /* Those of one log: indexes of different logs have nothing to do with each other. */
 static void judge_log(struct weighed *list, size_t n, const struct policy_log *log,
-		      struct standing *room)
+		      struct entry_standing *room)
 {
 	size_t members = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (list[i].usable && list[i].checked->log == log)
 			room[members++] = list[i].standing;
-	standing_judge(room, members);
+	entry_standing_judge(room, members);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].usable && list[i].checked->log == log)
 			take_answer(&list[i], room, members);
@@ -51,12 +51,12 @@ static void judge_log(struct weighed *list, size_t n, const struct policy_log *l
 
 static enum vt_err judge_all(struct weighed *list, size_t n)
 {
-	struct standing *room = calloc(n == 0 ? 1 : n, sizeof(*room));
+	struct entry_standing *room = calloc(n == 0 ? 1 : n, sizeof(*room));
 
 	if (room == NULL)
 		return VT_ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		list[i].standing = (struct standing){0};
+		list[i].standing = (struct entry_standing){0};
 		if (list[i].usable)
 			read_standing(&list[i].standing, list[i].checked);
 	}
@@ -77,7 +77,8 @@ static enum vt_err judge_all(struct weighed *list, size_t n)
 /* -- demands ------------------------------------------------------------------------------------- */
 
 struct tally {
-	size_t verdicts, standing; /* about what was asked for */
+	size_t known;              /* entries about what was asked for */
+	size_t verdicts, standing; /* those of them that are verdicts; that stand for anyone */
 	bool failed;               /* a FAILED verdict stands */
 	bool met;                  /* what result and party ask for */
 	bool taken_back;           /* something other than a verdict stands for nobody */
@@ -92,8 +93,8 @@ static bool meets(const struct weighed *w, struct bytes result, const struct wei
 {
 	if (d->result != NULL && !bytes_is(result, d->result))
 		return false;
-	return d->party != NULL ? standing_for(&w->standing, d->party)
-				: standing_for_anyone(&w->standing);
+	return d->party != NULL ? entry_standing_for(&w->standing, d->party)
+				: entry_standing_for_anyone(&w->standing);
 }
 
 static struct tally count(const struct weighed *list, size_t n, const struct weigh_demands *d)
@@ -102,8 +103,9 @@ static struct tally count(const struct weighed *list, size_t n, const struct wei
 	struct bytes result;
 
 	for (size_t i = 0; i < n; i++) {
-		bool stands = standing_for_anyone(&list[i].standing);
+		bool stands = entry_standing_for_anyone(&list[i].standing);
 
+		t.known += list[i].usable && list[i].about;
 		if (!is_verdict(&list[i], &result)) {
 			t.taken_back |= list[i].usable && list[i].about && !stands;
 			continue;
@@ -119,7 +121,7 @@ static struct tally count(const struct weighed *list, size_t n, const struct wei
 /* -- the sentence -------------------------------------------------------------------------------- */
 
 /* Of standing parties if `by` is 0, else of those that the correction at `by` ended. */
-static enum vt_err append_parties(struct buf *out, const struct standing *s, bool stands,
+static enum vt_err append_parties(struct buf *out, const struct entry_standing *s, bool stands,
 				  uint64_t by)
 {
 	enum vt_err err = VT_OK;
@@ -127,7 +129,7 @@ static enum vt_err append_parties(struct buf *out, const struct standing *s, boo
 	size_t told = 0;
 
 	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
-		const struct standing_party *p = &s->party[i];
+		const struct entry_standing_party *p = &s->party[i];
 
 		if (p->stands != stands || (!stands && p->by != by))
 			continue;
@@ -137,7 +139,7 @@ static enum vt_err append_parties(struct buf *out, const struct standing *s, boo
 	return err;
 }
 
-static bool told_before(const struct standing *s, size_t i)
+static bool told_before(const struct entry_standing *s, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
 		if (!s->party[k].stands && s->party[k].by == s->party[i].by)
@@ -145,12 +147,13 @@ static bool told_before(const struct standing *s, size_t i)
 	return false;
 }
 
-static enum vt_err append_ended(struct buf *out, const struct standing *s, const char *separator)
+static enum vt_err append_ended(struct buf *out, const struct entry_standing *s,
+				const char *separator)
 {
 	enum vt_err err = VT_OK;
 
 	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
-		const struct standing_party *p = &s->party[i];
+		const struct entry_standing_party *p = &s->party[i];
 
 		if (p->stands || told_before(s, i))
 			continue;
@@ -163,12 +166,12 @@ static enum vt_err append_ended(struct buf *out, const struct standing *s, const
 	return err;
 }
 
-enum vt_err weigh_text(struct buf *out, const struct standing *s)
+enum vt_err weigh_text(struct buf *out, const struct entry_standing *s)
 {
 	const char *separator = "";
 	enum vt_err err = VT_OK;
 
-	if (standing_for_anyone(s)) {
+	if (entry_standing_for_anyone(s)) {
 		if ((err = buf_append_str(out, "stands for ")) != VT_OK ||
 		    (err = append_parties(out, s, true, 0)) != VT_OK)
 			return err;
@@ -177,13 +180,13 @@ enum vt_err weigh_text(struct buf *out, const struct standing *s)
 	return append_ended(out, s, separator);
 }
 
-enum vt_err weigh_json(struct json **out, const struct standing *s)
+enum vt_err weigh_json(struct json **out, const struct entry_standing *s)
 {
 	struct json *list = json_new_array();
 	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
 
 	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
-		const struct standing_party *p = &s->party[i];
+		const struct entry_standing_party *p = &s->party[i];
 		struct json *j = json_new_object();
 
 		if ((err = json_set(j, "party", json_new_str(p->name))) == VT_OK &&
@@ -233,7 +236,7 @@ enum vt_err weigh_verdict_text(struct buf *out, const struct weighed *w)
 	else
 		checked_what(w->checked, what, sizeof(what));
 	if ((err = buf_appendf(out, "%s %s", what,
-			       standing_for_anyone(&w->standing) ? "" : "is ")) != VT_OK)
+			       entry_standing_for_anyone(&w->standing) ? "" : "is ")) != VT_OK)
 		return err;
 	return weigh_text(out, &w->standing);
 }
@@ -259,7 +262,7 @@ static unsigned rank(const struct weighed *w)
 
 	if (!is_verdict(w, &result))
 		return 3;
-	if (!standing_for_anyone(&w->standing))
+	if (!entry_standing_for_anyone(&w->standing))
 		return 2;
 	return bytes_is(result, "FAILED") ? 0 : 1;
 }
@@ -317,7 +320,8 @@ static enum vt_err tell_demands(struct sentence *s, const struct tally *t,
 	enum vt_err err;
 
 	if (t->verdicts == 0 && (d->file || !t->met) &&
-	    (err = append_part(s, "no test verdict is among them")) != VT_OK)
+	    (err = append_part(s, t->known == 0 ? "nothing is known of this file"
+						: "no test verdict is among them")) != VT_OK)
 		return err;
 	if (t->verdicts > 0 && t->standing == 0 &&
 	    (err = append_part(s, "no verdict stands")) != VT_OK)

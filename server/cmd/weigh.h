@@ -5,8 +5,8 @@
 #ifndef CMD_WEIGH_H
 #define CMD_WEIGH_H
 
+#include "entry_standing.h"
 #include "proof_check.h"
-#include "standing.h"
 
 struct json;
 
@@ -17,7 +17,7 @@ struct weighed {
 	bool fails;   /* it does not hold, or is about something else */
 	bool usable;  /* it holds, and who signed was proven: nothing else excuses or accuses */
 	bool about;   /* about what was asked for; corrections need not be */
-	struct standing standing; /* filled in by weigh() for usable ones, else {0} */
+	struct entry_standing standing; /* filled in by weigh() for usable ones, else {0} */
 };
 
 /* What was asked for beside that the proofs hold. */
@@ -39,10 +39,10 @@ int weigh(struct weighed *list, size_t n, const struct weigh_demands *demands, s
 /* Is it a result that verdicts have, or NULL? */
 bool weigh_result_known(const char *result);
 /* "stands for lab-1; withdrawn for lab-2 by entry 9". */
-enum vt_err weigh_text(struct buf *out, const struct standing *s);
+enum vt_err weigh_text(struct buf *out, const struct entry_standing *s);
 /* "FAILED stands for lab-1"; of other records, what they are. */
 enum vt_err weigh_verdict_text(struct buf *out, const struct weighed *w);
 /* The same as "standing" in the API's answers. *out is new. */
-enum vt_err weigh_json(struct json **out, const struct standing *s);
+enum vt_err weigh_json(struct json **out, const struct entry_standing *s);
 
 #endif

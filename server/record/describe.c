@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "entry_standing.h"
 #include "json.h"
 #include "record_impl.h"
-#include "standing.h"
 
 /*
  * json_set() takes its value over whatever happens and takes NULL for want of memory, so the
@@ -89,7 +89,7 @@ static enum vt_err describe_signers(struct json **out, struct merkle_hasher *h,
 
 /* An entry and all that corrects it, what corrects those, and so on. */
 struct family {
-	struct standing *member;
+	struct entry_standing *member;
 	size_t n, room;
 	bool incomplete; /* there are more than FAMILY_MAX */
 };
@@ -98,7 +98,7 @@ static enum vt_err family_add(struct family *f, const struct logged_entry *e,
 			      const struct admission_view *view)
 {
 	size_t room = f->room == 0 ? 4 : 2 * f->room;
-	struct standing *grown = f->member;
+	struct entry_standing *grown = f->member;
 	struct merkle_hash keyid;
 	enum vt_err err;
 
@@ -106,7 +106,7 @@ static enum vt_err family_add(struct family *f, const struct logged_entry *e,
 		return VT_ENOMEM;
 	f->room = f->n == f->room ? room : f->room;
 	f->member = grown;
-	standing_init(&f->member[f->n], e->index, &e->leaf, &e->statement);
+	entry_standing_init(&f->member[f->n], e->index, &e->leaf, &e->statement);
 	for (size_t i = 0; i < e->envelope.n; i++) {
 		const struct registered_key *key;
 
@@ -114,7 +114,7 @@ static enum vt_err family_add(struct family *f, const struct logged_entry *e,
 			return err;
 		if ((key = registry_find(view->registry, &keyid)) == NULL)
 			return VT_EMISMATCH;
-		standing_add(&f->member[f->n], key, view->registry);
+		entry_standing_add(&f->member[f->n], key, view->registry);
 	}
 	f->n++;
 	return VT_OK;
@@ -160,31 +160,31 @@ static enum vt_err family_gather(struct family *f, struct merkle_hasher *h,
 	for (size_t i = 0; err == VT_OK && i < f->n && !f->incomplete; i++)
 		err = family_add_corrections(f, h, i, view);
 	if (err == VT_OK)
-		standing_judge(f->member,
-			       f->n); /* the entry itself stays first: it is the oldest */
+		entry_standing_judge(f->member,
+				     f->n); /* the entry itself stays first: it is the oldest */
 	return err;
 }
 
-static bool corrects(const struct standing *s, const struct standing *target)
+static bool corrects(const struct entry_standing *s, const struct entry_standing *target)
 {
 	return s->corrects && s->target.index == target->index &&
 	       merkle_hash_equal(&s->target.leaf, &target->leaf);
 }
 
 /* The parties for whom a correction ends the standing of the family's first. */
-static enum vt_err describe_effect(struct json **out, const struct standing *correction,
-				   const struct standing *target)
+static enum vt_err describe_effect(struct json **out, const struct entry_standing *correction,
+				   const struct entry_standing *target)
 {
 	struct json *list = json_new_array();
 	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
 
 	for (size_t i = 0; i < target->n && err == VT_OK; i++)
-		if (standing_takes_effect(correction, target, target->party[i].name))
+		if (entry_standing_takes_effect(correction, target, target->party[i].name))
 			err = json_push(list, json_new_str(target->party[i].name));
 	return finish(out, list, err);
 }
 
-static enum vt_err describe_correction(struct json **out, const struct standing *s,
+static enum vt_err describe_correction(struct json **out, const struct entry_standing *s,
 				       const struct family *f)
 {
 	struct json *j = json_new_object(), *parties;
@@ -201,13 +201,13 @@ done:
 	return finish(out, j, err);
 }
 
-static enum vt_err describe_standing(struct json **out, const struct standing *s)
+static enum vt_err describe_standing(struct json **out, const struct entry_standing *s)
 {
 	struct json *list = json_new_array();
 	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
 
 	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
-		const struct standing_party *p = &s->party[i];
+		const struct entry_standing_party *p = &s->party[i];
 		struct json *j = json_new_object();
 
 		if ((err = json_set(j, "party", json_new_str(p->name))) == VT_OK &&

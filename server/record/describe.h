@@ -12,7 +12,7 @@ struct json;
 enum {
 	DESCRIBE_CORRECTIONS_MAX = 16,
 	DESCRIBE_FAMILY_MAX = 256, /* an entry, its corrections and theirs */
-	DESCRIBE_KEYS_MAX = 1000,   /* of a page of parties, but for the last party's */
+	DESCRIBE_KEYS_MAX = 1000,  /* of a page of parties, but for the last party's */
 };
 
 /*
@@ -35,7 +35,7 @@ enum {
  *
  * "correctedBy" has the corrections before view->size, oldest first, at most DESCRIBE_CORRECTIONS_MAX
  * ("correctedByMore": there are more); "parties" are those for whom one takes effect. "standing" says for
- * each party that signed whether the entry stands (record/standing.h); of a registry entry it is left out.
+ * each party that signed whether the entry stands (record/entry_standing.h); of a registry entry it is left out.
  * Where corrections, and corrections of those, are more than DESCRIBE_FAMILY_MAX, "standingUnknown" is there
  * instead, and no "parties".
  *

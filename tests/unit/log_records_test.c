@@ -662,7 +662,7 @@ static void read_entry(struct fixture *f, uint64_t index, struct read_entry *e)
 	struct buf text;
 
 	memset(e, 0, sizeof(*e));
-	assert_int_equal(log_describe(f->log.w, index, &e->described), VT_OK);
+	assert_int_equal(log_describe(f->log.w, index, &e->described, NULL), VT_OK);
 	buf_init(&text);
 	assert_int_equal(json_write(&text, json_member(e->described, "statement"), JSON_COMPACT),
 			 VT_OK);

@@ -10,7 +10,7 @@ vitrine_test(record_admit_test LABEL unit SOURCES ${here}/record_admit_test.c
   LINK record_world record base)
 vitrine_test(record_extra_test LABEL unit SOURCES ${here}/record_extra_test.c
   LINK record_world record base)
-vitrine_test(record_standing_test LABEL unit SOURCES ${here}/record_standing_test.c LINK record base)
+vitrine_test(record_entry_standing_test LABEL unit SOURCES ${here}/record_entry_standing_test.c LINK record base)
 vitrine_test(record_reopener_test LABEL unit SOURCES ${here}/record_reopener_test.c
   LINK record_world record base)
 vitrine_test(record_conditions_test LABEL unit SOURCES ${here}/record_conditions_test.c LINK record)

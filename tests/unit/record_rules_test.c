@@ -1162,7 +1162,7 @@ static char *correction_text(const struct world *w, uint64_t target, int64_t rep
 static void corrections_keep_their_rules(void **state)
 {
 	struct world *w = *state;
-	struct signer *lab[1] = {w->lab}, *vendor[1] = {w->vendor};
+	struct signer *lab[1] = {w->lab}, *vendor[1] = {w->vendor}, *recovery[1] = {w->recovery};
 	char *first = quoted(verdict), *changed = edited(first, "runs/1", "runs/2"), *text;
 	char other_leaf[200], leaf[65];
 	struct buf body;
@@ -1214,6 +1214,13 @@ static void corrections_keep_their_rules(void **state)
 	world_sign(&body, bytes_str(text), vendor, 1);
 	refused(w, buf_bytes(&body), VT_EUNTRUSTED, "correction-party",
 		"none by a current key of a party that signed entry 4");
+	buf_release(&body);
+	free(text);
+	/* The recovery key has a say in accreditations alone. */
+	text = correction_text(w, 4, -1);
+	world_sign(&body, bytes_str(text), recovery, 1);
+	refused(w, buf_bytes(&body), VT_EUNTRUSTED, "signer-not-accredited",
+		"entry 0 does not accredit it for");
 	buf_release(&body);
 	free(text);
 	/* An accreditation is replaced by the next, never corrected. */

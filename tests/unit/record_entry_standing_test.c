@@ -4,20 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "standing.h"
+#include "entry_standing.h"
 
 enum { ENTRIES_MAX = 64 };
 
-static struct standing list[ENTRIES_MAX];
+static struct entry_standing list[ENTRIES_MAX];
 static size_t n;
 
 /* An entry at `index`, signed by the parties in `who`, a letter each; C is the centre. of < 0: no correction. */
 static void add(uint64_t index, const char *who, int64_t of)
 {
 	static const char *const names[] = {"a", "b", "c", "C"};
-	struct standing *s = &list[n++];
+	struct entry_standing *s = &list[n++];
 
-	*s = (struct standing){.index = index, .corrects = of >= 0, .withdraws = true};
+	*s = (struct entry_standing){.index = index, .corrects = of >= 0, .withdraws = true};
 	memcpy(s->leaf.b, &index, sizeof(index));
 	if (of >= 0) {
 		s->target.index = (uint64_t)of;
@@ -26,17 +26,17 @@ static void add(uint64_t index, const char *who, int64_t of)
 	for (const char *p = who; *p != '\0'; p++)
 		for (size_t i = 0; i < 4; i++)
 			if (names[i][0] == *p)
-				s->party[s->n++] =
-				    (struct standing_party){.name = names[i], .centre = *p == 'C'};
+				s->party[s->n++] = (struct entry_standing_party){
+				    .name = names[i], .centre = *p == 'C'};
 }
 
 /* The letters for whom the first entry stands. */
 static const char *judged(void)
 {
-	static char out[STANDING_PARTIES_MAX + 1];
+	static char out[ENTRY_STANDING_PARTIES_MAX + 1];
 	size_t len = 0;
 
-	standing_judge(list, n);
+	entry_standing_judge(list, n);
 	for (size_t i = 0; i < list[0].n; i++)
 		if (list[0].party[i].stands)
 			out[len++] = list[0].party[i].name[0];
@@ -128,7 +128,7 @@ static void index_and_leaf_hash_name_the_target(void **state)
 	/* What comes before its target was never admitted. */
 	add(3, "a", -1);
 	add(2, "a", 3);
-	standing_judge(list, n);
+	entry_standing_judge(list, n);
 	assert_true(list[1].party[0].stands);
 	n = 0;
 }
@@ -140,11 +140,11 @@ static void order_and_repetition_do_not_matter(void **state)
 	add(2, "ab", 1);
 	add(1, "ab", -1);
 	add(1, "ab", -1);
-	standing_judge(list, n);
+	entry_standing_judge(list, n);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(list[i].index, 1);
-		assert_true(standing_for(&list[i], "a"));
-		assert_false(standing_for(&list[i], "b"));
+		assert_true(entry_standing_for(&list[i], "a"));
+		assert_false(entry_standing_for(&list[i], "b"));
 		assert_int_equal(list[i].party[1].by, 2);
 	}
 	n = 0;

@@ -10,51 +10,51 @@
  * No I/O; what the answer is worth is up to the caller: whoever leaves corrections out, or takes in what nobody verified,
  * gets another one.
  */
-#ifndef RECORD_STANDING_H
-#define RECORD_STANDING_H
+#ifndef RECORD_ENTRY_STANDING_H
+#define RECORD_ENTRY_STANDING_H
 
 #include "registry.h"
 #include "statement.h"
 
-enum { STANDING_PARTIES_MAX = 16 }; /* equals RECORD_SIGNATURES_MAX */
+enum { ENTRY_STANDING_PARTIES_MAX = 16 }; /* equals RECORD_SIGNATURES_MAX */
 
 /* A party that signed the entry, with one key or several. */
-struct standing_party {
+struct entry_standing_party {
 	const char *name; /* borrowed */
 	bool centre;      /* one of the keys was the centre's current one */
-	/* Filled in by standing_judge(). */
+	/* Filled in by entry_entry_standing_judge(). */
 	bool stands;
 	bool withdrawn; /* if it does not stand: by a withdrawal, not a replacement */
 	uint64_t by;    /* if it does not stand: the newest correction that took effect */
 };
 
-struct standing {
+struct entry_standing {
 	uint64_t index;
 	struct merkle_hash leaf;
 	bool corrects; /* the entry is a correction: of `target` */
 	bool withdraws;
 	struct entry_ref target;
 	size_t n;
-	struct standing_party party[STANDING_PARTIES_MAX]; /* each once */
+	struct entry_standing_party party[ENTRY_STANDING_PARTIES_MAX]; /* each once */
 };
 
 /* s->n is 0 afterwards. statement: the entry's. */
-void standing_init(struct standing *s, uint64_t index, const struct merkle_hash *leaf,
-		   const struct statement *statement);
+void entry_standing_init(struct entry_standing *s, uint64_t index, const struct merkle_hash *leaf,
+			 const struct statement *statement);
 /*
  * A key that signed the entry. registry: one that knows what was registered before s->index. A key that was not granted
  * there (a sealed record alone made it admissible) corrects nothing, so of a correction it is left out.
  */
-void standing_add(struct standing *s, const struct registered_key *key,
-		  const struct registry *registry);
+void entry_standing_add(struct entry_standing *s, const struct registered_key *key,
+			const struct registry *registry);
 /* Sort by index and fill in the answers. The same entry may be in the list several times. */
-void standing_judge(struct standing *list, size_t n);
+void entry_standing_judge(struct entry_standing *list, size_t n);
 
-/* Of standing_judge()'s answers. */
-bool standing_for(const struct standing *s, const char *party);
-bool standing_for_anyone(const struct standing *s);
+/* Of entry_entry_standing_judge()'s answers. */
+bool entry_standing_for(const struct entry_standing *s, const char *party);
+bool entry_standing_for_anyone(const struct entry_standing *s);
 /* Does this correction end its target's standing for a party that signed the target? */
-bool standing_takes_effect(const struct standing *correction, const struct standing *target,
-			   const char *party);
+bool entry_standing_takes_effect(const struct entry_standing *correction,
+				 const struct entry_standing *target, const char *party);
 
 #endif

@@ -1,17 +1,18 @@
 /* Judges, from the newest entry back, for whom each entry stands. */
-#include "standing.h"
+#include "entry_standing.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-void standing_init(struct standing *s, uint64_t index, const struct merkle_hash *leaf,
-		   const struct statement *statement)
+void entry_standing_init(struct entry_standing *s, uint64_t index, const struct merkle_hash *leaf,
+			 const struct statement *statement)
 {
-	*s = (struct standing){.index = index, .leaf = *leaf};
+	*s = (struct entry_standing){.index = index, .leaf = *leaf};
 	s->corrects = statement_correction(statement, &s->target, &s->withdraws);
 }
 
-static struct standing_party *find_party(struct standing *s, const char *name)
+static struct entry_standing_party *find_party(struct entry_standing *s, const char *name)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->party[i].name, name) == 0)
@@ -19,17 +20,17 @@ static struct standing_party *find_party(struct standing *s, const char *name)
 	return NULL;
 }
 
-void standing_add(struct standing *s, const struct registered_key *key,
-		  const struct registry *registry)
+void entry_standing_add(struct entry_standing *s, const struct registered_key *key,
+			const struct registry *registry)
 {
 	const struct accreditation *a = registry_accreditation(key, s->index);
-	struct standing_party *p = find_party(s, key->party);
+	struct entry_standing_party *p = find_party(s, key->party);
 
 	if (s->corrects && (a == NULL || a->status != ACCREDITATION_GRANTED))
 		return;
-	if (p == NULL && s->n < STANDING_PARTIES_MAX) {
+	if (p == NULL && s->n < ENTRY_STANDING_PARTIES_MAX) {
 		p = &s->party[s->n++];
-		*p = (struct standing_party){.name = key->party};
+		*p = (struct entry_standing_party){.name = key->party};
 	}
 	if (p != NULL && registry_centre(registry, s->index) == key)
 		p->centre = true;
@@ -37,20 +38,20 @@ void standing_add(struct standing *s, const struct registered_key *key,
 
 static int by_index(const void *a, const void *b)
 {
-	const struct standing *one = a, *other = b;
+	const struct entry_standing *one = a, *other = b;
 
 	return (one->index > other->index) - (one->index < other->index);
 }
 
-bool standing_for(const struct standing *s, const char *party)
+bool entry_standing_for(const struct entry_standing *s, const char *party)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->party[i].stands && strcmp(s->party[i].name, party) == 0)
+		if (s->party[i].stands && strcasecmp(s->party[i].name, party) == 0)
 			return true;
 	return false;
 }
 
-bool standing_for_anyone(const struct standing *s)
+bool entry_standing_for_anyone(const struct entry_standing *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->party[i].stands)
@@ -58,15 +59,15 @@ bool standing_for_anyone(const struct standing *s)
 	return false;
 }
 
-bool standing_takes_effect(const struct standing *correction, const struct standing *target,
-			   const char *party)
+bool entry_standing_takes_effect(const struct entry_standing *correction,
+				 const struct entry_standing *target, const char *party)
 {
 	if (!correction->corrects || correction->index <= target->index ||
 	    correction->target.index != target->index ||
 	    !merkle_hash_equal(&correction->target.leaf, &target->leaf))
 		return false;
 	for (size_t i = 0; i < correction->n; i++) {
-		const struct standing_party *q = &correction->party[i];
+		const struct entry_standing_party *q = &correction->party[i];
 
 		if (q->stands && (q->centre || strcmp(q->name, party) == 0))
 			return true;
@@ -75,13 +76,13 @@ bool standing_takes_effect(const struct standing *correction, const struct stand
 }
 
 /* What a correction, whose own standing is known, does to one entry. */
-static void apply(const struct standing *correction, struct standing *target)
+static void apply(const struct entry_standing *correction, struct entry_standing *target)
 {
 	for (size_t i = 0; i < target->n; i++) {
-		struct standing_party *p = &target->party[i];
+		struct entry_standing_party *p = &target->party[i];
 
 		/* The newest came first, and is the one to name. */
-		if (!p->stands || !standing_takes_effect(correction, target, p->name))
+		if (!p->stands || !entry_standing_takes_effect(correction, target, p->name))
 			continue;
 		p->stands = false;
 		p->withdrawn = correction->withdraws;
@@ -90,7 +91,7 @@ static void apply(const struct standing *correction, struct standing *target)
 }
 
 /* The first entry of the sorted list whose index is at least this. */
-static size_t first_at(const struct standing *list, size_t n, uint64_t index)
+static size_t first_at(const struct entry_standing *list, size_t n, uint64_t index)
 {
 	size_t low = 0, high = n;
 
@@ -105,7 +106,7 @@ static size_t first_at(const struct standing *list, size_t n, uint64_t index)
 	return low;
 }
 
-void standing_judge(struct standing *list, size_t n)
+void entry_standing_judge(struct entry_standing *list, size_t n)
 {
 	qsort(list, n, sizeof(*list), by_index);
 	for (size_t i = 0; i < n; i++)
