@@ -51,6 +51,7 @@ void entry_standing_add(struct entry_standing *s, const struct registered_key *k
 void entry_standing_judge(struct entry_standing *list, size_t n);
 
 /* Of entry_entry_standing_judge()'s answers. */
+/* party in any letter case: admission takes names in lower case alone. */
 bool entry_standing_for(const struct entry_standing *s, const char *party);
 bool entry_standing_for_anyone(const struct entry_standing *s);
 /* Does this correction end its target's standing for a party that signed the target? */
