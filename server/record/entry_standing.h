@@ -22,7 +22,7 @@ enum { ENTRY_STANDING_PARTIES_MAX = 16 }; /* equals RECORD_SIGNATURES_MAX */
 struct entry_standing_party {
 	const char *name; /* borrowed */
 	bool centre;      /* one of the keys was the centre's current one */
-	/* Filled in by entry_entry_standing_judge(). */
+	/* Filled in by entry_standing_judge(). */
 	bool stands;
 	bool withdrawn; /* if it does not stand: by a withdrawal, not a replacement */
 	uint64_t by;    /* if it does not stand: the newest correction that took effect */
@@ -50,7 +50,7 @@ void entry_standing_add(struct entry_standing *s, const struct registered_key *k
 /* Sort by index and fill in the answers. The same entry may be in the list several times. */
 void entry_standing_judge(struct entry_standing *list, size_t n);
 
-/* Of entry_entry_standing_judge()'s answers. */
+/* Of entry_standing_judge()'s answers. */
 /* party in any letter case: admission takes names in lower case alone. */
 bool entry_standing_for(const struct entry_standing *s, const char *party);
 bool entry_standing_for_anyone(const struct entry_standing *s);
