@@ -1,5 +1,6 @@
 /* The one program: finds the subcommand, and sees to it that what was printed has arrived. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -90,10 +91,12 @@ static bool reader_left(void)
 
 int cmd_flush_output(const char *name, int code)
 {
+	static bool told;
 	bool failed = ferror(stdout) != 0;
 
 	errno = 0;
-	if ((fflush(stdout) != 0 || failed) && !reader_left()) {
+	if ((fflush(stdout) != 0 || failed) && !reader_left() && !told) {
+		told = true;
 		fprintf(stderr, "vitrine%s%s: standard output cannot be written%s%s\n",
 			name[0] ? " " : "", name, errno != 0 ? ": " : "",
 			errno != 0 ? strerror(errno) : "");
@@ -109,8 +112,18 @@ int cmd_say_listening(const char *name, const char *url)
 	return cmd_flush_output(name, CMD_HOLDS);
 }
 
+/* What is closed at the start would be the number of the next file that is opened, and lines would end up in a store. These take
+ * their places and refuse what is done with them. */
+static void keep_standard_places(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_places();
 	/* A peer or a pager that goes away is an error of that write, not the end of the program. */
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
