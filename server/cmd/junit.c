@@ -42,6 +42,8 @@ struct test_case {
 	char *name;
 	enum outcome status;
 	size_t bad, reruns, flaky, skipped; /* elements inside it */
+	bool ctest_notrun;                  /* its status is CTest's word */
+	bool could_not_run;                 /* and nobody chose that */
 };
 
 struct reader {
@@ -378,6 +380,8 @@ static void open_case(struct reader *r, const XML_Char **attributes)
 	}
 	r->test = (struct test_case){.open = true, .offset = current_offset(r)};
 	r->test.status = read_status(r, attributes);
+	r->test.ctest_notrun = attribute(attributes, "status") != NULL &&
+			       strcmp(attribute(attributes, "status"), "notrun") == 0;
 	r->test.name =
 	    case_name(r, attribute(attributes, "name"), attribute(attributes, "classname"));
 	s->cases++;
@@ -395,12 +399,13 @@ static void close_case(struct reader *r)
 	struct test_case *t = &r->test;
 	struct suite *s = &r->suite[r->n_suites - 1];
 	/* Surefire shows reruns that failed beside the failure itself, or, where one passed, as flaky. */
-	bool failed = t->bad > 0 || t->status == FAILED || (t->reruns > 0 && t->flaky == 0);
+	bool bad = t->bad > 0 || t->status == FAILED || (t->reruns > 0 && t->flaky == 0);
 	bool not_run = t->skipped > 0 || t->status == NOT_RUN;
+	bool failed = bad || t->could_not_run;
 
 	/* Its counters may count every run. */
 	s->reran |= t->reruns + t->flaky > 0;
-	s->shown_bad += t->bad + t->reruns + t->flaky + (failed && t->bad + t->reruns == 0);
+	s->shown_bad += t->bad + t->reruns + t->flaky + (bad && t->bad + t->reruns == 0);
 	s->shown_skipped += not_run;
 	r->flaky_tests += !failed && t->flaky > 0;
 	list_test(r,
@@ -411,8 +416,19 @@ static void close_case(struct reader *r)
 	*t = (struct test_case){0};
 }
 
+/*
+ * CTest writes status="notrun" and <skipped message="..."> both for what was skipped on purpose and for what it could not
+ * start: no executable, a missing file, a fixture that failed. The latter broke.
+ */
+static bool ctest_skipped_it(const char *message)
+{
+	return message != NULL && (strncmp(message, "SKIP_RETURN_CODE=", 17) == 0 ||
+				   strcmp(message, "SKIP_REGULAR_EXPRESSION_MATCHED") == 0 ||
+				   strcasecmp(message, "Disabled") == 0);
+}
+
 /* failure, error, skipped and the like, wherever they stand. */
-static void mark(struct reader *r, const char *element)
+static void mark(struct reader *r, const char *element, const XML_Char **attributes)
 {
 	static const char *const marks[] = {"failure",    "error",      "rerunFailure",
 					    "rerunError", "flakyError", "flakyFailure",
@@ -429,6 +445,9 @@ static void mark(struct reader *r, const char *element)
 		  : which < 4 ? &r->test.reruns
 		  : which < 6 ? &r->test.flaky
 			      : &r->test.skipped) += 1;
+		if (which >= 6 && r->test.ctest_notrun)
+			r->test.could_not_run |=
+			    !ctest_skipped_it(attribute(attributes, "message"));
 	} else if (which < 4) {
 		s->shown_bad++;
 		list_suite_itself(r, &r->report->failed);
@@ -460,7 +479,7 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
 	else if (strcmp(name, "testcase") == 0)
 		open_case(r, attributes);
 	else
-		mark(r, name);
+		mark(r, name, attributes);
 }
 
 static void XMLCALL on_end(void *ctx, const XML_Char *name)

@@ -118,9 +118,10 @@ static void what_did_not_run_is_named_and_not_passed(void **state)
 
 	(void)state;
 	ASSERT_NAMES(r.passed, "boots", "willfail", "control");
-	ASSERT_NAMES(r.failed, "rejects_old", "slow", "crash", "fix_setup");
-	ASSERT_NAMES(r.not_run, "cannot_start", "disabled", "skipped_code", "skipped_regex",
-		     "needs", "fix_user");
+	/* What CTest could not start broke, though it is reported as not run. */
+	ASSERT_NAMES(r.failed, "rejects_old", "cannot_start", "slow", "crash", "needs", "fix_setup",
+		     "fix_user");
+	ASSERT_NAMES(r.not_run, "disabled", "skipped_code", "skipped_regex");
 	junit_release(&r);
 }
 
