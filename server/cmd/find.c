@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "describe.h"
 #include "json.h"
 #include "options.h"
 #include "party_key.h"
@@ -452,7 +453,7 @@ static enum vt_err finding_json(struct json *list, const struct finding *f, cons
 			err = json_set(j, "result", json_new_text(result));
 	}
 	if (err == VT_OK && w->standing.n > 0 &&
-	    (err = weigh_json(&standing, &w->standing)) == VT_OK)
+	    (err = describe_standing(&standing, &w->standing)) == VT_OK)
 		err = json_set(j, "standing", standing);
 	if (err != VT_OK) {
 		json_free(signers);

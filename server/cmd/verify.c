@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "durable.h"
 #include "json.h"
 #include "options.h"
@@ -353,7 +354,7 @@ static enum vt_err set_statement(struct json *j, const struct weighed *w)
 		return err;
 	if (w->standing.n == 0 || is_accreditation(c))
 		return VT_OK;
-	err = weigh_json(&standing, &w->standing);
+	err = describe_standing(&standing, &w->standing);
 	return err != VT_OK ? err : json_set(j, "standing", standing);
 }
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-
 enum { TOLD_MAX = 8 }; /* entries that the sentence names */
 
 /* -- standing ------------------------------------------------------------------------------------ */
@@ -178,34 +176,6 @@ enum vt_err weigh_text(struct buf *out, const struct entry_standing *s)
 		separator = "; ";
 	}
 	return append_ended(out, s, separator);
-}
-
-enum vt_err weigh_json(struct json **out, const struct entry_standing *s)
-{
-	struct json *list = json_new_array();
-	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
-
-	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
-		const struct entry_standing_party *p = &s->party[i];
-		struct json *j = json_new_object();
-
-		if ((err = json_set(j, "party", json_new_str(p->name))) == VT_OK &&
-		    (err = json_set(j, "stands", json_new_bool(p->stands))) == VT_OK &&
-		    !p->stands &&
-		    (err = json_set(j, "by", json_new_integer((int64_t)p->by))) == VT_OK)
-			err = json_set(j, "action",
-				       json_new_str(p->withdrawn ? "withdraw" : "replace"));
-		if (err == VT_OK)
-			err = json_push(list, j);
-		else
-			json_free(j);
-	}
-	if (err != VT_OK) {
-		json_free(list);
-		list = NULL;
-	}
-	*out = list;
-	return err;
 }
 
 struct sentence {

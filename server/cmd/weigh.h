@@ -8,8 +8,6 @@
 #include "entry_standing.h"
 #include "proof_check.h"
 
-struct json;
-
 /* One proof. */
 struct weighed {
 	const struct checked
@@ -42,7 +40,5 @@ bool weigh_result_known(const char *result);
 enum vt_err weigh_text(struct buf *out, const struct entry_standing *s);
 /* "FAILED stands for lab-1"; of other records, what they are. */
 enum vt_err weigh_verdict_text(struct buf *out, const struct weighed *w);
-/* The same as "standing" in the API's answers. *out is new. */
-enum vt_err weigh_json(struct json **out, const struct entry_standing *s);
 
 #endif

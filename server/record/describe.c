@@ -201,7 +201,7 @@ done:
 	return finish(out, j, err);
 }
 
-static enum vt_err describe_standing(struct json **out, const struct entry_standing *s)
+enum vt_err describe_standing(struct json **out, const struct entry_standing *s)
 {
 	struct json *list = json_new_array();
 	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
