@@ -105,8 +105,8 @@ static int note_file(const char *path, const struct stat *st, int type, struct F
 
 	(void)st;
 	(void)where;
-	if ((type == FTW_F || type == FTW_SLN) && len > 4 &&
-	    strcasecmp(path + len - 4, ".xml") != 0)
+	if ((type == FTW_F || type == FTW_SLN) &&
+	    (len < 4 || strcasecmp(path + len - 4, ".xml") != 0))
 		return 0;
 	if (type == FTW_D || type == FTW_DP)
 		return 0;
@@ -170,7 +170,8 @@ static int read_folder(struct reading *r, const char *folder, struct merkle_hash
 
 	buf_init(&sums);
 	for (size_t i = 0; i < found.n && code == CMD_HOLDS; i++) {
-		if (strpbrk(found.name[i], "\\\n") != NULL)
+		/* sha256sum writes such names in a form of its own. */
+		if (strpbrk(found.name[i], "\\\n\r") != NULL)
 			code = cmd_fail(
 			    r->command, CMD_USAGE,
 			    "--junit %s: a report's name holds a backslash or a line break",
@@ -192,16 +193,21 @@ static int read_folder(struct reading *r, const char *folder, struct merkle_hash
 
 /* -- all of them ------------------------------------------------------------------------------------ */
 
-/* What stands behind the last slash that something stands behind. */
+/* nftw() names what it finds without the slashes behind the folder, and so does the record. */
+static void strip_slashes(char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	path[n] = '\0';
+}
+
 static const char *last_name(const char *path)
 {
-	const char *at = path + strlen(path);
+	const char *slash = strrchr(path, '/');
 
-	while (at > path && at[-1] == '/')
-		at--;
-	while (at > path && at[-1] != '/')
-		at--;
-	return at;
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
 static int read_source(struct reading *r, const char *path)
@@ -213,11 +219,15 @@ static int read_source(struct reading *r, const char *path)
 
 	if (stat(path, &st) != 0)
 		return cmd_fail(r->command, CMD_USAGE, "--junit %s: %s", path, strerror(errno));
-	code = S_ISDIR(st.st_mode) ? read_folder(r, path, &digest) : read_report(r, path, &digest);
+	if ((source->path = strdup(path)) == NULL)
+		return no_memory(r);
+	r->in->n++;
+	strip_slashes(source->path);
+	code = S_ISDIR(st.st_mode) ? read_folder(r, source->path, &digest)
+				   : read_report(r, source->path, &digest);
 	if (code == CMD_HOLDS) {
-		source->name = last_name(path);
+		source->name = last_name(source->path);
 		hex_encode(source->hex, bytes_of(digest.b, sizeof(digest.b)));
-		r->in->n++;
 	}
 	return code;
 }
@@ -249,4 +259,6 @@ int junit_read(const char *command, const struct option_list *paths, struct juni
 void junit_input_release(struct junit_input *in)
 {
 	junit_release(&in->tests);
+	for (size_t i = 0; i < in->n; i++)
+		free(in->source[i].path);
 }

@@ -6,15 +6,20 @@
 #include "options.h"
 
 enum {
-	JUNIT_SOURCES_MAX = 64,  /* --junit options */
-	JUNIT_FILES_MAX = 10000, /* reports in all */
+	/* --junit options */
+	JUNIT_SOURCES_MAX = 64,
+	/* reports in all */
+	JUNIT_FILES_MAX = 10000,
 };
 
 /* One --junit option, as the record names it. */
 struct junit_source {
-	const char *name; /* without the folders before it */
-	char hex
-	    [65]; /* SHA-256 of the file; of a folder: of what sha256sum prints for the files in it */
+	/* Without slashes behind it. */
+	char *path;
+	/* Without the folders before it; points into `path`. */
+	const char *name;
+	/* SHA-256 of the file; of a folder: of what sha256sum prints for the files in it. */
+	char hex[65];
 };
 
 struct junit_input {
