@@ -17,6 +17,9 @@ bool conditions_take(struct http_exchange *x, struct conditions *c, enum conditi
 /* "&subject=...&type=...": as a query. */
 enum vt_err conditions_append(struct buf *out, const struct conditions *c);
 
+/* Of the entries that one page reads and takes apart, but for the last. */
+enum { PAGE_BYTES_MAX = 1 << 20 };
+
 /* Enough of a published entry to choose which one to open: of a record what SearchResult in openapi.yaml shows, in raw
  * mode index and leaf hash. *out is new, NULL on failure. *read (may be NULL): about how many bytes of entry that took. */
 enum vt_err entry_summary(struct json **out, size_t *read, struct log_worker *w, enum log_mode mode,

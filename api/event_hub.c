@@ -14,9 +14,10 @@
 enum {
 	CACHE_SLOTS = 4096, /* entries; a power of two */
 	HEAD_SLOTS = 64,
-	PAGE = 64,       /* events that one subscriber is told in a turn */
-	TURN_WORK = 512, /* what those who catch up may cost in one turn: an event made costs 1, */
-	SEARCH_WORK = 8, /* a search this */
+	PAGE = 64,        /* events that one subscriber is told in a turn */
+	TURN_WORK = 512,  /* what those who catch up may cost in one turn: an event made costs 1, */
+	SEARCH_WORK = 8,  /* a search this, */
+	READ_WORK = 4096, /* so many bytes of entries 1 */
 	RETRY_MILLIS = 200, /* after something could not be read */
 	WARN_SECONDS = 60,  /* between two log lines about that */
 };
@@ -278,6 +279,7 @@ static enum vt_err entry_event(struct http_chunk **out, struct hub *hub, uint64_
 {
 	size_t i = index % CACHE_SLOTS;
 	struct json *data;
+	size_t read;
 	enum vt_err err;
 
 	if (hub->entry[i].chunk != NULL && hub->entry[i].index == index) {
@@ -285,8 +287,10 @@ static enum vt_err entry_event(struct http_chunk **out, struct hub *hub, uint64_
 		return VT_OK;
 	}
 	hub->work_left--;
-	if ((err = entry_summary(&data, NULL, hub->worker, hub->mode, index)) != VT_OK ||
-	    (err = make_event(out, "entry", 'e', index, data)) != VT_OK)
+	if ((err = entry_summary(&data, &read, hub->worker, hub->mode, index)) != VT_OK)
+		return err;
+	hub->work_left -= (int)(read / READ_WORK); /* its corrections may be many */
+	if ((err = make_event(out, "entry", 'e', index, data)) != VT_OK)
 		return err;
 	if (hub->entry[i].chunk != NULL)
 		hub->cached -= http_chunk_len(hub->entry[i].chunk);

@@ -322,7 +322,7 @@ static enum vt_err append_summary(struct buf *out, const struct json *entry)
 	return err;
 }
 
-static enum vt_err append_entry(struct buf *out, struct feed *f, uint64_t index)
+static enum vt_err append_entry(struct buf *out, size_t *read, struct feed *f, uint64_t index)
 {
 	struct json *entry = NULL;
 	struct bytes type;
@@ -330,7 +330,7 @@ static enum vt_err append_entry(struct buf *out, struct feed *f, uint64_t index)
 	enum vt_err err;
 
 	(void)snprintf(href, sizeof(href), "/api/v1/entries/%llu", (unsigned long long)index);
-	if ((err = entry_summary(&entry, NULL, f->w, f->mode, index)) != VT_OK ||
+	if ((err = entry_summary(&entry, read, f->w, f->mode, index)) != VT_OK ||
 	    (err = buf_append_str(out, "<entry>\n<id>urn:vitrine:entry:")) != VT_OK ||
 	    (err = append_origin(out, f->origin)) != VT_OK ||
 	    (err = buf_appendf(out, ":%llu</id>\n", (unsigned long long)index)) != VT_OK ||
@@ -375,10 +375,33 @@ static enum vt_err append_feed_id(struct buf *out, const struct feed *f)
 	return err;
 }
 
+/* An entry's corrections are read with it: a page that has become too dear ends early, and the next one goes on. */
+static enum vt_err append_entries(struct buf *out, struct feed *f)
+{
+	size_t bytes = 0, read;
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < f->n && err == VT_OK; i++) {
+		if (bytes >= PAGE_BYTES_MAX) {
+			f->n = i;
+			f->more = true;
+			f->next = f->index[i - 1];
+			break;
+		}
+		err = append_entry(out, &read, f, f->index[i]);
+		bytes += err == VT_OK ? read : 0;
+	}
+	return err;
+}
+
 static enum vt_err write_feed(struct buf *out, struct feed *f)
 {
+	struct buf entries;
 	enum vt_err err;
 
+	buf_init(&entries);
+	if ((err = append_entries(&entries, f)) != VT_OK)
+		goto done;
 	if ((err = buf_append_str(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
 				       "<feed xmlns=\"http://www.w3.org/2005/Atom\">\n")) !=
 		VT_OK ||
@@ -389,16 +412,17 @@ static enum vt_err write_feed(struct buf *out, struct feed *f)
 	    (err = append_element(out, "name", bytes_str(f->origin))) != VT_OK ||
 	    (err = buf_append_str(out, "</author>\n")) != VT_OK ||
 	    (err = append_feed_link(out, f, "self", f->paged, f->before)) != VT_OK)
-		return err;
+		goto done;
 	/* RFC 5005 section 3: pages are linked by next, and first. */
 	if (f->more && (err = append_feed_link(out, f, "next", true, f->next)) != VT_OK)
-		return err;
+		goto done;
 	if (f->paged && (err = append_feed_link(out, f, "first", false, 0)) != VT_OK)
-		return err;
-	for (size_t i = 0; i < f->n; i++)
-		if ((err = append_entry(out, f, f->index[i])) != VT_OK)
-			return err;
-	return buf_append_str(out, "</feed>\n");
+		goto done;
+	if ((err = buf_append(out, buf_bytes(&entries))) == VT_OK)
+		err = buf_append_str(out, "</feed>\n");
+done:
+	buf_release(&entries);
+	return err;
 }
 
 static void add_next(struct http_response *r, const struct feed *f)

@@ -6,8 +6,6 @@
 enum {
 	LIMIT_DEFAULT = 100,
 	LIMIT_MAX = 1000,
-	PAGE_BYTES_MAX =
-	    1 << 20, /* of the entries that one page reads and takes apart, but for the last */
 };
 
 /* A page that has become too dear ends early: *found is cut, and says where to go on. */

@@ -76,9 +76,13 @@ static enum vt_err check_replaceable(const char *path, const struct stat *st,
 	return err;
 }
 
-/* The descriptor by which this process was given the very file open for writing, or -1. */
-static int given_open(const struct stat *st)
+/*
+ * The descriptor by which this process was given the very file open for writing, or -1: standard output or error, or one
+ * that the path itself speaks of. Others (a lock that a script holds on the file) say nothing about how to write it.
+ */
+static int given_open(const char *path, const struct stat *st)
 {
+	bool any = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
 	DIR *open_files = opendir("/proc/self/fd");
 	struct dirent *e;
 	int found = -1;
@@ -88,8 +92,9 @@ static int given_open(const struct stat *st)
 		uint64_t n;
 		int fd;
 		if (decimal_decode(&n, bytes_str(e->d_name)) != VT_OK || n > INT_MAX ||
-		    (fd = (int)n) == dirfd(open_files) || fstat(fd, &theirs) != 0 ||
-		    theirs.st_dev != st->st_dev || theirs.st_ino != st->st_ino)
+		    (!any && n > STDERR_FILENO) || (fd = (int)n) == dirfd(open_files) ||
+		    fstat(fd, &theirs) != 0 || theirs.st_dev != st->st_dev ||
+		    theirs.st_ino != st->st_ino)
 			continue;
 		if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
 			found = fd;
@@ -149,7 +154,7 @@ enum vt_err output_check(const char *path, struct output_error *why)
 		return check_folder(path, why);
 	if (!S_ISREG(st.st_mode))
 		return access(path, W_OK) == 0 ? VT_OK : system_says(why, VT_EINVAL);
-	return given_open(&st) >= 0 ? VT_OK : check_replaceable(path, &st, why);
+	return given_open(path, &st) >= 0 ? VT_OK : check_replaceable(path, &st, why);
 }
 
 static enum vt_err write_through(int fd, struct bytes contents, struct output_error *why)
@@ -202,7 +207,7 @@ enum vt_err output_write(const char *path, struct bytes contents, bool secret,
 		err = durable_create(path, contents, secret ? 0600 : output_mode());
 		return err == VT_OK ? VT_OK : system_says(why, err);
 	}
-	if ((fd = given_open(&st)) >= 0)
+	if ((fd = given_open(path, &st)) >= 0)
 		return write_through(fd, contents, why);
 	if (!S_ISREG(st.st_mode))
 		return write_to_device(path, contents, why);

@@ -110,34 +110,44 @@ done:
 
 _Static_assert((int)CLIENT_SIGNERS_MAX == (int)DSSE_SIGNATURES_MAX, "room for every signer");
 
-/* Does the signature verify under the key that the entry names so? */
-static bool is_by(const struct dsse_signature *sent, struct bytes keyid, struct bytes pae,
-		  const struct registry *registry)
+/* Does the signature verify under the key that the entry names so? VT_ENOMEM, VT_EINTERNAL: it could not be told. */
+static enum vt_err check_is_by(bool *yes, const struct dsse_signature *sent, struct bytes keyid,
+			       struct bytes pae, const struct registry *registry)
 {
 	const struct registered_key *key = NULL;
 	struct merkle_hash id;
+	enum vt_err err;
 
+	*yes = false;
 	if (registry != NULL && hex_decode_exact(id.b, sizeof(id.b), keyid) == VT_OK)
 		key = registry_find(registry, &id);
-	return key != NULL &&
-	       party_key_verify(key->key, key->scheme, pae, sent->sig, NULL) == VT_OK;
+	if (key == NULL)
+		return VT_OK;
+	err = party_key_verify(key->key, key->scheme, pae, sent->sig, NULL);
+	*yes = err == VT_OK;
+	return err == VT_ENOMEM || err == VT_EINTERNAL ? err : VT_OK;
 }
 
 /*
  * Is whoever made this signature among the entry's signers? Its bytes may differ there (a signature can be made anew and put
- * into another form) and its keyid may be an alias or missing, so it is tried under the entry's keys. A key that is
- * named outright counts as well: of several signatures by one key the entry holds the first that verified.
+ * into another form) and its keyid may be an alias or missing, so it is tried under the entry's keys. Where these
+ * could not be had, the keyid has to do.
  */
-static bool signer_is_in(const struct dsse_signature *sent, const struct dsse *entry,
-			 struct bytes pae, const struct registry *registry)
+static enum vt_err find_signer(bool *in, const struct dsse_signature *sent,
+			       const struct dsse *entry, struct bytes pae,
+			       const struct registry *registry)
 {
-	for (size_t i = 0; i < entry->n; i++) {
-		if (bytes_equal(sent->keyid, entry->sig[i].keyid) ||
-		    bytes_equal(sent->sig, entry->sig[i].sig) ||
-		    is_by(sent, entry->sig[i].keyid, pae, registry))
-			return true;
+	enum vt_err err = VT_OK;
+
+	*in = false;
+	for (size_t i = 0; i < entry->n && !*in && err == VT_OK; i++) {
+		if ((registry == NULL && bytes_equal(sent->keyid, entry->sig[i].keyid)) ||
+		    bytes_equal(sent->sig, entry->sig[i].sig))
+			*in = true;
+		else
+			err = check_is_by(in, sent, entry->sig[i].keyid, pae, registry);
 	}
-	return false;
+	return err;
 }
 
 static void name_dropped(char out[72], const struct dsse_signature *sent, size_t i)
@@ -163,6 +173,7 @@ static enum vt_err find_dropped(struct client_receipt *out, struct bytes record,
 	struct problem problem = {0};
 	struct buf pae;
 	enum vt_err err;
+	bool in;
 
 	buf_init(&pae);
 	dsse_init(&ours);
@@ -171,8 +182,9 @@ static enum vt_err find_dropped(struct client_receipt *out, struct bytes record,
 	    (err = dsse_parse(&theirs, entry, &problem)) != VT_OK ||
 	    (err = dsse_pae(&pae, ours.payload)) != VT_OK)
 		goto done;
-	for (size_t i = 0; i < ours.n; i++) {
-		if (!signer_is_in(&ours.sig[i], &theirs, buf_bytes(&pae), registry))
+	for (size_t i = 0; i < ours.n && err == VT_OK; i++) {
+		err = find_signer(&in, &ours.sig[i], &theirs, buf_bytes(&pae), registry);
+		if (err == VT_OK && !in)
 			name_dropped(out->dropped[out->n_dropped++], &ours.sig[i], i);
 	}
 done:

@@ -69,4 +69,9 @@ int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out);
 struct policy;
 int cmd_read_policy(const char *name, const char *path, struct policy **out);
 
+/* One line of JSON on standard output. j is taken over; err: what building it came to. CMD_HOLDS, or CMD_UNSURE, said: there
+ * was no memory for the answer, which is no answer. */
+struct json;
+int cmd_print_json(const char *name, enum vt_err err, struct json *j);
+
 #endif

@@ -56,7 +56,8 @@ struct finding {
 	struct checked checked;
 	enum vt_err err;
 	bool correction; /* fetched because another entry is said to be corrected by it */
-	bool corrected;  /* the log says so; by what is asked */
+	bool
+	    corrected; /* the log says that something corrects it, so its corrections are searched for */
 	char later[160]; /* what the registry says of a signer since, unverified */
 };
 
@@ -182,6 +183,10 @@ static int check_entry(struct search *s, uint64_t index, bool correction)
 		snprintf(f->checked.why, sizeof(f->checked.why), "the proof is about entry %llu",
 			 (unsigned long long)f->checked.proof.index);
 	}
+	/* Memory that ran out says nothing of the entry. */
+	if (code == CMD_HOLDS && (f->err == VT_ENOMEM || f->err == VT_EINTERNAL))
+		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
+				vt_err_text(f->err));
 	return code;
 }
 
@@ -348,7 +353,8 @@ static int weigh_findings(struct search *s)
 	if ((s->weighed = calloc(s->n + 1, sizeof(*s->weighed))) == NULL)
 		return cmd_fail("find", CMD_UNSURE, "out of memory");
 	check_findings(s, &fails, &demands.unsure);
-	demands.unseen = "what the log hides from its search was not seen";
+	demands.unseen = "what names it by another digest than SHA-256, and what the log hides "
+			 "from its search, was not seen";
 	for (size_t i = 0; i < s->n; i++) {
 		const struct finding *f = &s->found[i];
 
@@ -467,27 +473,22 @@ static enum vt_err finding_json(struct json *list, const struct finding *f, cons
 	return json_push(list, j);
 }
 
-static void print_json(const struct search *s, const char *path, int code)
+static int print_json(const struct search *s, const char *path, int code)
 {
 	struct json *j = json_new_object(), *list = json_new_array();
-	struct buf out;
+	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
 
-	buf_init(&out);
-	for (size_t i = 0; i < s->n; i++)
-		if (finding_json(list, &s->found[i], &s->weighed[i]) != VT_OK)
-			break;
-	if (json_set(j, "file", json_new_str(path)) == VT_OK &&
-	    json_set(j, "sha256", json_new_str(s->hex)) == VT_OK &&
-	    json_set(j, "log", json_new_str(client_origin(s->client))) == VT_OK &&
-	    json_set(j, "completeTo", json_new_integer((int64_t)s->complete_to)) == VT_OK &&
-	    json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
-	    json_set(j, "why", json_new_text(buf_bytes(&s->sentence))) == VT_OK &&
-	    json_set(j, "findings", json_copy(list)) == VT_OK &&
-	    json_write(&out, j, JSON_COMPACT) == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	for (size_t i = 0; i < s->n && err == VT_OK; i++)
+		err = finding_json(list, &s->found[i], &s->weighed[i]);
+	if (err == VT_OK && (err = json_set(j, "file", json_new_str(path))) == VT_OK &&
+	    (err = json_set(j, "sha256", json_new_str(s->hex))) == VT_OK &&
+	    (err = json_set(j, "log", json_new_str(client_origin(s->client)))) == VT_OK &&
+	    (err = json_set(j, "completeTo", json_new_integer((int64_t)s->complete_to))) == VT_OK &&
+	    (err = json_set(j, "holds", json_new_bool(code == CMD_HOLDS))) == VT_OK &&
+	    (err = json_set(j, "why", json_new_text(buf_bytes(&s->sentence)))) == VT_OK)
+		err = json_set(j, "findings", json_copy(list));
 	json_free(list);
-	json_free(j);
-	buf_release(&out);
+	return cmd_print_json("find", err, j);
 }
 
 static int search_file(struct search *s, const char *path)
@@ -495,7 +496,7 @@ static int search_file(struct search *s, const char *path)
 	struct client_config config = {.url = opt_log};
 	struct client_error why = {""};
 	struct merkle_hash digest;
-	int code = cmd_read_policy("find", opt_policy, &s->policy);
+	int printed, code = cmd_read_policy("find", opt_policy, &s->policy);
 
 	if (code == CMD_HOLDS && opt_centre != NULL)
 		code = cmd_read_public_key("find", "centre", opt_centre, &s->centre);
@@ -519,11 +520,14 @@ static int search_file(struct search *s, const char *path)
 		return code;
 	if ((code = weigh_findings(s)) != CMD_HOLDS && s->weighed == NULL)
 		return code;
-	if (opt_json)
-		print_json(s, path, code);
-	else
+	if (s->sentence.len == 0)
+		return cmd_fail("find", CMD_UNSURE, "%s", vt_err_text(VT_ENOMEM));
+	if (!opt_json) {
 		print_text(s, path);
-	return code;
+		return code;
+	}
+	printed = print_json(s, path, code);
+	return code == CMD_HOLDS ? printed : code;
 }
 
 int cmd_find(int argc, char **argv)

@@ -101,11 +101,12 @@ static int fsck_store(struct fsck_run *run, struct tree_head *head)
 	return err == VT_OK ? CMD_HOLDS : CMD_FAILS;
 }
 
-static void report(const struct fsck_run *run, int code, const struct tree_head *head)
+static int report(const struct fsck_run *run, int code, const struct tree_head *head)
 {
 	struct json *j;
-	struct buf out;
 	char root[65];
+	enum vt_err err;
+	int printed;
 
 	if (run->terminal)
 		fputs("\r\033[K", stderr);
@@ -118,22 +119,19 @@ static void report(const struct fsck_run *run, int code, const struct tree_head 
 			       run->no_mark ? " (no high-water mark beside it: whether this is the "
 					      "newest store was not looked at)"
 					    : "");
-		return;
+		return code;
 	}
-	buf_init(&out);
 	j = json_new_object();
-	if (json_set(j, "origin", json_new_str(run->origin)) == VT_OK &&
-	    json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
-	    json_set(j, "admissionsReplayed", json_new_bool(!run->raw)) == VT_OK &&
+	if ((err = json_set(j, "origin", json_new_str(run->origin))) == VT_OK &&
+	    (err = json_set(j, "holds", json_new_bool(code == CMD_HOLDS))) == VT_OK &&
+	    (err = json_set(j, "admissionsReplayed", json_new_bool(!run->raw))) == VT_OK &&
 	    (opt_data == NULL ||
-	     json_set(j, "markCompared", json_new_bool(!run->no_mark)) == VT_OK) &&
-	    json_set(j, "treeSize", json_new_integer((int64_t)head->size)) == VT_OK &&
-	    json_set(j, "rootHash", json_new_str(root)) == VT_OK &&
-	    json_set(j, "faults", json_copy(run->json)) == VT_OK &&
-	    json_write(&out, j, JSON_COMPACT) == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
-	json_free(j);
-	buf_release(&out);
+	     (err = json_set(j, "markCompared", json_new_bool(!run->no_mark))) == VT_OK) &&
+	    (err = json_set(j, "treeSize", json_new_integer((int64_t)head->size))) == VT_OK &&
+	    (err = json_set(j, "rootHash", json_new_str(root))) == VT_OK)
+		err = json_set(j, "faults", json_copy(run->json));
+	printed = cmd_print_json("fsck", err, j);
+	return code == CMD_HOLDS ? printed : code;
 }
 
 int cmd_fsck(int argc, char **argv)
@@ -161,7 +159,7 @@ int cmd_fsck(int argc, char **argv)
 	code = opt_data ? fsck_store(&run, &head)
 			: fsck_over_http(&run, opt_log, opt_policy, opt_centre, &head);
 	if (code == CMD_HOLDS || run.faults > 0)
-		report(&run, code, &head);
+		code = report(&run, code, &head);
 	json_free(run.json);
 	return code;
 }

@@ -337,9 +337,9 @@ static int append_entry_zero(struct making *m)
 	enum vt_err err;
 
 	if ((err = store_sqlite_open(&config.store, &sqlite, NULL, why)) == VT_OK &&
-	    (err = log_open(&log, &config, why)) == VT_OK && (err = log_start(log)) == VT_OK &&
-	    (err = log_worker_new(&w, log)) == VT_OK) {
-		log_submit(log, w, buf_bytes(&m->entry_zero), NULL, keep_answer, &answer);
+	    (err = log_open(&log, &config, why)) == VT_OK && (err = log_start(log)) == VT_OK) {
+		if ((err = log_worker_new(&w, log)) == VT_OK)
+			log_submit(log, w, buf_bytes(&m->entry_zero), NULL, keep_answer, &answer);
 		log_stop(log); /* everything that was taken is answered then */
 	}
 	log_worker_free(w);

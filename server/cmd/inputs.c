@@ -1,5 +1,6 @@
 /* What several subcommands read from and write to files, with the messages that a person needs when it fails. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,6 +9,7 @@
 
 #include "cmd.h"
 #include "durable.h"
+#include "json.h"
 #include "logline.h"
 #include "output.h"
 #include "signer.h"
@@ -185,4 +187,16 @@ bool cmd_same_file(const char *a, const char *b)
 
 	return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
 	       one.st_ino == other.st_ino && S_ISREG(one.st_mode);
+}
+
+int cmd_print_json(const char *name, enum vt_err err, struct json *j)
+{
+	struct buf out;
+
+	buf_init(&out);
+	if (err == VT_OK && (err = json_write(&out, j, JSON_COMPACT)) == VT_OK)
+		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	buf_release(&out);
+	json_free(j);
+	return err == VT_OK ? CMD_HOLDS : cmd_fail(name, CMD_UNSURE, "%s", vt_err_text(err));
 }

@@ -131,16 +131,18 @@ void record_subjects_release(struct record_subjects *s)
 
 /* -- signing ------------------------------------------------------------------------------------- */
 
-/* A record with a salt is to be kept back for a while, so nobody else may read it. */
+/* A record with a salt is to be kept back for a while, so nobody else may read it. Where that cannot be told, too. */
 static bool is_kept_back(struct bytes payload)
 {
 	struct problem why = {0};
 	struct statement s;
-	bool kept = false;
+	enum vt_err err;
+	bool kept;
 
 	statement_init(&s);
-	if (statement_parse(&s, payload, &why) == VT_OK)
-		kept = statement_member(&s, "salt") != NULL;
+	err = statement_parse(&s, payload, &why);
+	kept = err == VT_OK ? statement_member(&s, "salt") != NULL
+			    : err != VT_EMALFORMED && err != VT_ELIMIT;
 	statement_release(&s);
 	return kept;
 }
@@ -275,7 +277,8 @@ static int check_out(const char *name, const struct command_usage *usage, const 
 		const struct option *o = &usage->option[i];
 		const struct option_list *list = o->kind == OPTION_LIST ? o->value : NULL;
 		const char *text = o->kind == OPTION_TEXT ? *(const char **)o->value : NULL;
-		if (o->arg == NULL || strstr(o->arg, "FILE") == NULL || strcmp(o->name, "out") == 0)
+		if (o->arg == NULL || strcmp(o->name, "out") == 0 ||
+		    (strstr(o->arg, "FILE") == NULL && strcmp(o->arg, "PUBKEY") != 0))
 			continue;
 		if (text != NULL && cmd_same_file(out, text))
 			input = text;

@@ -97,6 +97,9 @@ static int check_output(const char *path, const struct operands *records, size_t
 	char other[PATH_MAX];
 	struct output_error why;
 
+	if (cmd_same_file(path, opt_policy))
+		return cmd_fail("submit", CMD_USAGE,
+				"%s would be written over the policy; nothing was sent", path);
 	for (size_t i = 0; i < records->n; i++) {
 		if (cmd_same_file(path, records->arg[i]))
 			return cmd_fail("submit", CMD_USAGE,
@@ -125,7 +128,8 @@ static int check_outputs(const struct operands *records)
 
 	for (size_t i = 0; i < records->n; i++) {
 		const char *record = records->arg[i];
-		if (opt_out == NULL && stat(record, &st) == 0 && !S_ISREG(st.st_mode))
+		if (opt_out == NULL &&
+		    (record == standard_input || (stat(record, &st) == 0 && !S_ISREG(st.st_mode))))
 			return cmd_fail("submit", CMD_USAGE,
 					"%s is no file that a proof could stand beside: --out DIR "
 					"is needed; nothing was sent",
@@ -160,39 +164,35 @@ static int check_signers(const char *record, const struct client_receipt *r)
 	for (size_t i = 0; i < r->n_dropped; i++)
 		(void)cmd_fail(
 		    "submit", CMD_FAILS,
-		    "%s: it is in the log, but not as signed by %s: the log knows no key "
-		    "under which that signature verifies",
+		    "%s: it is in the log, but not as signed by %s: that signature verifies "
+		    "under no key of the entry",
 		    record, r->dropped[i]);
 	return r->n_dropped == 0 ? CMD_HOLDS : CMD_FAILS;
 }
 
-static void report(const char *record, const struct client_receipt *r, const char *origin)
+static int report(const char *record, const struct client_receipt *r, const char *origin)
 {
 	char leaf[65];
 	struct json *j;
-	struct buf out;
+	enum vt_err err;
 
 	hex_encode(leaf, bytes_of(r->leaf.b, sizeof(r->leaf.b)));
 	if (!opt_json) {
 		printf("%s: entry %llu of %s%s, leaf %s%s\n", record, (unsigned long long)r->index,
 		       origin, r->known ? " (it was there already)" : "", leaf,
 		       r->admission_checked ? "" : "; who signed it was not checked");
-		return;
+		return CMD_HOLDS;
 	}
-	buf_init(&out);
 	j = json_new_object();
-	if (json_set(j, "record", json_new_str(record)) == VT_OK &&
-	    json_set(j, "log", json_new_str(origin)) == VT_OK &&
-	    json_set(j, "index", json_new_integer((int64_t)r->index)) == VT_OK &&
-	    json_set(j, "leafHash", json_new_str(leaf)) == VT_OK &&
-	    json_set(j, "known", json_new_bool(r->known)) == VT_OK &&
-	    json_set(j, "admissionChecked", json_new_bool(r->admission_checked)) == VT_OK &&
-	    json_set(j, "droppedSigners", dropped_list(r)) == VT_OK &&
-	    json_set(j, "treeSize", json_new_integer((int64_t)r->head.size)) == VT_OK &&
-	    json_write(&out, j, JSON_COMPACT) == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
-	json_free(j);
-	buf_release(&out);
+	if ((err = json_set(j, "record", json_new_str(record))) == VT_OK &&
+	    (err = json_set(j, "log", json_new_str(origin))) == VT_OK &&
+	    (err = json_set(j, "index", json_new_integer((int64_t)r->index))) == VT_OK &&
+	    (err = json_set(j, "leafHash", json_new_str(leaf))) == VT_OK &&
+	    (err = json_set(j, "known", json_new_bool(r->known))) == VT_OK &&
+	    (err = json_set(j, "admissionChecked", json_new_bool(r->admission_checked))) == VT_OK &&
+	    (err = json_set(j, "droppedSigners", dropped_list(r))) == VT_OK)
+		err = json_set(j, "treeSize", json_new_integer((int64_t)r->head.size));
+	return cmd_print_json("submit", err, j);
 }
 
 static int submit_one(struct client *c, const char *path)
@@ -201,7 +201,7 @@ static int submit_one(struct client *c, const char *path)
 	struct client_error why = {""};
 	struct buf record;
 	enum vt_err err;
-	int code;
+	int code, told;
 
 	buf_init(&record);
 	client_receipt_init(&receipt);
@@ -220,7 +220,8 @@ static int submit_one(struct client *c, const char *path)
 		code = write_beside(path, ".tlog-proof", buf_bytes(&receipt.proof));
 		if (code == CMD_HOLDS && !receipt.proof_has_entry)
 			code = write_beside(path, ".entry", buf_bytes(&receipt.entry));
-		report(path, &receipt, client_origin(c));
+		told = report(path, &receipt, client_origin(c));
+		code = code == CMD_HOLDS ? told : code;
 		if (check_signers(path, &receipt) != CMD_HOLDS && code == CMD_HOLDS)
 			code = CMD_FAILS;
 	}

@@ -49,7 +49,8 @@ static const struct option options[] = {
     {"vkey", OPTION_TEXT, &opt_vkey, "VKEY",
      "The log's verifier key, in place of --policy, for --evidence.", 0, 0, false, false},
     {"json", OPTION_FLAG, &opt_json, NULL,
-     "Print one JSON object a proof, and one that sums up: \"holds\", and \"why\" in one sentence.",
+     "Print one JSON object a proof, and one that sums up: \"holds\", and \"why\" in one sentence. "
+     "\"holds\" is never true of a FAILED verdict, nor of a record that stands for nobody.",
      0, 0, false, true},
 };
 static const struct option_exclusion exclusions[] = {{"vkey", "policy", NULL}};
@@ -219,16 +220,19 @@ static int weigh_proofs(struct weighed *w, const struct checked *c, size_t n,
 	return weigh(w, n, &demands, sentence);
 }
 
-/* The verdict of a proof that holds, if it is one and says anything but that all is well. */
-static bool speaks_against(const struct weighed *w)
+static bool failed_stands(const struct weighed *w)
 {
 	struct bytes result;
 
-	if (!w->usable || w->standing.n == 0)
-		return false;
-	return !entry_standing_for_anyone(&w->standing) ||
-	       (opt_firmware != NULL && statement_result(&w->checked->statement, &result) &&
-		bytes_is(result, "FAILED"));
+	return w->usable && entry_standing_for_anyone(&w->standing) &&
+	       statement_result(&w->checked->statement, &result) && bytes_is(result, "FAILED");
+}
+
+/* Does what a proof that holds says forbid to rely on it? */
+static bool speaks_against(const struct weighed *w)
+{
+	return w->usable && w->standing.n > 0 &&
+	       (!entry_standing_for_anyone(&w->standing) || failed_stands(w));
 }
 
 static void print_subject(const struct checked *c)
@@ -376,47 +380,64 @@ static enum vt_err set_why(struct json *j, const struct weighed *w)
 	return err;
 }
 
-static void print_json(const struct weighed *w, const char *path, const struct inputs *in)
+static int print_json(const struct weighed *w, const char *path, const struct inputs *in)
 {
 	const struct checked *c = w->checked;
 	struct json *j = json_new_object();
-	struct buf out;
+	bool proof_holds = c->why[0] == '\0';
+	enum vt_err err;
 
-	buf_init(&out);
-	if (json_set(j, "proof", json_new_str(path)) == VT_OK &&
-	    json_set(j, "holds", json_new_bool(c->why[0] == '\0' && !speaks_against(w))) == VT_OK &&
-	    set_why(j, w) == VT_OK && (c->log == NULL || set_proof(j, c, in) == VT_OK) &&
-	    (c->log == NULL || c->raw || set_statement(j, w) == VT_OK) &&
-	    json_write(&out, j, JSON_COMPACT) == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
-	buf_release(&out);
-	json_free(j);
+	if ((err = json_set(j, "proof", json_new_str(path))) == VT_OK &&
+	    (err = json_set(j, "proofHolds", json_new_bool(proof_holds))) == VT_OK &&
+	    (err = json_set(j, "holds", json_new_bool(proof_holds && !speaks_against(w)))) ==
+		VT_OK &&
+	    (err = set_why(j, w)) == VT_OK && c->log != NULL &&
+	    (err = set_proof(j, c, in)) == VT_OK && !c->raw)
+		err = set_statement(j, w);
+	return cmd_print_json("verify", err, j);
 }
 
 /* The last line: what all of them come to. */
-static void print_sum(int code, const struct buf *sentence)
+static int print_sum(bool holds, const struct buf *sentence)
 {
 	struct json *j;
-	struct buf out;
+	enum vt_err err;
 
+	if (sentence->len == 0)
+		return cmd_fail("verify", CMD_UNSURE, "%s", vt_err_text(VT_ENOMEM));
 	if (!opt_json) {
 		printf("%.*s\n", (int)sentence->len, (const char *)sentence->data);
-		return;
+		return CMD_HOLDS;
 	}
-	buf_init(&out);
 	j = json_new_object();
-	if (json_set(j, "holds", json_new_bool(code == CMD_HOLDS)) == VT_OK &&
-	    json_set(j, "why", json_new_text(buf_bytes(sentence))) == VT_OK &&
-	    json_write(&out, j, JSON_COMPACT) == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
-	buf_release(&out);
-	json_free(j);
+	if ((err = json_set(j, "holds", json_new_bool(holds))) == VT_OK)
+		err = json_set(j, "why", json_new_text(buf_bytes(sentence)));
+	return cmd_print_json("verify", err, j);
+}
+
+static int print_all(const struct weighed *w, const struct operands *proofs,
+		     const struct inputs *in, int code, const struct buf *sentence)
+{
+	bool holds = code == CMD_HOLDS;
+	int printed = CMD_HOLDS, one;
+
+	for (size_t i = 0; i < proofs->n; i++) {
+		holds = holds && !failed_stands(&w[i]);
+		one = CMD_HOLDS;
+		if (opt_json)
+			one = print_json(&w[i], proofs->arg[i], in);
+		else
+			print_text(&w[i], proofs->arg[i], in);
+		printed = one != CMD_HOLDS ? one : printed;
+	}
+	one = print_sum(holds, sentence);
+	return one != CMD_HOLDS ? one : printed;
 }
 
 static int verify_all(struct inputs *in, struct checked *c, struct weighed *w,
 		      const struct operands *proofs)
 {
-	int code = CMD_HOLDS, weight;
+	int code = CMD_HOLDS, weight, printed;
 	struct buf sentence;
 
 	for (size_t i = 0; i < proofs->n; i++) {
@@ -429,13 +450,11 @@ static int verify_all(struct inputs *in, struct checked *c, struct weighed *w,
 		code = CMD_FAILS;
 	buf_init(&sentence);
 	weight = weigh_proofs(w, c, proofs->n, in, code == CMD_UNSURE, &sentence);
-	for (size_t i = 0; i < proofs->n; i++)
-		(opt_json ? print_json : print_text)(&w[i], proofs->arg[i], in);
 	if (code == CMD_HOLDS || (code == CMD_UNSURE && weight == CMD_FAILS))
 		code = weight;
-	print_sum(code, &sentence);
+	printed = print_all(w, proofs, in, code, &sentence);
 	buf_release(&sentence);
-	return code;
+	return code == CMD_HOLDS ? printed : code;
 }
 
 int cmd_verify(int argc, char **argv)

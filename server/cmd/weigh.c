@@ -18,7 +18,7 @@ static void read_standing(struct entry_standing *out, const struct checked *c)
 
 		if (hex_decode_exact(id.b, sizeof(id.b), bytes_str(c->signer[i].keyid)) == VT_OK &&
 		    (key = registry_find(c->verdict.registry, &id)) != NULL)
-			entry_standing_add(out, key, c->verdict.registry);
+			entry_standing_add(out, key);
 	}
 }
 
@@ -118,7 +118,7 @@ static struct tally count(const struct weighed *list, size_t n, const struct wei
 
 /* -- the sentence -------------------------------------------------------------------------------- */
 
-/* Of standing parties if `by` is 0, else of those that the correction at `by` ended. */
+/* The parties for whom it stands; or, if !stands, those for whom the correction at `by` ended that. */
 static enum vt_err append_parties(struct buf *out, const struct entry_standing *s, bool stands,
 				  uint64_t by)
 {
@@ -343,8 +343,10 @@ int weigh(struct weighed *list, size_t n, const struct weigh_demands *demands, s
 	if (judge_all(list, n) != VT_OK)
 		return CMD_UNSURE;
 	t = count(list, n, demands);
-	if (tell(why, list, n, &t, demands) != VT_OK)
+	if (tell(why, list, n, &t, demands) != VT_OK) {
+		buf_reset(why); /* half a sentence is none */
 		return CMD_UNSURE;
+	}
 	if ((t.failed && asked) || (t.verdicts > 0 && t.standing == 0) ||
 	    (t.verdicts == 0 && t.taken_back))
 		return CMD_FAILS;

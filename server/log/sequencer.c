@@ -460,7 +460,7 @@ void *sequencer_main(void *arg)
 		}
 		if (owed(log) || brought(log))
 			publish(log);
-		if (!log->probation) /* the store is not to be written yet */
+		if (!log->probation && !log_frozen(log)) /* else the store is not to be written */
 			work_on_index(log);
 	}
 	finish(log);

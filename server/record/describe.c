@@ -114,7 +114,7 @@ static enum vt_err family_add(struct family *f, const struct logged_entry *e,
 			return err;
 		if ((key = registry_find(view->registry, &keyid)) == NULL)
 			return VT_EMISMATCH;
-		entry_standing_add(&f->member[f->n], key, view->registry);
+		entry_standing_add(&f->member[f->n], key);
 	}
 	f->n++;
 	return VT_OK;

@@ -20,19 +20,15 @@ static struct entry_standing_party *find_party(struct entry_standing *s, const c
 	return NULL;
 }
 
-void entry_standing_add(struct entry_standing *s, const struct registered_key *key,
-			const struct registry *registry)
+void entry_standing_add(struct entry_standing *s, const struct registered_key *key)
 {
-	const struct accreditation *a = registry_accreditation(key, s->index);
 	struct entry_standing_party *p = find_party(s, key->party);
 
-	if (s->corrects && (a == NULL || a->status != ACCREDITATION_GRANTED))
-		return;
 	if (p == NULL && s->n < ENTRY_STANDING_PARTIES_MAX) {
 		p = &s->party[s->n++];
 		*p = (struct entry_standing_party){.name = key->party};
 	}
-	if (p != NULL && registry_centre(registry, s->index) == key)
+	if (p != NULL && strcmp(key->role, "centre") == 0)
 		p->centre = true;
 }
 

@@ -3,7 +3,7 @@
  * signers speaks for itself alone.
  *
  * A correction takes effect for a party p that signed its target if it stands itself for p, or for the centre, where the
- * centre's key signed it that was current at its index. An entry stands for each party that signed it, unless a
+ * centre's key signed it. An entry stands for each party that signed it, unless a
  * correction of it takes effect for that party. A correction has a larger index than its target, so one pass from the newest entry back
  * answers for all, however long the chain.
  *
@@ -21,7 +21,7 @@ enum { ENTRY_STANDING_PARTIES_MAX = 16 }; /* equals RECORD_SIGNATURES_MAX */
 /* A party that signed the entry, with one key or several. */
 struct entry_standing_party {
 	const char *name; /* borrowed */
-	bool centre;      /* one of the keys was the centre's current one */
+	bool centre;      /* one of the keys was the centre's */
 	/* Filled in by entry_standing_judge(). */
 	bool stands;
 	bool withdrawn; /* if it does not stand: by a withdrawal, not a replacement */
@@ -42,11 +42,10 @@ struct entry_standing {
 void entry_standing_init(struct entry_standing *s, uint64_t index, const struct merkle_hash *leaf,
 			 const struct statement *statement);
 /*
- * A key that signed the entry. registry: one that knows what was registered before s->index. A key that was not granted
- * there (a sealed record alone made it admissible) corrects nothing, so of a correction it is left out.
+ * A key that signed the entry, as admission kept it. Whether the key was in force there is admission's business: an entry
+ * says who signed, and a proof can show no more. What a proof could leave out must not decide for whom something stands.
  */
-void entry_standing_add(struct entry_standing *s, const struct registered_key *key,
-			const struct registry *registry);
+void entry_standing_add(struct entry_standing *s, const struct registered_key *key);
 /* Sort by index and fill in the answers. The same entry may be in the list several times. */
 void entry_standing_judge(struct entry_standing *list, size_t n);
 

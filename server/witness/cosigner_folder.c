@@ -205,7 +205,9 @@ enum vt_err cosigner_create(const char *path, const struct vkey *key, const stru
 	if ((err = make_logs(path, policy)) == VT_OK && (err = make_vkey(path, key)) == VT_OK)
 		return VT_OK;
 	(void)fail_with(why, err, "it cannot be written");
-	take_away(path, policy, is == FOLDER_MISSING);
+	/* VT_ECONFLICT: another process is making a witness here, and these files are its own. */
+	if (err != VT_ECONFLICT)
+		take_away(path, policy, is == FOLDER_MISSING);
 	return err;
 }
 

@@ -850,7 +850,7 @@ class Log:
     def standing(self, index):
         """The parties for whom the entry stands: signers that no correction which counts speaks for.
 
-        A correction counts for a party if that party, or the centre by its current key, signed it and the
+        A correction counts for a party if that party, or the centre, signed it and the
         correction stands for that signer. Written as the definition reads, from the entry forward.
         """
         signers = self.parties_of(index)
@@ -862,24 +862,14 @@ class Log:
             if entry_ref(s.predicate["target"], "", "") != (index, self.leaves[index]):
                 continue
             standing = self.standing(later)
-            centre = self.centre_at(later)
-            if any(self.keys[k] is centre and self.keys[k].party in standing
+            if any(self.keys[k].role == "centre" and self.keys[k].party in standing
                    for k in self.signers[later]):
                 ended |= signers
             ended |= standing & signers
         return signers - ended
 
     def parties_of(self, index):
-        s, parties = self.statements[index], set()
-        for keyid in self.signers[index]:
-            key, a = self.keys[keyid], self.keys[keyid].at(index)
-            if s.type != CORRECTION or (a and a[2] == "granted"):
-                parties.add(key.party)
-        return parties
-
-    def centre_at(self, index):
-        return next((k for k in self.keys.values() if k.role == "centre" and
-                     (k.at(index) or (0, 0, ""))[2] == "granted"), None)
+        return {self.keys[keyid].party for keyid in self.signers[index]}
 
     # -- taking an entry in
 
