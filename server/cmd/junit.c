@@ -16,24 +16,31 @@
 enum {
 	DEPTH_MAX = 64,
 	NOTES_MAX = 20,
-	LISTED_NAME_MAX = JUNIT_NAME_MAX - 32, /* leaves room for " (2)" */
+	/* Leaves room for " (2)". */
+	LISTED_NAME_MAX = JUNIT_NAME_MAX - 32,
 };
 
 enum outcome { RAN, FAILED, NOT_RUN, UNKNOWN };
 
 /* A testsuite or testsuites that is open: what its attributes say, and what was shown inside it so far. */
 struct suite {
-	char *name; /* or NULL */
+	/* or NULL */
+	char *name;
 	size_t offset;
-	bool root_list; /* <testsuites> */
+	/* <testsuites> */
+	bool root_list;
 	bool counts_tests;
-	uint64_t tests, bad, skipped; /* named by the attributes; bad: failures and errors */
+	/* What the attributes count; bad: failures and errors. */
+	uint64_t tests, bad, skipped;
 	size_t shown_bad, shown_skipped;
-	size_t cases;    /* in all suites inside it too */
-	size_t children; /* test cases and suites directly inside it */
-	size_t
-	    repeats; /* cases called like the one before them: runs of a test that was run again */
-	bool reran;  /* something inside it tells of a rerun */
+	/* In all suites inside it too. */
+	size_t cases;
+	/* Test cases and suites directly inside it. */
+	size_t children;
+	/* Cases called like the one before them: runs of a test that was run again. */
+	size_t repeats;
+	/* Something inside it tells of a rerun. */
+	bool reran;
 };
 
 struct test_case {
@@ -41,9 +48,12 @@ struct test_case {
 	size_t offset;
 	char *name;
 	enum outcome status;
-	size_t bad, reruns, flaky, skipped; /* elements inside it */
-	bool ctest_notrun;                  /* its status is CTest's word */
-	bool could_not_run;                 /* and nobody chose that */
+	/* How many elements inside it say so. */
+	size_t bad, reruns, flaky, skipped;
+	/* Its status is CTest's word. */
+	bool ctest_notrun;
+	/* ... and nobody chose that. */
+	bool could_not_run;
 };
 
 struct reader {
@@ -56,7 +66,8 @@ struct reader {
 	struct suite suite[DEPTH_MAX];
 	struct test_case test;
 	struct junit_place place;
-	char *last_name; /* of the test case before, in the same suite */
+	/* Of the test case before, in the same suite. */
+	char *last_name;
 	size_t notes, flaky_tests;
 };
 
@@ -74,10 +85,10 @@ static size_t current_offset(const struct reader *r)
 	return offset < 0 ? r->place.offset : (size_t)offset;
 }
 
-static void say(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
-		va_list args) __attribute__((format(printf, 4, 0)));
-static void say(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
-		va_list args)
+static void write_remark(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
+			 va_list args) __attribute__((format(printf, 4, 0)));
+static void write_remark(struct reader *r, char out[JUNIT_WHY_SIZE], size_t offset, const char *fmt,
+			 va_list args)
 {
 	int n;
 
@@ -96,7 +107,7 @@ static void stop_at(struct reader *r, enum vt_err err, size_t offset, const char
 		return;
 	r->err = err;
 	va_start(args, fmt);
-	say(r, r->why, offset, fmt, args);
+	write_remark(r, r->why, offset, fmt, args);
 	va_end(args);
 	XML_StopParser(r->parser, XML_FALSE);
 }
@@ -117,8 +128,8 @@ static void note_at(struct reader *r, size_t offset, const char *fmt, ...)
 	if (++r->notes > NOTES_MAX + 1)
 		return;
 	va_start(args, fmt);
-	say(r, text, offset, r->notes > NOTES_MAX ? "there are more remarks like these" : fmt,
-	    args);
+	write_remark(r, text, offset,
+		     r->notes > NOTES_MAX ? "there are more remarks like these" : fmt, args);
 	va_end(args);
 	if ((copy = strdup(text)) == NULL || junit_names_add(&r->report->notes, copy) != VT_OK) {
 		free(copy);
@@ -196,7 +207,8 @@ static void list_suite_itself(struct reader *r, struct junit_names *list)
 /* -- suites and their counters ------------------------------------------------------------------------ */
 
 /* Add what an attribute counts; one that is not there, or empty, counts nothing. */
-static bool count(struct reader *r, uint64_t *sum, const XML_Char **attributes, const char *name)
+static bool add_counter(struct reader *r, uint64_t *sum, const XML_Char **attributes,
+			const char *name)
 {
 	const char *text = attribute(attributes, name);
 	uint64_t n = 0;
@@ -230,11 +242,11 @@ static void open_suite(struct reader *r, bool root_list, const XML_Char **attrib
 	r->last_name = NULL;
 	if (name != NULL && (s->name = strdup(name)) == NULL)
 		stop_no_memory(r);
-	s->counts_tests = count(r, &s->tests, attributes, "tests");
-	count(r, &s->bad, attributes, "failures");
-	count(r, &s->bad, attributes, "errors");
+	s->counts_tests = add_counter(r, &s->tests, attributes, "tests");
+	add_counter(r, &s->bad, attributes, "failures");
+	add_counter(r, &s->bad, attributes, "errors");
 	for (size_t i = 0; i < sizeof(skips) / sizeof(*skips); i++)
-		count(r, &s->skipped, attributes, skips[i]);
+		add_counter(r, &s->skipped, attributes, skips[i]);
 }
 
 /*
@@ -430,7 +442,7 @@ static bool ctest_skipped_it(const char *message)
 }
 
 /* failure, error, skipped and the like, wherever they stand. */
-static void mark(struct reader *r, const char *element, const XML_Char **attributes)
+static void take_mark(struct reader *r, const char *element, const XML_Char **attributes)
 {
 	static const char *const marks[] = {"failure",    "error",      "rerunFailure",
 					    "rerunError", "flakyError", "flakyFailure",
@@ -481,7 +493,7 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
 	else if (strcmp(name, "testcase") == 0)
 		open_case(r, attributes);
 	else
-		mark(r, name, attributes);
+		take_mark(r, name, attributes);
 }
 
 static void XMLCALL on_end(void *ctx, const XML_Char *name)

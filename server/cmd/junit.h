@@ -9,7 +9,8 @@
 
 enum {
 	JUNIT_SIZE_MAX = 64 * 1024 * 1024,
-	JUNIT_NAME_MAX = 4096, /* bytes of a test's name; longer ones are cut, and a note says so */
+	/* bytes of a test's name; longer ones are cut, and a note says so */
+	JUNIT_NAME_MAX = 4096,
 	JUNIT_WHY_SIZE = 320,
 };
 
@@ -43,9 +44,11 @@ enum vt_err junit_add(struct junit_report *into, struct junit_report *from);
 enum vt_err junit_number_repeats(struct junit_report *r);
 /* "FAILED" if anything failed; else "PASSED" if a test ran; else NULL: nothing ran. */
 const char *junit_result(const struct junit_report *r);
-size_t junit_not_run(const struct junit_report *r); /* how many tests did not run */
+/* How many tests did not run. */
+size_t junit_not_run(const struct junit_report *r);
 void junit_release(struct junit_report *r);
 
-enum vt_err junit_names_add(struct junit_names *names, char *name); /* VT_OK: it is the list's */
+/* VT_OK: the name is the list's from then on. */
+enum vt_err junit_names_add(struct junit_names *names, char *name);
 
 #endif

@@ -20,7 +20,8 @@ struct reading {
 	const char *command;
 	struct junit_input *in;
 	struct merkle_hasher h;
-	struct merkle_hash *seen; /* of each report that was read */
+	/* Of each report that was read. */
+	struct merkle_hash *seen;
 	size_t n_seen;
 };
 

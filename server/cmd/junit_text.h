@@ -6,8 +6,10 @@
 
 /* What had to be replaced by U+FFFD. Offsets are into the clean text. */
 struct junit_replaced {
-	size_t controls, first_control; /* characters that XML does not allow, also as "&#1;" */
-	size_t invalid, first_invalid;  /* bytes that are nothing in the report's encoding */
+	/* Characters that XML does not allow, also as "&#1;". */
+	size_t controls, first_control;
+	/* Bytes that are nothing in the report's encoding. */
+	size_t invalid, first_invalid;
 };
 
 /*
