@@ -22,6 +22,15 @@ enum {
 
 enum outcome { RAN, FAILED, NOT_RUN, UNKNOWN };
 
+/* Tests that are counted, and that nothing shows or explains. */
+struct unseen {
+	uint64_t n;
+	/* Of the first suite that counts such tests. */
+	size_t offset;
+	uint64_t counted;
+	size_t shown;
+};
+
 /* A testsuite or testsuites that is open: what its attributes say, and what was shown inside it so far. */
 struct suite {
 	/* or NULL */
@@ -41,11 +50,18 @@ struct suite {
 	size_t repeats;
 	/* Something inside it tells of a rerun. */
 	bool reran;
+	/* Why more tests may be counted than are shown; or NULL. */
+	const char *other_counts;
+	/* How many more may be counted in it: runs of a test that was run again, and what other_counts explains. */
+	uint64_t more_runs;
+	/* In it and in the suites inside it. */
+	struct unseen unseen;
 };
 
 struct test_case {
 	bool open;
 	size_t offset;
+	unsigned depth;
 	char *name;
 	enum outcome status;
 	/* How many elements inside it say so. */
@@ -139,10 +155,16 @@ static void note_at(struct reader *r, size_t offset, const char *fmt, ...)
 
 /* -- names ------------------------------------------------------------------------------------------ */
 
+/* Some tools write capitals: Failures="1", <TestCase>, <Failure>. */
+static bool is_named(const char *name, const char *in_lower_case)
+{
+	return strcasecmp(name, in_lower_case) == 0;
+}
+
 static const char *attribute(const XML_Char **attributes, const char *name)
 {
 	for (; attributes[0] != NULL; attributes += 2)
-		if (strcmp(attributes[0], name) == 0)
+		if (is_named(attributes[0], name))
 			return attributes[1];
 	return NULL;
 }
@@ -204,6 +226,56 @@ static void list_suite_itself(struct reader *r, struct junit_names *list)
 	list_test(r, list, name);
 }
 
+/* -- words ------------------------------------------------------------------------------------------- */
+
+/* The words of CTest, GoogleTest, Bazel, behave, Katalon, NUnit's converters and others. */
+static const char *const words_ran[] = {
+    "run",       "passed",   "pass",     "ok",       "success", "successful", "succeeded",
+    "completed", "complete", "executed", "finished", "done",    NULL};
+static const char *const words_failed[] = {
+    "fail",    "failed", "failure", "error",    "errored",   "broken",    "crash", "crashed",
+    "aborted", "killed", "timeout", "timedout", "timed out", "undefined", NULL};
+static const char *const words_not_run[] = {"notrun",     "not run",   "not_run",      "disabled",
+					    "skipped",    "skip",      "ignored",      "ignore",
+					    "suppressed", "pending",   "todo",         "untested",
+					    "blocked",    "cancelled", "inconclusive", NULL};
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	while (*list != NULL && strcasecmp(word, *list) != 0)
+		list++;
+	return *list != NULL;
+}
+
+static enum outcome word_outcome(const char *word)
+{
+	return is_one_of(word, words_failed)    ? FAILED
+	       : is_one_of(word, words_not_run) ? NOT_RUN
+	       : is_one_of(word, words_ran)     ? RAN
+						: UNKNOWN;
+}
+
+/* GoogleTest has a result beside the status; success and executed are NUnit's, and true or false. */
+enum { N_TELLING = 4 };
+static const char *const telling[N_TELLING] = {"status", "result", "success", "executed"};
+
+static enum outcome told_outcome(const XML_Char **attributes, const char *name)
+{
+	static const char *const yes[] = {"true", "yes", "1", NULL};
+	static const char *const no[] = {"false", "no", "0", NULL};
+	const char *word = attribute(attributes, name);
+	bool executed = strcmp(name, "executed") == 0;
+
+	if (word == NULL || *word == '\0')
+		return RAN;
+	if (!executed && strcmp(name, "success") != 0)
+		return word_outcome(word);
+	return is_one_of(word, yes)   ? RAN
+	       : !is_one_of(word, no) ? UNKNOWN
+	       : executed             ? NOT_RUN
+				      : FAILED;
+}
+
 /* -- suites and their counters ------------------------------------------------------------------------ */
 
 /* Add what an attribute counts; one that is not there, or empty, counts nothing. */
@@ -222,6 +294,32 @@ static bool add_counter(struct reader *r, uint64_t *sum, const XML_Char **attrib
 	}
 	*sum += n;
 	return true;
+}
+
+/* failed="1" may stand beside failures="1", and says the same. A suite may also say it as a test case does. */
+static void read_bad(struct reader *r, struct suite *s, const XML_Char **attributes)
+{
+	uint64_t failed = 0;
+
+	add_counter(r, &failed, attributes, "failed");
+	add_counter(r, &s->bad, attributes, "failures");
+	add_counter(r, &s->bad, attributes, "errors");
+	for (size_t i = 0; i < N_TELLING && failed == 0; i++)
+		failed = told_outcome(attributes, telling[i]) == FAILED;
+	if (s->bad < failed)
+		s->bad = failed;
+}
+
+/* Who counts more tests than the report shows, and rightly so; NULL: nobody that is known. */
+static const char *other_counts(const struct suite *s, const XML_Char **attributes)
+{
+	const char *host = attribute(attributes, "hostname");
+
+	if (host != NULL && strcmp(host, "tbd") == 0)
+		return "Catch2 counts assertions";
+	if (s->name != NULL && strcmp(s->name, "pytest") == 0)
+		return "pytest counts subtests";
+	return NULL;
 }
 
 static void open_suite(struct reader *r, bool root_list, const XML_Char **attributes)
@@ -243,10 +341,10 @@ static void open_suite(struct reader *r, bool root_list, const XML_Char **attrib
 	if (name != NULL && (s->name = strdup(name)) == NULL)
 		stop_no_memory(r);
 	s->counts_tests = add_counter(r, &s->tests, attributes, "tests");
-	add_counter(r, &s->bad, attributes, "failures");
-	add_counter(r, &s->bad, attributes, "errors");
+	read_bad(r, s, attributes);
 	for (size_t i = 0; i < sizeof(skips) / sizeof(*skips); i++)
 		add_counter(r, &s->skipped, attributes, skips[i]);
+	s->other_counts = other_counts(s, attributes);
 }
 
 /*
@@ -281,6 +379,52 @@ static void list_unnamed_skips(struct reader *r, struct suite *s)
 	s->shown_skipped += (size_t)missing;
 	s->cases += (size_t)missing;
 	s->children += (size_t)missing;
+	s->unseen.n -= s->unseen.n < missing ? s->unseen.n : missing;
+}
+
+/* node:test counts the suites and cases directly inside a suite, others the cases at any depth. */
+static size_t most_shown(const struct suite *s)
+{
+	return s->children > s->cases ? s->children : s->cases;
+}
+
+static void note_counted(struct reader *r, const struct unseen *u, const char *why)
+{
+	note_at(r, u->offset, "%llu test%s counted, %zu %s shown: %s",
+		(unsigned long long)u->counted, u->counted == 1 ? " is" : "s are", u->shown,
+		u->shown == 1 ? "is" : "are", why);
+}
+
+/* Tests that are counted and not shown may have failed. An outer suite may still explain what is missing in an inner one. */
+static void look_for_unseen(struct reader *r, struct suite *s)
+{
+	struct unseen here = {.offset = s->offset, .counted = s->tests, .shown = most_shown(s)};
+	uint64_t explained = here.shown + s->more_runs;
+
+	if (!s->counts_tests || s->tests <= explained)
+		return;
+	here.n = s->tests - explained;
+	if (s->other_counts != NULL) {
+		note_counted(r, &here, s->other_counts);
+		s->more_runs += here.n;
+	} else if (s->unseen.n == 0) {
+		s->unseen = here;
+	} else if (s->unseen.n < here.n) {
+		s->unseen.n = here.n;
+	}
+}
+
+/* Where something failed, the verdict is the same whatever else did. */
+static void judge_unseen(struct reader *r, const struct unseen *u)
+{
+	if (r->report->failed.n > 0)
+		note_counted(r, u, "the others may have failed, too");
+	else
+		stop_at(r, VT_EMALFORMED, u->offset,
+			"contradiction: %llu test%s counted, %zu %s shown; what is not shown may "
+			"have failed",
+			(unsigned long long)u->counted, u->counted == 1 ? " is" : "s are", u->shown,
+			u->shown == 1 ? "is" : "are");
 }
 
 static void check_counters(struct reader *r, const struct suite *s)
@@ -319,6 +463,7 @@ static void close_suite(struct reader *r)
 
 	list_unnamed_skips(r, s);
 	check_counters(r, s);
+	look_for_unseen(r, s);
 	if (r->n_suites > 0) {
 		struct suite *outer = &r->suite[r->n_suites - 1];
 
@@ -327,6 +472,13 @@ static void close_suite(struct reader *r)
 		outer->cases += s->cases;
 		outer->repeats += s->repeats;
 		outer->reran |= s->reran;
+		outer->more_runs += s->more_runs;
+		s->unseen.n += outer->unseen.n;
+		if (outer->unseen.n == 0)
+			outer->unseen = s->unseen;
+		outer->unseen.n = s->unseen.n;
+	} else if (s->unseen.n > 0) {
+		judge_unseen(r, &s->unseen);
 	}
 	free(s->name);
 	s->name = NULL;
@@ -334,50 +486,18 @@ static void close_suite(struct reader *r)
 
 /* -- test cases -------------------------------------------------------------------------------------- */
 
-/* The words of CTest, GoogleTest, Bazel, behave, Katalon, NUnit's converters and others. */
-static const char *const words_ran[] = {
-    "run",       "passed",   "pass",     "ok",       "success", "successful", "succeeded",
-    "completed", "complete", "executed", "finished", "done",    NULL};
-static const char *const words_failed[] = {
-    "fail",    "failed", "failure", "error",    "errored",   "broken",    "crash", "crashed",
-    "aborted", "killed", "timeout", "timedout", "timed out", "undefined", NULL};
-static const char *const words_not_run[] = {"notrun",     "not run",   "not_run",      "disabled",
-					    "skipped",    "skip",      "ignored",      "ignore",
-					    "suppressed", "pending",   "todo",         "untested",
-					    "blocked",    "cancelled", "inconclusive", NULL};
-
-static bool is_one_of(const char *word, const char *const *list)
-{
-	while (*list != NULL && strcasecmp(word, *list) != 0)
-		list++;
-	return *list != NULL;
-}
-
-static enum outcome word_outcome(const char *word)
-{
-	return is_one_of(word, words_failed)    ? FAILED
-	       : is_one_of(word, words_not_run) ? NOT_RUN
-	       : is_one_of(word, words_ran)     ? RAN
-						: UNKNOWN;
-}
-
-/* status="..." and GoogleTest's result="...": the worst of them. */
+/* The worst of what a test case's attributes say. */
 static enum outcome read_status(struct reader *r, const XML_Char **attributes)
 {
-	static const char *const names[] = {"status", "result"};
 	enum outcome worst = RAN, one;
 
-	for (size_t i = 0; i < 2; i++) {
-		const char *word = attribute(attributes, names[i]);
-
-		if (word == NULL || *word == '\0')
-			continue;
-		one = word_outcome(word);
+	for (size_t i = 0; i < N_TELLING; i++) {
+		one = told_outcome(attributes, telling[i]);
 		if (one == UNKNOWN)
 			stop_at(
 			    r, VT_EMALFORMED, current_offset(r),
 			    "%s=\"%.40s\" is not known: it cannot be told whether this test passed",
-			    names[i], word);
+			    telling[i], attribute(attributes, telling[i]));
 		else if (worst != FAILED && one != RAN)
 			worst = one;
 	}
@@ -392,7 +512,7 @@ static void open_case(struct reader *r, const XML_Char **attributes)
 		stop_at(r, VT_EMALFORMED, current_offset(r), "a testcase inside a testcase");
 		return;
 	}
-	r->test = (struct test_case){.open = true, .offset = current_offset(r)};
+	r->test = (struct test_case){.open = true, .offset = current_offset(r), .depth = r->depth};
 	r->test.status = read_status(r, attributes);
 	r->test.ctest_notrun = attribute(attributes, "status") != NULL &&
 			       strcmp(attribute(attributes, "status"), "notrun") == 0;
@@ -419,6 +539,7 @@ static void close_case(struct reader *r)
 
 	/* Its counters may count every run. */
 	s->reran |= t->reruns + t->flaky > 0;
+	s->more_runs += t->reruns + t->flaky;
 	s->shown_bad += t->bad + t->reruns + t->flaky + (bad && t->bad + t->reruns == 0);
 	s->shown_skipped += not_run;
 	r->flaky_tests += !failed && t->flaky > 0;
@@ -441,31 +562,63 @@ static bool ctest_skipped_it(const char *message)
 				   strcasecmp(message, "Disabled") == 0);
 }
 
-/* failure, error, skipped and the like, wherever they stand. */
-static void take_mark(struct reader *r, const char *element, const XML_Char **attributes)
-{
-	static const char *const marks[] = {"failure",    "error",      "rerunFailure",
-					    "rerunError", "flakyError", "flakyFailure",
-					    "skipped",    "skip",       "ignored"};
-	struct suite *s = &r->suite[r->n_suites - 1];
-	size_t which = 0;
+/* What an element says about the test case or the suite that it stands in. */
+enum mark { NO_MARK, MARK_BAD, MARK_RERUN, MARK_FLAKY, MARK_SKIPPED };
 
-	while (which < sizeof(marks) / sizeof(*marks) && strcmp(element, marks[which]) != 0)
-		which++;
-	if (which == sizeof(marks) / sizeof(*marks))
-		return;
-	if (r->test.open) {
-		*(which < 2   ? &r->test.bad
-		  : which < 4 ? &r->test.reruns
-		  : which < 6 ? &r->test.flaky
-			      : &r->test.skipped) += 1;
-		if (which >= 6 && r->test.ctest_notrun)
-			r->test.could_not_run |=
-			    !ctest_skipped_it(attribute(attributes, "message"));
-	} else if (which < 4) {
+static enum mark element_mark(const char *element)
+{
+	static const char *const bad[] = {"failure", "failed", "error", NULL};
+	static const char *const reruns[] = {"rerunFailure", "rerunError", NULL};
+	static const char *const flaky[] = {"flakyFailure", "flakyError", NULL};
+	static const char *const skipped[] = {"skipped", "skip", "ignored", NULL};
+
+	return is_one_of(element, bad)       ? MARK_BAD
+	       : is_one_of(element, reruns)  ? MARK_RERUN
+	       : is_one_of(element, flaky)   ? MARK_FLAKY
+	       : is_one_of(element, skipped) ? MARK_SKIPPED
+					     : NO_MARK;
+}
+
+/* Directly inside a test case the words of a status mean the same. */
+static enum mark case_mark(struct reader *r, const char *element)
+{
+	static const char *const say_nothing[] = {"system-out", "system-err", "properties", NULL};
+	enum mark mark = element_mark(element);
+	enum outcome word = word_outcome(element);
+
+	if (mark != NO_MARK || r->depth != r->test.depth + 1 || is_one_of(element, say_nothing))
+		return mark;
+	if (word == UNKNOWN)
+		note_at(
+		    r, current_offset(r),
+		    "the element <%.60s> of a test case is not known; it is taken to say nothing "
+		    "about the result",
+		    element);
+	return word == FAILED ? MARK_BAD : word == NOT_RUN ? MARK_SKIPPED : NO_MARK;
+}
+
+static void mark_case(struct reader *r, const char *element, const XML_Char **attributes)
+{
+	struct test_case *t = &r->test;
+	enum mark mark = case_mark(r, element);
+
+	t->bad += mark == MARK_BAD;
+	t->reruns += mark == MARK_RERUN;
+	t->flaky += mark == MARK_FLAKY;
+	t->skipped += mark == MARK_SKIPPED;
+	if (mark == MARK_SKIPPED && t->ctest_notrun)
+		t->could_not_run |= !ctest_skipped_it(attribute(attributes, "message"));
+}
+
+static void mark_suite(struct reader *r, const char *element)
+{
+	struct suite *s = &r->suite[r->n_suites - 1];
+	enum mark mark = element_mark(element);
+
+	if (mark == MARK_BAD || mark == MARK_RERUN) {
 		s->shown_bad++;
 		list_suite_itself(r, &r->report->failed);
-	} else if (which >= 6) {
+	} else if (mark == MARK_SKIPPED) {
 		s->shown_skipped++;
 		list_suite_itself(r, &r->report->not_run);
 	}
@@ -476,7 +629,7 @@ static void take_mark(struct reader *r, const char *element, const XML_Char **at
 static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **attributes)
 {
 	struct reader *r = ctx;
-	bool list = strcmp(name, "testsuites") == 0, suite = strcmp(name, "testsuite") == 0;
+	bool list = is_named(name, "testsuites"), suite = is_named(name, "testsuite");
 
 	if (r->err != VT_OK)
 		return;
@@ -490,10 +643,12 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
 			name);
 	else if (list || suite)
 		open_suite(r, list, attributes);
-	else if (strcmp(name, "testcase") == 0)
+	else if (is_named(name, "testcase"))
 		open_case(r, attributes);
+	else if (r->test.open)
+		mark_case(r, name, attributes);
 	else
-		take_mark(r, name, attributes);
+		mark_suite(r, name);
 }
 
 static void XMLCALL on_end(void *ctx, const XML_Char *name)
@@ -503,9 +658,9 @@ static void XMLCALL on_end(void *ctx, const XML_Char *name)
 	if (r->err != VT_OK)
 		return;
 	r->depth--;
-	if (strcmp(name, "testcase") == 0)
+	if (is_named(name, "testcase"))
 		close_case(r);
-	else if (strcmp(name, "testsuites") == 0 || strcmp(name, "testsuite") == 0)
+	else if (is_named(name, "testsuites") || is_named(name, "testsuite"))
 		close_suite(r);
 }
 
