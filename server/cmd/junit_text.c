@@ -11,7 +11,8 @@
 #include <strings.h>
 
 enum {
-	DECLARATION_MAX = 256, /* bytes in which an XML declaration's encoding is looked for */
+	/* Bytes in which an XML declaration's encoding is looked for. */
+	DECLARATION_MAX = 256,
 	ENCODING_MAX = 40,
 };
 
@@ -20,7 +21,8 @@ static const struct bytes replacement = {(const uint8_t *)"\xEF\xBF\xBD", 3};
 struct cleaner {
 	struct buf *out;
 	struct junit_replaced *replaced;
-	struct bytes in; /* UTF-8, or what was meant to be */
+	/* UTF-8, or what was meant to be. */
+	struct bytes in;
 	size_t at;
 };
 

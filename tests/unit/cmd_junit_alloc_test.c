@@ -46,6 +46,14 @@ static void no_memory_is_never_a_verdict(void **state)
 	       "</testcase><error/></testsuite></testsuites>");
 }
 
+static void no_memory_loses_no_remark(void **state)
+{
+	(void)state;
+	starve("<testsuites tests=\"9\"><testsuite name=\"pytest\" tests=\"3\"><testcase "
+	       "name=\"a\"><unknown/></testcase></testsuite><testsuite><testcase name=\"b\" "
+	       "success=\"false\"/></testsuite></testsuites>");
+}
+
 static void no_memory_is_not_an_unknown_encoding(void **state)
 {
 	(void)state;
@@ -58,6 +66,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(no_memory_is_never_a_verdict),
+	    cmocka_unit_test(no_memory_loses_no_remark),
 	    cmocka_unit_test(no_memory_is_not_an_unknown_encoding),
 	};
 
