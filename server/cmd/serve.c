@@ -208,6 +208,13 @@ static enum vt_err on_policy_met(void *ctx, struct bytes note)
 	return serve_witnesses_policy_met(&s->witnesses, note);
 }
 
+static enum vt_err on_vouched(void *ctx, struct bytes note)
+{
+	struct service *s = ctx;
+
+	return serve_witnesses_vouched(&s->witnesses, note);
+}
+
 static void on_published(void *ctx, const struct tree_head *head)
 {
 	struct service *s = ctx;
@@ -228,6 +235,7 @@ static int open_log(struct service *s)
 	    .index_tail_max = (size_t)opt_index_keys,
 	    .gather = asks ? on_gather : NULL,
 	    .policy_met = asks ? on_policy_met : NULL,
+	    .vouched = asks ? on_vouched : NULL,
 	    .published = on_published,
 	    .ctx = s,
 	    .without_quorum = strcmp(opt_without_quorum, "hold") == 0 ? LOG_HOLD : LOG_PUBLISH,

@@ -120,6 +120,25 @@ enum vt_err serve_witnesses_policy_met(const struct serve_witnesses *w, struct b
 	return err == VT_OK || err == VT_ENOMEM || err == VT_EINTERNAL ? err : VT_EUNTRUSTED;
 }
 
+enum vt_err serve_witnesses_vouched(const struct serve_witnesses *w, struct bytes note)
+{
+	bool others[POLICY_WITNESSES_MAX] = {false};
+	const struct policy_log *log;
+	struct note *opened = NULL;
+	struct checkpoint cp;
+	enum vt_err err = policy_open_checkpoint(&opened, &cp, &log, others, note, w->policy);
+
+	note_free(opened);
+	if (err != VT_OK)
+		return err == VT_ENOMEM || err == VT_EINTERNAL ? err : VT_EUNTRUSTED;
+	/* Who is never asked has cosigned nothing that was published here. */
+	for (size_t i = 0; i < policy_witness_count(w->policy); i++)
+		others[i] = !others[i] && policy_witness(w->policy, i)->url.len > 0;
+	/* "quorum none" is judged elsewhere. */
+	return policy_needs_witnesses(w->policy) && policy_quorum(w->policy, others) ? VT_EUNTRUSTED
+										     : VT_OK;
+}
+
 void serve_witnesses_close(struct serve_witnesses *w)
 {
 	gather_free(w->gather);

@@ -26,6 +26,8 @@ int serve_witnesses_open(struct serve_witnesses *w, const struct serve_witnesses
 int serve_witnesses_start(struct serve_witnesses *w, struct log *log);
 /* log_policy_met_fn. */
 enum vt_err serve_witnesses_policy_met(const struct serve_witnesses *w, struct bytes note);
+/* Of log_config.vouched. */
+enum vt_err serve_witnesses_vouched(const struct serve_witnesses *w, struct bytes note);
 /* Between log_stop() and log_free(). */
 void serve_witnesses_close(struct serve_witnesses *w);
 

@@ -59,6 +59,9 @@ struct log_config {
 	log_gather_fn gather;   /* NULL: no witness is asked */
 	log_policy_met_fn
 	    policy_met; /* NULL: what was gathered with a quorum meets it, what was found is gathered again */
+	/* Could witnesses whose cosignatures are not on this note have made a quorum for a later head? VT_EUNTRUSTED:
+	 * yes, so that it does not say that its head is the newest. NULL: no. */
+	log_policy_met_fn vouched;
 	log_published_fn published; /* may be NULL, like freeze */
 	log_freeze_fn freeze;
 	void *ctx; /* of these four */

@@ -103,6 +103,10 @@ static enum vt_err use(struct log *log, const struct gathered *g)
 	/* Not before the round is over: a witness that the quorum can do without may show a later head. */
 	if (log->probation && !(g->quorum && g->done))
 		return VT_OK;
+	/* Nor while those who are silent could have cosigned a later head by themselves. */
+	if (log->probation && log->config.vouched != NULL &&
+	    (err = log->config.vouched(log->config.ctx, buf_bytes(&g->note))) != VT_OK)
+		return err == VT_EUNTRUSTED ? VT_OK : err;
 	if (log->probation && (err = high_water_vouched(log, &r->head)) != VT_OK)
 		return err;
 	if ((err = publish_check(log)) != VT_OK ||

@@ -6,6 +6,7 @@
  */
 #include "cosigner_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -129,6 +130,56 @@ enum vt_err cosigner_list_upgrade(const struct cosigner *c)
 	return err;
 }
 
+/* What this file is of, into the list. Nothing: it was given and nothing was cosigned yet, and does not say its name. */
+static enum vt_err list_found(struct buf *list, const char *folder, const char *hash,
+			      const struct vkey *by, char why[COSIGNER_WHY_MAX])
+{
+	struct cosigned s;
+	enum vt_err err;
+
+	cosigned_init(&s);
+	if ((err = cosigned_read(&s, folder, hash, &(struct vkey_set){NULL, 0}, by, why)) ==
+		VT_OK &&
+	    s.origin != NULL)
+		err = buf_appendf(list, "%s\n", s.origin);
+	cosigned_release(&s);
+	return err;
+}
+
+static bool is_hash(const char *name)
+{
+	return strlen(name) == COSIGNED_HASH_TEXT - 1 &&
+	       strspn(name, "0123456789abcdef") == COSIGNED_HASH_TEXT - 1;
+}
+
+/* A folder without a list, as an earlier version leaves it: all that it has files of were given before. Else the first log
+ * that is added would make a list of itself alone. */
+static enum vt_err list_from_files(struct buf *list, const char *folder, char why[COSIGNER_WHY_MAX])
+{
+	struct buf text;
+	char path[PATH_MAX];
+	struct dirent *e;
+	struct vkey by;
+	DIR *dir = NULL;
+	enum vt_err err;
+
+	buf_init(&text);
+	if ((err = name_in(path, folder, "vkey") ? file_read(&text, path, 4096) : VT_EIO) !=
+		VT_OK ||
+	    (err = text.len == 0 ? VT_EMALFORMED
+				 : vkey_parse(&by, bytes_of(text.data, text.len - 1))) != VT_OK ||
+	    (err = (dir = opendir(folder)) != NULL ? VT_OK : VT_EIO) != VT_OK)
+		(void)fail_with(why, err, "its list of logs is missing, and cannot be made");
+	while (err == VT_OK && (e = readdir(dir)) != NULL)
+		if (is_hash(e->d_name) &&
+		    (err = list_found(list, folder, e->d_name, &by, why)) != VT_OK)
+			break;
+	if (dir != NULL)
+		(void)closedir(dir);
+	buf_release(&text);
+	return err;
+}
+
 /* -- making, and adding to ------------------------------------------------------------------------- */
 
 static enum vt_err make_logs(const char *folder, const struct policy *policy)
@@ -185,6 +236,30 @@ static void take_away(const char *folder, const struct policy *policy, bool made
 		(void)rmdir(folder);
 }
 
+/* Two at a time on one folder: the second finds it taken, and takes nothing of the first one's away. */
+static enum vt_err make_under_lock(const char *path, const struct vkey *key,
+				   const struct policy *policy, bool made_folder,
+				   char why[COSIGNER_WHY_MAX])
+{
+	int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum folder_state is;
+	enum vt_err err = VT_OK;
+
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0 || folder_look(&is, path) != VT_OK ||
+	    is != FOLDER_EMPTY) {
+		(void)snprintf(why, COSIGNER_WHY_MAX,
+			       "another process is making it, or has made it");
+		err = VT_ECONFLICT;
+	} else if ((err = make_logs(path, policy)) != VT_OK ||
+		   (err = make_vkey(path, key)) != VT_OK) {
+		(void)fail_with(why, err, "it cannot be written");
+		take_away(path, policy, made_folder);
+	}
+	if (lock >= 0)
+		(void)close(lock);
+	return err;
+}
+
 enum vt_err cosigner_create(const char *path, const struct vkey *key, const struct policy *policy,
 			    char why[COSIGNER_WHY_MAX])
 {
@@ -202,13 +277,7 @@ enum vt_err cosigner_create(const char *path, const struct vkey *key, const stru
 	}
 	if ((err = durable_mkdir(path)) != VT_OK)
 		return fail_with(why, err, "it cannot be made");
-	if ((err = make_logs(path, policy)) == VT_OK && (err = make_vkey(path, key)) == VT_OK)
-		return VT_OK;
-	(void)fail_with(why, err, "it cannot be written");
-	/* VT_ECONFLICT: another process is making a witness here, and these files are its own. */
-	if (err != VT_ECONFLICT)
-		take_away(path, policy, is == FOLDER_MISSING);
-	return err;
+	return make_under_lock(path, key, policy, is == FOLDER_MISSING, why);
 }
 
 /* The log's file before its line, so that a crash in between lets the same be done again. */
@@ -224,6 +293,9 @@ static enum vt_err add_log(const char *folder, const char *origin, char why[COSI
 		(void)fail_with(why, err, "its list of logs");
 		goto done;
 	}
+	if (name_in(path, folder, "logs") && access(path, F_OK) != 0 &&
+	    (err = list_from_files(&list, folder, why)) != VT_OK)
+		goto done;
 	there = name_in(path, folder, hash) && access(path, F_OK) == 0;
 	if (lists(buf_bytes(&list), origin)) {
 		(void)snprintf(why, COSIGNER_WHY_MAX, "%s was added before%s", origin,
