@@ -6,12 +6,12 @@
  *
  * So a crash in between costs a second alert, never one.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "durable.h"
+#include "files.h"
 #include "gossip_private.h"
 #include "logline.h"
 
@@ -279,8 +279,9 @@ static enum vt_err load_text(struct gossip *g, const char *name, struct bytes te
 	return VT_OK; /* of a log that is not followed any more */
 }
 
-static enum vt_err load_file(struct gossip *g, const char *name)
+static enum vt_err load_file(void *ctx, const char *name)
 {
+	struct gossip *g = ctx;
 	uint8_t digest[MERKLE_HASH_SIZE];
 	char path[GOSSIP_PATH_MAX];
 	struct buf text;
@@ -300,16 +301,10 @@ static enum vt_err load_file(struct gossip *g, const char *name)
 enum vt_err gossip_load_evidence(struct gossip *g, char why[GOSSIP_WHY_MAX])
 {
 	char path[GOSSIP_PATH_MAX];
-	enum vt_err err = VT_EIO;
-	struct dirent *entry;
-	DIR *folder = NULL;
+	enum vt_err err = gossip_path(path, g, "evidence");
 
-	if (gossip_path(path, g, "evidence") == VT_OK && (folder = opendir(path)) != NULL) {
-		err = VT_OK;
-		while (err == VT_OK && (entry = readdir(folder)) != NULL)
-			err = load_file(g, entry->d_name);
-		(void)closedir(folder);
-	}
+	if (err == VT_OK && (err = files_each(path, load_file, g)) == VT_ENOTFOUND)
+		err = VT_EIO;
 	if (err != VT_OK)
 		(void)snprintf(why, GOSSIP_WHY_MAX,
 			       "the evidence in the state folder cannot be read");

@@ -1,6 +1,5 @@
 #include "outbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -128,22 +127,20 @@ done:
 	return err;
 }
 
-static enum vt_err find_ends(struct outbox *o, uint64_t *first, uint64_t *last)
-{
-	DIR *dir = opendir(o->dir);
-	struct dirent *e;
+struct ends {
+	uint64_t first, last;
+};
 
-	if (dir == NULL)
-		return VT_EIO;
-	while ((e = readdir(dir)) != NULL) {
-		unsigned long long n;
-		int len = 0;
-		if (sscanf(e->d_name, "alerts-%llx%n", &n, &len) != 1 || e->d_name[len] != '\0')
-			continue;
-		*last = n > *last ? n : *last;
-		*first = n < *first ? n : *first;
-	}
-	closedir(dir);
+static enum vt_err find_end(void *ctx, const char *name)
+{
+	struct ends *ends = ctx;
+	unsigned long long n;
+	int len = 0;
+
+	if (sscanf(name, "alerts-%llx%n", &n, &len) != 1 || name[len] != '\0')
+		return VT_OK;
+	ends->last = n > ends->last ? n : ends->last;
+	ends->first = n < ends->first ? n : ends->first;
 	return VT_OK;
 }
 
@@ -181,19 +178,19 @@ static void close_write(struct outbox *o)
 
 static enum vt_err open_files(struct outbox *o, char why[256])
 {
-	uint64_t first = UINT64_MAX, last = 0, end = 0;
+	struct ends ends = {.first = UINT64_MAX};
+	uint64_t last, end = 0;
 	enum vt_err err;
 
 	snprintf(why, 256, "%s/taken cannot be read", o->dir);
-	if ((err = find_ends(o, &first, &last)) != VT_OK)
-		return err;
+	if ((err = files_each(o->dir, find_end, &ends)) != VT_OK)
+		return err == VT_ENOTFOUND ? VT_EIO : err;
 	/* Nobody knows what was taken: all that is there is told again. */
-	if ((err = read_mark(o)) == VT_ENOTFOUND && first != UINT64_MAX)
-		o->read_n = first;
+	if ((err = read_mark(o)) == VT_ENOTFOUND && ends.first != UINT64_MAX)
+		o->read_n = ends.first;
 	if (err != VT_OK && err != VT_ENOTFOUND)
 		return err;
-	if (last < o->read_n)
-		last = o->read_n;
+	last = ends.last < o->read_n ? o->read_n : ends.last;
 	for (uint64_t n = o->read_n; n <= last; n++) {
 		snprintf(why, 256, "%s/alerts-%08" PRIx64 " is damaged", o->dir, n);
 		err = count_segment(o, n, n == o->read_n ? o->read_at : 0, &end);

@@ -1,7 +1,6 @@
 /* Which of the alerts that wait goes next: severity, then the logs in turn, then age. */
 #include "outboxes.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,15 +64,22 @@ static enum vt_err lane_path(char out[FILES_PATH_MAX], const struct outboxes *o,
 	return n > 0 && n < FILES_PATH_MAX ? VT_OK : VT_ELIMIT;
 }
 
-/* A folder "LOG-SEVERITY" is a lane, and a file of the form before means that there is one of that. */
-static enum vt_err open_found(struct outboxes *o, const char *name, bool *before, char why[256])
+struct opening {
+	struct outboxes *o;
+	bool before; /* files of the form before are there, which were one lane */
+	char *why;
+};
+
+/* A folder "LOG-SEVERITY" is a lane. */
+static enum vt_err open_found(void *ctx, const char *name)
 {
 	char path[FILES_PATH_MAX], log[OUTBOXES_LOG_MAX + 1];
 	const char *dash = strrchr(name, '-');
+	struct opening *r = ctx;
 	enum vt_err err;
 
 	if (strcmp(name, "taken") == 0 || strncmp(name, "alerts-", 7) == 0) {
-		*before = true;
+		r->before = true;
 		return VT_OK;
 	}
 	if (dash == NULL || dash - name > OUTBOXES_LOG_MAX)
@@ -82,27 +88,23 @@ static enum vt_err open_found(struct outboxes *o, const char *name, bool *before
 	for (unsigned s = 0; s < SEVERITY_COUNT; s++) {
 		if (strcmp(dash + 1, severity_name((enum severity)s)) != 0)
 			continue;
-		if ((err = lane_path(path, o, log, (enum severity)s)) != VT_OK)
+		if ((err = lane_path(path, r->o, log, (enum severity)s)) != VT_OK)
 			return err;
-		return add_lane(o, path, log, (enum severity)s, why);
+		return add_lane(r->o, path, log, (enum severity)s, r->why);
 	}
 	return VT_OK;
 }
 
 static enum vt_err open_lanes(struct outboxes *o, char why[256])
 {
-	DIR *dir = opendir(o->dir);
-	bool before = false;
-	struct dirent *e;
-	enum vt_err err = VT_OK;
+	struct opening r = {.o = o, .why = why};
+	enum vt_err err;
 
 	snprintf(why, 256, "%s cannot be read", o->dir);
-	if (dir == NULL)
+	err = files_each(o->dir, open_found, &r);
+	if (err == VT_ENOTFOUND)
 		return VT_EIO;
-	while (err == VT_OK && (e = readdir(dir)) != NULL)
-		err = open_found(o, e->d_name, &before, why);
-	closedir(dir);
-	return err == VT_OK && before ? add_lane(o, o->dir, "", SEVERITY_CRITICAL, why) : err;
+	return err == VT_OK && r.before ? add_lane(o, o->dir, "", SEVERITY_CRITICAL, why) : err;
 }
 
 enum vt_err outboxes_open(struct outboxes **out, const char *dir, char why[256])

@@ -1,6 +1,5 @@
 #include "pairs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -468,24 +467,18 @@ void pairs_saved(struct pairs *r)
 	r->kept = r->mark;
 }
 
-static enum vt_err drop_strangers(const struct pairs *r)
+static enum vt_err drop_stranger(void *ctx, const char *name)
 {
-	DIR *dir = opendir(r->dir);
-	struct dirent *e;
+	const struct pairs *r = ctx;
+	unsigned long long id;
+	char kind[5];
+	int len = 0;
 
-	if (dir == NULL)
-		return VT_EIO;
-	while ((e = readdir(dir)) != NULL) {
-		char kind[5];
-		unsigned long long id;
-		int len = 0;
-		if (sscanf(e->d_name, "%4[a-z]-%llx%n", kind, &id, &len) != 2 ||
-		    e->d_name[len] != '\0' || (strcmp(kind, "run") && strcmp(kind, "tail")))
-			continue;
-		if (!names(&r->mark, kind, id))
-			drop(r, kind, id);
-	}
-	closedir(dir);
+	if (sscanf(name, "%4[a-z]-%llx%n", kind, &id, &len) != 2 || name[len] != '\0' ||
+	    (strcmp(kind, "run") && strcmp(kind, "tail")))
+		return VT_OK;
+	if (!names(&r->mark, kind, id))
+		drop(r, kind, id);
 	return VT_OK;
 }
 
@@ -511,7 +504,7 @@ enum vt_err pairs_open(struct pairs **out, const char *dir, const struct pairs_m
 	for (size_t i = 0; i < mark->n; i++)
 		if ((err = open_run(r, i)) != VT_OK)
 			goto done;
-	if ((err = read_tail(r)) != VT_OK || (err = drop_strangers(r)) != VT_OK)
+	if ((err = read_tail(r)) != VT_OK || (err = files_each(r->dir, drop_stranger, r)) != VT_OK)
 		goto done;
 	*out = r;
 	r = NULL; /* transferred */

@@ -1,7 +1,6 @@
 /* What stands against the logs, as the state folder says it, and what somebody has acknowledged of it. */
 #include "standing.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "clock.h"
 #include "durable.h"
+#include "files.h"
 
 enum {
 	PATH_SIZE = 4096,
@@ -207,76 +207,70 @@ enum vt_err standing_of_log(struct standing_list *out, const char *monitor_dir,
 
 /* -- by the folder ---------------------------------------------------------------------------- */
 
-static enum vt_err standing_of_state_file(struct standing_list *out, const char *monitor_dir,
-					  const char *name)
+struct folder_reading {
+	struct standing_list *out;
+	const char *monitor_dir, *folder;
+};
+
+static enum vt_err standing_of_state_file(void *ctx, const char *name)
 {
+	const struct folder_reading *r = ctx;
 	char path[PATH_SIZE];
 	struct log_state s;
 	enum vt_err err;
 
-	if (snprintf(path, sizeof(path), "%s/logs/%s/state", monitor_dir, name) >=
-	    (int)sizeof(path))
+	if (name[0] == '.')
+		return VT_OK;
+	if (snprintf(path, sizeof(path), "%s/%s/state", r->folder, name) >= (int)sizeof(path))
 		return VT_ELIMIT;
 	log_state_init(&s);
 	if ((err = log_state_read(&s, path)) == VT_OK)
-		err = standing_of_log(out, monitor_dir, &s);
+		err = standing_of_log(r->out, r->monitor_dir, &s);
 	log_state_release(&s);
 	return err == VT_ENOTFOUND ? VT_OK : err;
 }
 
-static enum vt_err add_evidence(struct standing_list *out, const char *monitor_dir,
-				const char *folder, const char *name)
+static enum vt_err add_evidence(void *ctx, const char *name)
 {
 	struct standing one = {.severity = severity_of("evidence"), .for_good = true};
+	const struct folder_reading *r = ctx;
 	char path[PATH_SIZE];
 	struct stat st;
 
 	if (strlen(name) != EVIDENCE_ID || strspn(name, "0123456789abcdef") != EVIDENCE_ID)
 		return VT_OK;
-	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", r->folder, name) >= (int)sizeof(path))
 		return VT_ELIMIT;
 	if (stat(path, &st) == 0)
 		one.since = (uint64_t)st.st_mtime;
 	memcpy(one.id, name, STANDING_ID_SIZE - 1);
 	snprintf(one.kind, sizeof(one.kind), "evidence");
 	snprintf(one.text, sizeof(one.text), "evidence that a log signed two histories: %s", name);
-	return append_standing(out, monitor_dir, &one);
+	return append_standing(r->out, r->monitor_dir, &one);
 }
 
 enum vt_err standing_evidence(struct standing_list *out, const char *monitor_dir)
 {
 	char folder[PATH_SIZE];
-	enum vt_err err = VT_OK;
-	struct dirent *e;
-	DIR *dir;
+	struct folder_reading r = {out, monitor_dir, folder};
+	enum vt_err err;
 
 	if (snprintf(folder, sizeof(folder), "%s/gossip/evidence", monitor_dir) >=
 	    (int)sizeof(folder))
 		return VT_ELIMIT;
-	if ((dir = opendir(folder)) == NULL)
-		return VT_OK;
-	while (err == VT_OK && (e = readdir(dir)) != NULL)
-		err = add_evidence(out, monitor_dir, folder, e->d_name);
-	closedir(dir);
-	return err;
+	err = files_each(folder, add_evidence, &r);
+	return err == VT_ENOTFOUND ? VT_OK : err;
 }
 
 enum vt_err standing_of_folder(struct standing_list *out, const char *monitor_dir)
 {
 	char folder[PATH_SIZE];
-	enum vt_err err = VT_OK;
-	struct dirent *e;
-	DIR *dir;
+	struct folder_reading r = {out, monitor_dir, folder};
+	enum vt_err err;
 
 	if (snprintf(folder, sizeof(folder), "%s/logs", monitor_dir) >= (int)sizeof(folder))
 		return VT_ELIMIT;
-	if ((dir = opendir(folder)) == NULL)
-		return VT_ENOTFOUND;
-	while (err == VT_OK && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.')
-			err = standing_of_state_file(out, monitor_dir, e->d_name);
-	closedir(dir);
-	if (err == VT_OK)
+	if ((err = files_each(folder, standing_of_state_file, &r)) == VT_OK)
 		err = standing_evidence(out, monitor_dir);
 	standing_list_sort(out);
 	return err;

@@ -52,7 +52,8 @@ void standing_list_sort(struct standing_list *l);
 /* Append what stands by this state, but for what is acknowledged in the monitor's folder. */
 enum vt_err standing_of_log(struct standing_list *out, const char *monitor_dir,
 			    const struct log_state *s);
-/* Append all that stands by the folder's files: every log's, and evidence from gossip. */
+/* Append all that stands by the folder's files: every log's, and evidence from gossip. VT_ENOTFOUND: no monitor's
+ * folder. VT_EIO, VT_ENOMEM: it cannot be read, so what stands is not known. */
 enum vt_err standing_of_folder(struct standing_list *out, const char *monitor_dir);
 /* The evidence from gossip alone. Its id is the beginning of the evidence's. */
 enum vt_err standing_evidence(struct standing_list *out, const char *monitor_dir);

@@ -207,8 +207,10 @@ static enum vt_err adopt_logs(struct state_folder *s, char why[MONITOR_WHY_MAX])
 		return refuse_file(why, err, "logs");
 	if ((dir = opendir(logs)) == NULL && errno != ENOENT && errno != ENOTDIR)
 		return refuse_file(why, VT_EIO, "logs");
-	while (dir != NULL && err == VT_OK && (e = readdir(dir)) != NULL)
+	while (dir != NULL && err == VT_OK && (errno = 0, e = readdir(dir)) != NULL)
 		err = adopt_log(s, logs, e->d_name, why);
+	if (dir != NULL && err == VT_OK && errno != 0)
+		err = refuse_file(why, VT_EIO, "logs");
 	if (dir != NULL)
 		closedir(dir);
 	if (err == VT_OK && s->list.len == 0)

@@ -705,6 +705,38 @@ static void an_entry_that_must_not_be_there_stands(void **state)
 	assert_int_equal(look(), MONITOR_HOLDS);
 }
 
+static void put_file_in_place_of(const char *folder)
+{
+	char path[700];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", state_dir, folder);
+	remove_all(path);
+	assert_non_null(file = fopen(path, "w"));
+	assert_int_equal(fclose(file), 0);
+}
+
+static void what_cannot_be_read_is_not_nothing(void **state)
+{
+	struct standing_list all;
+	char path[700];
+
+	(void)state;
+	standing_list_init(&all);
+	assert_int_equal(look(), MONITOR_HOLDS);
+	snprintf(path, sizeof(path), "%s/gossip", state_dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_nothing_stands(); /* no evidence has ever come */
+	assert_int_equal(standing_of_folder(&all, state_dir), VT_OK);
+	put_file_in_place_of("gossip/evidence");
+	assert_int_equal(monitor_standing(monitor, &all), VT_EIO);
+	assert_int_equal(standing_of_folder(&all, state_dir), VT_EIO);
+	remove_all(path);
+	put_file_in_place_of("logs");
+	assert_int_equal(standing_of_folder(&all, state_dir), VT_EIO);
+	standing_list_release(&all);
+}
+
 /* -- what may be a cache's -------------------------------------------------------------------- */
 
 static void one_bad_answer_is_looked_at_twice(void **state)
@@ -1174,6 +1206,7 @@ int main(void)
 	    TEST(one_bad_answer_is_looked_at_twice),
 	    TEST(an_entry_that_must_not_be_there_stands),
 	    TEST(a_fork_that_is_acknowledged_is_a_fault_while_it_is_shown),
+	    TEST(what_cannot_be_read_is_not_nothing),
 	    TEST(a_proven_fork_stands_although_the_log_shows_the_right_branch_again),
 	    TEST(an_alert_that_nobody_took_waits_over_a_restart),
 	    TEST(alerts_that_nobody_takes_stop_the_log_that_they_are_about),
