@@ -259,7 +259,10 @@ static enum vt_err after_entry(struct follower *f)
 	uint64_t now;
 
 	f->uncommitted++;
-	f->served_at = f->m->config.now();
+	now = f->m->config.now();
+	if (f->served_at == 0)
+		f->served_from = now;
+	f->served_at = now;
 	pthread_mutex_lock(&f->lock);
 	f->status.entries++;
 	pthread_mutex_unlock(&f->lock);
@@ -469,7 +472,6 @@ static enum monitor_outcome look_and_recover(struct follower *f)
 	f->fault = f->log_fault = VT_OK;
 	f->found_fault = f->doubt = false;
 	f->shown_size = f->served_at = 0;
-	f->look_at = f->m->config.now();
 	f->why.text[0] = '\0';
 	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
 		snprintf(f->why.text, sizeof(f->why.text), "%.399s", why);

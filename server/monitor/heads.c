@@ -12,6 +12,9 @@
 #include "monitor_private.h"
 #include "vitrine/evidence.h"
 
+/* Deadlines after which it counts no more how much of what a head covers was served meanwhile. */
+#define LAG_BOUND UINT64_C(24)
+
 static bool keep_waiting(void *ctx, uint64_t millis, const char *why)
 {
 	struct follower *f = ctx;
@@ -83,12 +86,14 @@ static enum vt_err silent(struct follower *f, const struct client_error *why)
  * Withheld is lag: how long the head that was shown at the first refusal is not served as a whole. Progress alone
  * ends nothing, so a log that gives out a bundle now and then is told of. But a long catch-up from a
  * slow log, or through a slow line, is no refusal: time in which entries came in counts for the log, as
- * much as time in which it refused them counts against it.
+ * much as time in which it refused them counts against it. Waiting for the first of them is neither, and whoever
+ * sends one now and then gains no more than LAG_BOUND deadlines by that.
  */
 static void count_refusal(struct follower *f, uint64_t now)
 {
 	struct log_state *s = &f->state;
-	uint64_t served = f->served_at > f->look_at ? f->served_at - f->look_at : 0, refused = 0;
+	uint64_t served = f->served_at > f->served_from ? f->served_at - f->served_from : 0,
+		 refused = 0;
 
 	if (s->stalled == 0 || s->stalled > now) {
 		s->stalled = now;
@@ -104,6 +109,15 @@ static void count_refusal(struct follower *f, uint64_t now)
 	f->unsaved = true;
 }
 
+static bool is_withheld(const struct follower *f, uint64_t now)
+{
+	const struct log_state *s = &f->state;
+	uint64_t deadline = f->m->config.silent_seconds;
+
+	return s->since[TROUBLE_WITHHELD] != 0 || s->lag_seconds >= deadline ||
+	       now - s->stalled >= LAG_BOUND * deadline;
+}
+
 /* A log that shows heads and keeps back what they cover answers, so it is not silent. */
 enum heads_verdict withheld(struct follower *f, const struct client_error *why)
 {
@@ -112,7 +126,7 @@ enum heads_verdict withheld(struct follower *f, const struct client_error *why)
 	char text[700], id[64];
 
 	count_refusal(f, now);
-	if (s->lag_seconds < f->m->config.silent_seconds && s->since[TROUBLE_WITHHELD] == 0)
+	if (!is_withheld(f, now))
 		return follow_commit(f) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
 	snprintf(id, sizeof(id), "%llu %llu", (unsigned long long)s->lag_size,
 		 (unsigned long long)s->stalled);
@@ -148,8 +162,13 @@ static struct json *checkpoint_json(const char *name, struct bytes note, struct 
 	return o;
 }
 
+static bool is_ours(enum vt_err err)
+{
+	return err == VT_ENOMEM || err == VT_EINTERNAL;
+}
+
 /* Is it that cosignatures are missing, rather than that a signature fails? */
-static bool lacks_quorum(const struct follower *f, struct bytes answer)
+static enum vt_err lacks_quorum(bool *out, const struct follower *f, struct bytes answer)
 {
 	bool cosigned[POLICY_WITNESSES_MAX];
 	const struct policy *policy = f->m->config.policy;
@@ -161,10 +180,11 @@ static bool lacks_quorum(const struct follower *f, struct bytes answer)
 	memset(cosigned, true, sizeof(cosigned));
 	err = policy_open_checkpoint(&note, &cp, &log, cosigned, answer, policy);
 	note_free(note);
-	return err == VT_EMISMATCH && !policy_quorum(policy, cosigned);
+	*out = err == VT_EMISMATCH && !policy_quorum(policy, cosigned);
+	return is_ours(err) ? err : VT_OK;
 }
 
-static bool accepted(const struct follower *f, struct bytes answer)
+static enum vt_err accepted(bool *out, const struct follower *f, struct bytes answer)
 {
 	const struct policy_log *log;
 	struct note *note = NULL;
@@ -173,10 +193,25 @@ static bool accepted(const struct follower *f, struct bytes answer)
 	    policy_open_checkpoint(&note, &cp, &log, NULL, answer, f->m->config.policy);
 
 	note_free(note);
-	return err == VT_OK && log == f->log;
+	*out = err == VT_OK && log == f->log;
+	return is_ours(err) ? err : VT_OK;
 }
 
-/* What the client made of an answer, as a trouble. false: it is none of the log's. */
+/* What does not match: the files that the head covers, or who signed it? */
+static enum vt_err classify_mismatch(enum trouble *out, const struct follower *f,
+				     struct bytes answer)
+{
+	bool good, unwitnessed = false;
+	enum vt_err err;
+
+	if ((err = accepted(&good, f, answer)) != VT_OK ||
+	    (!good && (err = lacks_quorum(&unwitnessed, f, answer)) != VT_OK))
+		return err;
+	*out = good ? TROUBLE_CONTRADICTS : unwitnessed ? TROUBLE_QUORUM : TROUBLE_UNTRUSTED;
+	return VT_OK;
+}
+
+/* What the client made of an answer, as a trouble. false: it is none of the log's, or that cannot be told. */
 static bool classify(enum trouble *out, const struct follower *f, enum vt_err err,
 		     struct bytes answer)
 {
@@ -194,10 +229,7 @@ static bool classify(enum trouble *out, const struct follower *f, enum vt_err er
 		*out = TROUBLE_UNTRUSTED;
 		return true;
 	case VT_EMISMATCH:
-		*out = accepted(f, answer)       ? TROUBLE_CONTRADICTS
-		       : lacks_quorum(f, answer) ? TROUBLE_QUORUM
-						 : TROUBLE_UNTRUSTED;
-		return true;
+		return classify_mismatch(out, f, answer) == VT_OK;
 	default:
 		return false;
 	}
@@ -534,6 +566,8 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why)
 	else if (err != VT_OK)
 		verdict = refused_but_signed(f, err, buf_bytes(&answer),
 					     signed_err == VT_OK ? &shown : NULL, why);
+	else if (is_ours(signed_err))
+		goto done;
 	else if (signed_err != VT_OK || client_log(f->client) != f->log)
 		verdict = refused(f, VT_EUNTRUSTED, buf_bytes(&answer), why);
 	else

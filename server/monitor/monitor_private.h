@@ -51,8 +51,8 @@ struct follower {
 	bool second_look;    /* this is that look: past all caches */
 	bool unsaved;        /* what stands has changed since the last commit */
 	uint64_t shown_size; /* of the newest head that the log signed, accepted or not */
-	uint64_t look_at;    /* POSIX seconds: when the look at hand began */
-	uint64_t served_at;  /* when it last received an entry; 0: none */
+	/* POSIX seconds: when the look at hand received its first entry and its last; 0: none. */
+	uint64_t served_from, served_at;
 	pthread_t thread;
 	bool has_thread;
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alloc_fail.h"
 #include "fake_log.h"
 #include "json.h"
 #include "monitor.h"
@@ -35,8 +36,14 @@ static struct buf evidence, observed;
 static uint64_t now;
 static uint64_t seconds_per_question; /* that passed whenever somebody asks for the time */
 
+/* Before the how-manieth question of a look (0: none) how long passes. */
+static unsigned questions, late_question;
+static uint64_t late_seconds;
+
 static uint64_t test_now(void)
 {
+	if (++questions == late_question)
+		now += late_seconds;
 	return now += seconds_per_question;
 }
 
@@ -100,7 +107,8 @@ static int set_up(void **state)
 	fake_log_grow(300, "one");
 	fake_log_publish();
 	now = 1800000000;
-	seconds_per_question = 0;
+	seconds_per_question = late_question = 0;
+	refuse_alerts = false;
 	snprintf(state_dir, sizeof(state_dir), "%s/%u", scratch_folder(), states++);
 	config = (struct monitor_config){.state_dir = state_dir,
 					 .read_seconds = 1,
@@ -737,6 +745,32 @@ static void what_cannot_be_read_is_not_nothing(void **state)
 	standing_list_release(&all);
 }
 
+/* Its checkpoints lack the quorum, and whatever else is said of them would be untrue. */
+static void without_memory_nothing_untrue_is_told(void **state)
+{
+	bool failed = true;
+
+	(void)state;
+	refuse_alerts = true;
+	for (unsigned n = 1; failed; n++) {
+		snprintf(state_dir, sizeof(state_dir), "%s/%u", scratch_folder(), states++);
+		open_monitor(QUORUM);
+		alloc_fail_at(n);
+		(void)monitor_once(monitor);
+		failed = alloc_failed();
+		(void)monitor_deliver(monitor, 0);
+		read_standing();
+		for (size_t i = 0; i < standing.n; i++)
+			assert_string_equal(standing.item[i].kind, "quorum");
+		if (!failed)
+			assert_int_equal(standing.n, 1);
+		monitor_free(monitor);
+		monitor = NULL;
+		remove_all(state_dir);
+	}
+	standing_list_release(&standing);
+}
+
 /* -- what may be a cache's -------------------------------------------------------------------- */
 
 static void one_bad_answer_is_looked_at_twice(void **state)
@@ -850,7 +884,7 @@ static void a_log_that_gives_out_a_bundle_now_and_then_is_told_of(void **state)
 static void a_long_catch_up_from_a_slow_log_is_not_withheld(void **state)
 {
 	(void)state;
-	config.silent_seconds = 100;
+	config.silent_seconds = 300;
 	fake_log_cut(0);
 	fake_log_grow((uint64_t)20 * 256, "one");
 	fake_log_publish();
@@ -868,6 +902,45 @@ static void a_long_catch_up_from_a_slow_log_is_not_withheld(void **state)
 		look();
 	}
 	assert_told("withheld");
+}
+
+/* At each look so many bundles, of which the late question falls before an entry, and then a refusal. Returns after
+ * how many looks that is told. */
+static unsigned give_out(unsigned bundles, unsigned question, unsigned silent_seconds)
+{
+	config.silent_seconds = silent_seconds;
+	fake_log_cut(256);
+	fake_log_publish();
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow((uint64_t)40 * 256, "one");
+	fake_log_publish();
+	late_question = question;
+	late_seconds = 29;
+	for (unsigned i = 1; i <= 15; i++) {
+		serve_bundles(1 + i * bundles);
+		questions = 0;
+		if (look() == MONITOR_FAULT) {
+			assert_told("withheld");
+			return i;
+		}
+		now += 10;
+	}
+	return 0;
+}
+
+static void waiting_for_a_bundle_is_no_time_in_which_entries_came_in(void **state)
+{
+	(void)state;
+	/* The first refusal, and 39 seconds with each look after it. */
+	assert_int_equal(give_out(1, 2, 100), 4);
+}
+
+static void a_log_that_trickles_is_told_of_all_the_same(void **state)
+{
+	(void)state;
+	/* Each look has one bundle at its beginning and one at its end: 24 times the deadline is all that this gains. */
+	assert_int_equal(give_out(2, 300, 10), 8);
 }
 
 static void entries_that_are_kept_back_are_told_after_a_deadline(void **state)
@@ -1201,12 +1274,15 @@ int main(void)
 	    TEST(tiles_that_are_kept_back_are_told_after_a_deadline),
 	    TEST(a_log_that_changes_sides_at_each_look_fills_no_disk),
 	    TEST(a_long_catch_up_from_a_slow_log_is_not_withheld),
+	    TEST(waiting_for_a_bundle_is_no_time_in_which_entries_came_in),
+	    TEST(a_log_that_trickles_is_told_of_all_the_same),
 	    TEST(a_log_that_gives_out_a_bundle_now_and_then_is_told_of),
 	    TEST(what_cannot_be_looked_at_twice_is_not_known),
 	    TEST(one_bad_answer_is_looked_at_twice),
 	    TEST(an_entry_that_must_not_be_there_stands),
 	    TEST(a_fork_that_is_acknowledged_is_a_fault_while_it_is_shown),
 	    TEST(what_cannot_be_read_is_not_nothing),
+	    TEST(without_memory_nothing_untrue_is_told),
 	    TEST(a_proven_fork_stands_although_the_log_shows_the_right_branch_again),
 	    TEST(an_alert_that_nobody_took_waits_over_a_restart),
 	    TEST(alerts_that_nobody_takes_stop_the_log_that_they_are_about),
