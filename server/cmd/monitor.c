@@ -249,6 +249,13 @@ static void on_evidence(void *ctx, const char *origin, struct bytes text)
 	monitor_gossip_evidence(((struct service *)ctx)->gossip, origin, text);
 }
 
+static enum vt_err on_standing(void *ctx, struct standing_list *out)
+{
+	struct monitor_gossip *gossip = ((struct service *)ctx)->gossip;
+
+	return gossip == NULL ? VT_OK : gossip_standing(monitor_gossip_gossip(gossip), out);
+}
+
 /* -- running ---------------------------------------------------------------------------------- */
 
 static int open_monitor(struct service *s)
@@ -270,6 +277,7 @@ static int open_monitor(struct service *s)
 	    .observed = on_observed,
 	    .held = on_held,
 	    .evidence = on_evidence,
+	    .standing = on_standing,
 	    .ctx = s,
 	};
 	char why[MONITOR_WHY_MAX];
@@ -354,7 +362,7 @@ static int run_once(struct service *s)
 	pthread_cancel(signals);
 	pthread_join(signals, NULL);
 	gossip_stats(gossip, &stats);
-	fault = outcome == MONITOR_FAULT || stats.alerts > 0 || stats.overdue > 0;
+	fault = outcome == MONITOR_FAULT || stats.alerts > 0;
 	if (tell_what_stands(&fault, s) != VT_OK)
 		outcome = MONITOR_UNSURE;
 	if (fault)

@@ -72,11 +72,15 @@ enum vt_err gossip_tell(struct gossip *g, const struct gossip_alert *alert)
 	return VT_OK;
 }
 
+static const char *waiting_kind(const struct waiting *w)
+{
+	return w->head.size == 0 ? "impossible" : "unresolved";
+}
+
 static bool tell_waiting(struct gossip *g, const struct followed *log, const struct waiting *w)
 {
-	struct gossip_alert alert = {.kind = w->head.size == 0 ? "impossible" : "unresolved",
-				     .origin = log->key.name,
-				     .note = buf_bytes(&w->note)};
+	struct gossip_alert alert = {
+	    .kind = waiting_kind(w), .origin = log->key.name, .note = buf_bytes(&w->note)};
 
 	if (w->head.size == 0)
 		(void)snprintf(
@@ -545,6 +549,38 @@ void gossip_stats(struct gossip *g, struct gossip_stats *out)
 	for (size_t i = 0; i < g->n_peers; i++)
 		out->peers_failing += g->peer[i].failures > 0;
 	(void)pthread_mutex_unlock(&g->lock);
+}
+
+static enum vt_err add_standing(struct standing_list *out, const struct followed *log,
+				const struct waiting *w)
+{
+	const char *kind = waiting_kind(w);
+	struct standing one = {.since = w->since, .severity = severity_of(kind)};
+
+	(void)snprintf(one.kind, sizeof(one.kind), "%s", kind);
+	(void)snprintf(one.origin, sizeof(one.origin), "%s", log->key.name);
+	if (w->head.size == 0)
+		(void)snprintf(one.text, sizeof(one.text),
+			       "signed a head of size 0 with a root that no empty tree has");
+	else
+		(void)snprintf(one.text, sizeof(one.text),
+			       "signed a head of size %" PRIu64
+			       " that nobody could connect with the tree known here",
+			       w->head.size);
+	return standing_list_add(out, &one);
+}
+
+enum vt_err gossip_standing(struct gossip *g, struct standing_list *out)
+{
+	enum vt_err err = VT_OK;
+
+	(void)pthread_mutex_lock(&g->lock);
+	for (size_t i = 0; i < g->n_logs; i++)
+		for (size_t k = 0; k < g->log[i].n_waiting && err == VT_OK; k++)
+			if (g->log[i].waiting[k].told)
+				err = add_standing(out, &g->log[i], &g->log[i].waiting[k]);
+	(void)pthread_mutex_unlock(&g->lock);
+	return err;
 }
 
 /* -- life --------------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #ifndef MONITOR_GOSSIP_H
 #define MONITOR_GOSSIP_H
 
+#include "standing.h"
 #include "vitrine/evidence.h"
 
 struct gossip;
@@ -153,5 +154,7 @@ struct gossip_stats {
 	uint64_t alerts;
 };
 void gossip_stats(struct gossip *g, struct gossip_stats *out);
+/* Append each waiting head that was told of: it stands until it is judged. */
+enum vt_err gossip_standing(struct gossip *g, struct standing_list *out);
 
 #endif

@@ -65,6 +65,8 @@ struct monitor_config {
 	void (*held)(void *ctx, const char *origin, uint64_t size);
 	/* Evidence (vitrine/evidence.h) that a log signed two histories. On the log's thread. */
 	void (*evidence)(void *ctx, const char *origin, struct bytes text);
+	/* What stands by others' state, for monitor_standing(). */
+	enum vt_err (*standing)(void *ctx, struct standing_list *out);
 	void *ctx;
 };
 

@@ -109,6 +109,8 @@ enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out)
 	}
 	if (err == VT_OK)
 		err = standing_evidence(out, m->dir);
+	if (err == VT_OK && m->config.standing != NULL)
+		err = m->config.standing(m->config.ctx, out);
 	standing_list_sort(out);
 	return err;
 }

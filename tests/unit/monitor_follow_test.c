@@ -724,6 +724,26 @@ static void put_file_in_place_of(const char *folder)
 	assert_int_equal(fclose(file), 0);
 }
 
+static enum vt_err also_stands(void *ctx, struct standing_list *out)
+{
+	const struct standing one = {
+	    .kind = "unresolved", .origin = "la.example", .since = 1800000000};
+
+	(void)ctx;
+	return standing_list_add(out, &one);
+}
+
+static void what_others_know_stands_too(void **state)
+{
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_nothing_stands();
+	config.standing = also_stands;
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_stands("unresolved");
+}
+
 static void what_cannot_be_read_is_not_nothing(void **state)
 {
 	struct standing_list all;
@@ -1281,6 +1301,7 @@ int main(void)
 	    TEST(one_bad_answer_is_looked_at_twice),
 	    TEST(an_entry_that_must_not_be_there_stands),
 	    TEST(a_fork_that_is_acknowledged_is_a_fault_while_it_is_shown),
+	    TEST(what_others_know_stands_too),
 	    TEST(what_cannot_be_read_is_not_nothing),
 	    TEST(without_memory_nothing_untrue_is_told),
 	    TEST(a_proven_fork_stands_although_the_log_shows_the_right_branch_again),

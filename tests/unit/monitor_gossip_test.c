@@ -249,6 +249,23 @@ static void what_waits_survives_a_restart(void **state)
 	assert_int_equal(world_alerts(world_party('a'), "evidence"), 1);
 }
 
+/* since 0: nothing stands. */
+static void assert_stands(char name, const char *kind, uint64_t since)
+{
+	struct standing_list all;
+
+	standing_list_init(&all);
+	assert_int_equal(gossip_standing(world_party(name)->gossip, &all), VT_OK);
+	assert_int_equal(all.n, since != 0);
+	for (size_t i = 0; i < all.n; i++) {
+		assert_string_equal(all.item[i].kind, kind);
+		assert_string_equal(all.item[i].origin, WORLD_ORIGIN);
+		assert_int_equal(all.item[i].since, since);
+		assert_int_equal(all.item[i].severity, SEVERITY_CRITICAL);
+	}
+	standing_list_release(&all);
+}
+
 static void a_head_that_waits_too_long_is_told_once(void **state)
 {
 	const uint64_t before = world_now;
@@ -264,12 +281,17 @@ static void a_head_that_waits_too_long_is_told_once(void **state)
 	world_party('a')->deaf = true;
 	gossip_round(world_party('a')->gossip);
 	assert_int_equal(world_party('a')->n_alerts, 0);
+	assert_stands('a', "unresolved", 0);
 	world_party('a')->deaf = false;
 	for (int i = 0; i < 3; i++) {
 		gossip_round(world_party('a')->gossip);
 		assert_int_equal(world_alerts(world_party('a'), "unresolved"), 1);
 		world_restart('a', "");
+		assert_stands('a', "unresolved", before);
 	}
+	world_party('a')->size = 12;
+	gossip_round(world_party('a')->gossip);
+	assert_stands('a', "unresolved", 0);
 	world_now = before;
 }
 
@@ -412,6 +434,7 @@ static void heads_of_size_zero(void **state)
 	gossip_round(world_party('a')->gossip);
 	gossip_round(world_party('a')->gossip);
 	assert_int_equal(world_alerts(world_party('a'), "impossible"), 1);
+	assert_stands('a', "impossible", world_now);
 	assert_int_equal(show('a', 0, 0).proven, 1);
 	assert_int_equal(world_evidence(world_party('a')), 1);
 	world_leave('a');
