@@ -136,9 +136,11 @@ static enum vt_err read_state(struct follower *f, char why[MONITOR_WHY_MAX])
 		snprintf(why, MONITOR_WHY_MAX, "%s/state: %s", f->dir,
 			 err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
 	}
-	/* Since then it is waited for. */
-	if (err == VT_OK && f->state.answered == 0)
+	/* A log that has never answered is silent from now on. */
+	if (err == VT_OK && f->state.answered == 0) {
 		f->state.answered = f->m->config.now();
+		f->unsaved = true; /* or each --once would begin to wait anew */
+	}
 	if (err == VT_OK)
 		err = read_seen(f);
 done:
@@ -462,6 +464,16 @@ static enum monitor_outcome look(struct follower *f)
 	return f->found_fault ? MONITOR_FAULT : outcome;
 }
 
+/* An answer in doubt is none until the second look bears it out: or who answers the first one alone would be
+ * told of as nothing, neither as wrong nor as silent. */
+static void take_answer(struct follower *f)
+{
+	if (f->fault != VT_OK || f->answered_at == 0 || f->doubt)
+		return;
+	f->state.answered = f->answered_at;
+	trouble_end(f, TROUBLE_SILENT);
+}
+
 /* A look, and where it left more in memory than on disk, what is on disk again: recovery is what
  * starting does. */
 static enum monitor_outcome look_and_recover(struct follower *f)
@@ -471,12 +483,13 @@ static enum monitor_outcome look_and_recover(struct follower *f)
 
 	f->fault = f->log_fault = VT_OK;
 	f->found_fault = f->doubt = false;
-	f->shown_size = f->served_at = 0;
+	f->shown_size = f->served_at = f->answered_at = 0;
 	f->why.text[0] = '\0';
 	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
 		snprintf(f->why.text, sizeof(f->why.text), "%.399s", why);
 	else if ((f->fault = take_acknowledgements(f)) == VT_OK)
 		outcome = look(f);
+	take_answer(f);
 	if (f->fault == VT_OK &&
 	    (f->unsaved || f->state.answered > f->answered_saved + f->m->config.silent_seconds / 4))
 		follow_commit(f);

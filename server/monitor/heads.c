@@ -557,10 +557,8 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why)
 		f->shown_size = shown.size;
 	if (signed_err == VT_OK && f->m->config.observed != NULL)
 		f->m->config.observed(f->m->config.ctx, f->origin, buf_bytes(&answer));
-	if (answer.len > 0) {
-		f->state.answered = f->m->config.now();
-		trouble_end(f, TROUBLE_SILENT);
-	}
+	if (answer.len > 0)
+		f->answered_at = f->m->config.now();
 	if (fork && signed_err == VT_OK)
 		verdict = forked(f, buf_bytes(&answer), &shown);
 	else if (err != VT_OK)

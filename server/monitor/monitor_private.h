@@ -53,6 +53,8 @@ struct follower {
 	uint64_t shown_size; /* of the newest head that the log signed, accepted or not */
 	/* POSIX seconds: when the look at hand received its first entry and its last; 0: none. */
 	uint64_t served_from, served_at;
+	/* POSIX seconds: when the look at hand was answered with anything; 0: it was not. */
+	uint64_t answered_at;
 	pthread_t thread;
 	bool has_thread;
 

@@ -526,6 +526,51 @@ static void silence_is_told_after_its_deadline_only(void **state)
 	assert_int_equal(look(), MONITOR_HOLDS);
 }
 
+/* The second look can be told by its header, so a log could answer the first alone. */
+static void an_answer_that_no_second_look_bears_out_ends_no_silence(void **state)
+{
+	static const struct fake_fault page = {.path = "/checkpoint",
+					       .times = 1000000,
+					       .status = 200,
+					       .body = "<html>Sign in</html>",
+					       .cached = true},
+				       gone = {.times = 1000000, .status = 404};
+
+	(void)state;
+	config.silent_seconds = 2;
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_fault(&page);
+	fake_log_fault(&gone);
+	now += 1;
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_int_equal(n_alerts, 0);
+	now += 1;
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_told("silent");
+	now += 10;
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_int_equal(n_alerts, 1);
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+}
+
+static void a_log_that_never_answered_is_silent_over_restarts(void **state)
+{
+	static const struct fake_fault down = {.times = 1000000};
+
+	(void)state;
+	config.silent_seconds = 2;
+	fake_log_fault(&down);
+	for (unsigned run = 0; run < 3; run++) {
+		restart();
+		assert_int_equal(n_alerts, 0);
+		assert_int_equal(look(), MONITOR_UNSURE);
+		now += 1;
+	}
+	assert_told("silent");
+}
+
 /* What /checkpoint says from now on: the whole log, with a line more behind the root. */
 static void publish_with(const char *line)
 {
@@ -1289,6 +1334,8 @@ int main(void)
 	    TEST(a_bundle_that_is_none_is_told_once_until_it_is_over),
 	    TEST(what_was_replayed_before_a_failure_counts),
 	    TEST(silence_is_told_after_its_deadline_only),
+	    TEST(an_answer_that_no_second_look_bears_out_ends_no_silence),
+	    TEST(a_log_that_never_answered_is_silent_over_restarts),
 	    TEST(whatever_a_log_signs_can_be_remembered),
 	    TEST(entries_that_are_kept_back_are_told_after_a_deadline),
 	    TEST(tiles_that_are_kept_back_are_told_after_a_deadline),
