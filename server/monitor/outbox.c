@@ -310,14 +310,52 @@ done:
 	return err;
 }
 
+/* File n is on disk up to `at`. Meanwhile more may have been written, or another have come that far. */
+static void note_synced(struct outbox *o, uint64_t n, uint64_t at)
+{
+	if (n > o->synced_n || (n == o->synced_n && at > o->synced_at)) {
+		o->synced_n = n;
+		o->synced_at = at;
+	}
+	if (n != o->write_n)
+		return;
+	o->new_name = false;
+	if (at == o->write_at) {
+		o->dirty = false;
+		close_write(o);
+	}
+}
+
+/* Without the lock while the disk works: whoever takes alerts, or counts them, does not wait for it. */
 enum vt_err outbox_sync(struct outbox *o)
 {
 	enum vt_err err;
+	uint64_t n, at;
+	bool new_name;
+	int fd;
 
 	pthread_mutex_lock(&o->lock);
-	err = sync_locked(o);
+	if (!o->dirty) {
+		pthread_mutex_unlock(&o->lock);
+		return VT_OK;
+	}
+	n = o->write_n;
+	at = o->write_at;
+	new_name = o->new_name;
+	fd = fcntl(o->write_fd, F_DUPFD_CLOEXEC, 0);
 	pthread_mutex_unlock(&o->lock);
-	return err;
+	if (fd < 0)
+		return VT_EIO;
+	err = files_sync(fd);
+	close(fd);
+	if (err == VT_OK && new_name)
+		err = files_sync_folder(o->dir);
+	if (err != VT_OK)
+		return err;
+	pthread_mutex_lock(&o->lock);
+	note_synced(o, n, at);
+	pthread_mutex_unlock(&o->lock);
+	return VT_OK;
 }
 
 /* -- out -------------------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ void outbox_free(struct outbox *o);
 
 /* One alert, a line of text without newlines. It counts only once outbox_sync() has returned. */
 enum vt_err outbox_add(struct outbox *o, struct bytes alert);
-/* All that was added is on disk. */
+/* All that was added before is on disk. */
 enum vt_err outbox_sync(struct outbox *o);
 
 /* Replace *alert by the oldest that was not taken. VT_ENOTFOUND: none; VT_EMISMATCH: damaged. */

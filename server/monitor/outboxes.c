@@ -194,12 +194,19 @@ enum vt_err outboxes_add(struct outboxes *o, const char *log, enum severity seve
 
 enum vt_err outboxes_sync(struct outboxes *o, const char *log)
 {
+	struct outbox *box[SEVERITY_COUNT];
 	enum vt_err err = VT_OK;
+	size_t n = 0;
 
 	pthread_mutex_lock(&o->lock);
-	for (size_t i = 0; i < o->n && err == VT_OK; i++)
+	for (size_t i = 0; i < o->n && n < SEVERITY_COUNT; i++)
 		if (strcmp(o->lane[i].log, log) == 0)
-			err = outbox_sync(o->lane[i].box);
+			box[n++] = o->lane[i].box;
+	pthread_mutex_unlock(&o->lock);
+	/* The lanes may move meanwhile, their outboxes do not; and no other log waits for this one's disk. */
+	for (size_t i = 0; i < n && err == VT_OK; i++)
+		err = outbox_sync(box[i]);
+	pthread_mutex_lock(&o->lock);
 	pthread_cond_broadcast(&o->changed);
 	pthread_mutex_unlock(&o->lock);
 	return err;

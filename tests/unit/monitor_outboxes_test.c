@@ -2,8 +2,10 @@
 #include "vitrine_test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "outboxes.h"
@@ -226,6 +228,63 @@ static void more_logs_than_files_may_be_open(void **state)
 	assert_int_equal(outboxes_waiting(boxes), 1500);
 }
 
+/* A disk that takes its time: the next flush waits until it is let go. */
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t disk_moved = PTHREAD_COND_INITIALIZER;
+static enum { DISK_FREE, DISK_HOLDS_NEXT, DISK_HOLDS } disk_state;
+
+/* In place of the C library's. */
+int fdatasync(int fd)
+{
+	pthread_mutex_lock(&disk);
+	if (disk_state == DISK_HOLDS_NEXT) {
+		disk_state = DISK_HOLDS;
+		pthread_cond_broadcast(&disk_moved);
+		while (disk_state == DISK_HOLDS)
+			pthread_cond_wait(&disk_moved, &disk);
+	}
+	pthread_mutex_unlock(&disk);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void *sync_a(void *err)
+{
+	*(enum vt_err *)err = outboxes_sync(boxes, "a");
+	return NULL;
+}
+
+static void no_log_waits_for_the_disk_of_another(void **state)
+{
+	enum vt_err err = VT_EIO;
+	pthread_t thread;
+
+	(void)state;
+	alarm(60); /* if one waits, it waits for ever */
+	assert_int_equal(outboxes_add(boxes, "a", SEVERITY_NOTICE, bytes_str("a0")), VT_OK);
+	disk_state = DISK_HOLDS_NEXT;
+	assert_int_equal(pthread_create(&thread, NULL, sync_a, &err), 0);
+	pthread_mutex_lock(&disk);
+	while (disk_state != DISK_HOLDS)
+		pthread_cond_wait(&disk_moved, &disk);
+	pthread_mutex_unlock(&disk);
+	/* Neither another log, nor who takes alerts or counts them, nor the same log's next alert; and what is not
+	 * on disk does not count. */
+	add("b", SEVERITY_NOTICE, "b0");
+	assert_int_equal(outboxes_add(boxes, "a", SEVERITY_NOTICE, bytes_str("a1")), VT_OK);
+	assert_int_equal(outboxes_waiting(boxes), 3);
+	assert_string_equal(take_all(), "b0");
+	pthread_mutex_lock(&disk);
+	disk_state = DISK_FREE;
+	pthread_cond_broadcast(&disk_moved);
+	pthread_mutex_unlock(&disk);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(err, VT_OK);
+	assert_string_equal(take_all(), "a0");
+	assert_int_equal(outboxes_sync(boxes, "a"), VT_OK);
+	assert_string_equal(take_all(), "a1");
+	alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +296,7 @@ int main(void)
 	    TEST(alerts_of_the_form_before_are_read),
 	    TEST(a_file_that_is_gone_keeps_no_other_log_back),
 	    TEST(the_latest_are_shown_newest_first),
+	    TEST(no_log_waits_for_the_disk_of_another),
 	    TEST(more_logs_than_files_may_be_open),
 	};
 
