@@ -356,7 +356,7 @@ static size_t find_option(const struct command_usage *usage, const char *name)
 	return i;
 }
 
-/* Where each of the two was given, with a value that excludes the other: in `where`, given or read. */
+/* Was the other option set (`where`: on the command line, or by its variable) to a value that excludes the first? */
 static bool excludes(const struct parse *p, const struct option_exclusion *x, size_t other,
 		     const bool where[OPTIONS_MAX])
 {

@@ -625,7 +625,7 @@ static enum vt_err term_candidate(struct index_scan *scan, size_t i, uint64_t *i
 	return found;
 }
 
-/* Nothing is to be found before `index`, in the scan's direction; at it only where it is not done. Was that so before? */
+/* Continue the scan at `index`, or behind it if that one is done. Returns whether the scan stood there already. */
 static bool scan_move(struct index_scan *scan, uint64_t index, bool done)
 {
 	uint64_t place = scan->newest_first ? scan->below - 1 : scan->from;

@@ -241,8 +241,8 @@ static bool get_runs(struct pairs_mark *m, const struct json *o)
 	return true;
 }
 
-/* What versions before this one did not write. There, one stands whose beginning is not known: since
- * the log last answered. */
+/* Members that states of earlier versions lack. For a trouble that stands in one of those, the log's last answer is taken
+ * as its beginning. */
 static void get_what_stands(struct log_state *s, const struct json *o)
 {
 	if (!get_number(&s->refused_at, o, "refusedAt"))
