@@ -1,5 +1,7 @@
+/* Wraps the allocator and fails the one that a test chose, on whatever thread it comes. */
 #include "alloc_fail.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 void *__real_malloc(size_t size);
@@ -9,8 +11,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 
-static unsigned left;
-static bool failed;
+static atomic_uint left;
+static atomic_bool failed;
 
 void alloc_fail_at(unsigned n)
 {
@@ -26,7 +28,11 @@ bool alloc_failed(void)
 
 static bool fails_now(void)
 {
-	if (left == 0 || --left != 0)
+	unsigned now = left;
+
+	while (now != 0 && !atomic_compare_exchange_weak(&left, &now, now - 1))
+		;
+	if (now != 1)
 		return false;
 	failed = true;
 	return true;
