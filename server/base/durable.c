@@ -10,6 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum vt_err path_in(char out[PATH_MAX], const char *folder, const char *name)
+{
+	int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+
+	if (n > 0 && n < PATH_MAX)
+		return VT_OK;
+	errno = ENAMETOOLONG;
+	return VT_ELIMIT;
+}
+
 enum vt_err file_write_all(int fd, struct bytes contents)
 {
 	size_t done = 0;

@@ -2,9 +2,13 @@
 #ifndef BASE_DURABLE_H
 #define BASE_DURABLE_H
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include "vitrine/bytes.h"
+
+/* FOLDER/NAME. VT_ELIMIT: too long; errno says so, too. */
+enum vt_err path_in(char out[PATH_MAX], const char *folder, const char *name);
 
 /* On failure of any of these errno says more, where the reason is the system's. */
 

@@ -15,18 +15,12 @@
 	"If this log has run before, its folder is lost or not mounted: mount it or put the "      \
 	"newest one back. A new log is made once, by `vitrine init --data %s --origin %s ...`"
 
-static bool name_in(char out[PATH_MAX], const char *folder, const char *name)
-{
-	int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
-
-	return n > 0 && n < PATH_MAX;
-}
-
 int log_folder_name(struct log_folder *f, const char *command, const char *path)
 {
 	f->path = path;
-	if (name_in(f->store, path, "log.db") && name_in(f->mark, path, "high-water-mark") &&
-	    name_in(f->frozen, path, "FROZEN"))
+	if (path_in(f->store, path, "log.db") == VT_OK &&
+	    path_in(f->mark, path, "high-water-mark") == VT_OK &&
+	    path_in(f->frozen, path, "FROZEN") == VT_OK)
 		return CMD_HOLDS;
 	return cmd_fail(command, CMD_USAGE, "--data: the name is too long");
 }

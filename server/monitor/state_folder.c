@@ -72,11 +72,6 @@ static const char *show_vkey(char out[SHOWN_MAX], const struct vkey *key)
 
 /* -- names ---------------------------------------------------------------------------------------- */
 
-static enum vt_err name_in(char out[STATE_FOLDER_PATH_MAX], const char *dir, const char *name)
-{
-	return files_path(out, dir, name, UINT64_MAX);
-}
-
 enum vt_err state_folder_of_log(char out[STATE_FOLDER_PATH_MAX], const char *dir,
 				const struct vkey *key)
 {
@@ -108,7 +103,7 @@ static bool is_there(const char *dir, const char *name)
 {
 	char path[STATE_FOLDER_PATH_MAX];
 
-	return name_in(path, dir, name) == VT_OK && access(path, F_OK) == 0;
+	return path_in(path, dir, name) == VT_OK && access(path, F_OK) == 0;
 }
 
 /* -- the list ------------------------------------------------------------------------------------- */
@@ -163,7 +158,7 @@ static enum vt_err write_list(struct state_folder *s, char why[MONITOR_WHY_MAX])
 	enum vt_err err;
 
 	errno = 0;
-	if ((err = name_in(path, s->dir, "logs.list")) != VT_OK ||
+	if ((err = path_in(path, s->dir, "logs.list")) != VT_OK ||
 	    (err = durable_write(path, buf_bytes(&s->list), 0600)) != VT_OK)
 		return refuse_file(why, err, "logs.list");
 	s->adopted = false;
@@ -183,8 +178,8 @@ static enum vt_err adopt_log(struct state_folder *s, const char *logs, const cha
 	if (id[0] == '.')
 		return VT_OK;
 	log_state_init(&state);
-	if ((err = name_in(folder, logs, id)) == VT_OK &&
-	    (err = name_in(path, folder, "state")) == VT_OK)
+	if ((err = path_in(folder, logs, id)) == VT_OK &&
+	    (err = path_in(path, folder, "state")) == VT_OK)
 		err = log_state_read(&state, path);
 	if (err == VT_OK && (err = buf_append(&s->list, buf_bytes(&state.vkey))) == VT_OK)
 		err = buf_append_byte(&s->list, '\n');
@@ -203,7 +198,7 @@ static enum vt_err adopt_logs(struct state_folder *s, char why[MONITOR_WHY_MAX])
 	DIR *dir;
 	enum vt_err err;
 
-	if ((err = name_in(logs, s->dir, "logs")) != VT_OK)
+	if ((err = path_in(logs, s->dir, "logs")) != VT_OK)
 		return refuse_file(why, err, "logs");
 	if ((dir = opendir(logs)) == NULL && errno != ENOENT && errno != ENOTDIR)
 		return refuse_file(why, VT_EIO, "logs");
@@ -227,7 +222,7 @@ static enum vt_err read_list(struct state_folder *s, char why[MONITOR_WHY_MAX])
 
 	buf_reset(&s->list);
 	errno = 0;
-	if ((err = name_in(path, s->dir, "logs.list")) == VT_OK)
+	if ((err = path_in(path, s->dir, "logs.list")) == VT_OK)
 		err = file_read(&s->list, path, LIST_MAX);
 	if (err == VT_ENOTFOUND && is_there(s->dir, "unfinished"))
 		return refuse(why, VT_ENOTFOUND,
@@ -251,7 +246,7 @@ static enum vt_err lock_folder(struct state_folder *s, char why[MONITOR_WHY_MAX]
 	char path[STATE_FOLDER_PATH_MAX];
 	enum vt_err err;
 
-	if ((err = name_in(path, s->dir, "lock")) != VT_OK)
+	if ((err = path_in(path, s->dir, "lock")) != VT_OK)
 		return refuse_file(why, err, "lock");
 	if ((s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0)
 		return refuse_file(why, VT_EIO, "lock");
@@ -386,7 +381,7 @@ static enum vt_err make_folder(const char *dir, const char *name, char why[MONIT
 	enum vt_err err;
 
 	errno = 0;
-	if ((err = name_in(path, dir, name)) != VT_OK || (err = durable_mkdir(path)) != VT_OK)
+	if ((err = path_in(path, dir, name)) != VT_OK || (err = durable_mkdir(path)) != VT_OK)
 		return refuse_file(why, err, name);
 	return VT_OK;
 }
@@ -403,7 +398,7 @@ static enum vt_err make_log(const char *dir, const struct vkey *key, uint64_t *s
 	log_state_init(&state);
 	errno = 0;
 	if ((err = state_folder_of_log(folder, dir, key)) != VT_OK ||
-	    (err = name_in(path, folder, "state")) != VT_OK)
+	    (err = path_in(path, folder, "state")) != VT_OK)
 		goto done;
 	err = log_state_read(&state, path);
 	*size = state.range.size;
@@ -449,7 +444,7 @@ static enum vt_err begin_making(const char *dir, char why[MONITOR_WHY_MAX])
 	errno = 0;
 	if (durable_mkdir(dir) != VT_OK)
 		return refuse(why, VT_EIO, "it cannot be made: %s", strerror(errno));
-	if ((err = name_in(path, dir, "unfinished")) != VT_OK ||
+	if ((err = path_in(path, dir, "unfinished")) != VT_OK ||
 	    (err = files_open_at_length(&fd, path, 0)) != VT_OK)
 		return refuse_file(why, err, "unfinished");
 	close(fd);
@@ -515,7 +510,7 @@ enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[
 	if ((err = make_logs(&s, policy, why)) != VT_OK || (err = write_list(&s, why)) != VT_OK)
 		goto done;
 	/* Beside logs.list it means nothing. */
-	if (name_in(path, dir, "unfinished") == VT_OK)
+	if (path_in(path, dir, "unfinished") == VT_OK)
 		(void)unlink(path);
 done:
 	state_folder_close(&s);

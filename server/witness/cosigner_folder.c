@@ -22,13 +22,6 @@
 
 enum { LIST_MAX = POLICY_SIZE_MAX };
 
-static bool name_in(char out[PATH_MAX], const char *folder, const char *name)
-{
-	int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
-
-	return n > 0 && n < PATH_MAX;
-}
-
 static enum vt_err hash_of(char out[COSIGNED_HASH_TEXT], const char *origin)
 {
 	struct merkle_hash hash;
@@ -52,7 +45,8 @@ enum vt_err cosigner_folder_check(const char *path, char why[COSIGNER_WHY_MAX])
 	enum folder_state is;
 
 	why[0] = '\0';
-	if (!name_in(vkey, path, "vkey") || strlen(path) + COSIGNED_HASH_TEXT + 16 > PATH_MAX) {
+	if (path_in(vkey, path, "vkey") != VT_OK ||
+	    strlen(path) + COSIGNED_HASH_TEXT + 16 > PATH_MAX) {
 		(void)snprintf(why, COSIGNER_WHY_MAX, "the name is too long");
 		return VT_EINVAL;
 	}
@@ -100,7 +94,8 @@ static bool lists(struct bytes list, const char *origin)
 static enum vt_err list_read(struct buf *list, const char *folder)
 {
 	char path[PATH_MAX];
-	enum vt_err err = name_in(path, folder, "logs") ? file_read(list, path, LIST_MAX) : VT_EIO;
+	enum vt_err err =
+	    path_in(path, folder, "logs") == VT_OK ? file_read(list, path, LIST_MAX) : VT_EIO;
 
 	return err == VT_ENOTFOUND ? VT_OK : err;
 }
@@ -109,7 +104,8 @@ static enum vt_err list_write(const struct buf *list, const char *folder)
 {
 	char path[PATH_MAX];
 
-	return name_in(path, folder, "logs") ? durable_write(path, buf_bytes(list), 0644) : VT_EIO;
+	return path_in(path, folder, "logs") == VT_OK ? durable_write(path, buf_bytes(list), 0644)
+						      : VT_EIO;
 }
 
 enum vt_err cosigner_list_upgrade(const struct cosigner *c)
@@ -118,7 +114,7 @@ enum vt_err cosigner_list_upgrade(const struct cosigner *c)
 	struct buf list;
 	enum vt_err err = VT_OK;
 
-	if (!name_in(path, c->folder, "logs") || access(path, F_OK) == 0)
+	if (path_in(path, c->folder, "logs") != VT_OK || access(path, F_OK) == 0)
 		return VT_OK;
 	buf_init(&list);
 	for (size_t i = 0; i < c->n && err == VT_OK; i++)
@@ -164,8 +160,8 @@ static enum vt_err list_from_files(struct buf *list, const char *folder, char wh
 	enum vt_err err;
 
 	buf_init(&text);
-	if ((err = name_in(path, folder, "vkey") ? file_read(&text, path, 4096) : VT_EIO) !=
-		VT_OK ||
+	if ((err = path_in(path, folder, "vkey") == VT_OK ? file_read(&text, path, 4096)
+							  : VT_EIO) != VT_OK ||
 	    (err = text.len == 0 ? VT_EMALFORMED
 				 : vkey_parse(&by, bytes_of(text.data, text.len - 1))) != VT_OK ||
 	    (err = (dir = opendir(folder)) != NULL ? VT_OK : VT_EIO) != VT_OK)
@@ -214,8 +210,9 @@ static enum vt_err make_vkey(const char *folder, const struct vkey *key)
 	buf_init(&text);
 	if ((err = vkey_format(&text, key)) == VT_OK &&
 	    (err = buf_append_byte(&text, '\n')) == VT_OK)
-		err = name_in(path, folder, "vkey") ? durable_create(path, buf_bytes(&text), 0644)
-						    : VT_EIO;
+		err = path_in(path, folder, "vkey") == VT_OK
+			  ? durable_create(path, buf_bytes(&text), 0644)
+			  : VT_EIO;
 	buf_release(&text);
 	return err;
 }
@@ -226,11 +223,11 @@ static void take_away(const char *folder, const struct policy *policy, bool made
 	const char *const names[] = {"vkey", "logs"};
 
 	for (size_t i = 0; i < 2; i++)
-		if (name_in(path, folder, names[i]))
+		if (path_in(path, folder, names[i]) == VT_OK)
 			(void)unlink(path);
 	for (size_t i = 0; i < policy_log_count(policy); i++)
 		if (hash_of(hash, policy_log(policy, i)->key.name) == VT_OK &&
-		    name_in(path, folder, hash))
+		    path_in(path, folder, hash) == VT_OK)
 			(void)unlink(path);
 	if (made_folder)
 		(void)rmdir(folder);
@@ -293,10 +290,10 @@ static enum vt_err add_log(const char *folder, const char *origin, char why[COSI
 		(void)fail_with(why, err, "its list of logs");
 		goto done;
 	}
-	if (name_in(path, folder, "logs") && access(path, F_OK) != 0 &&
+	if (path_in(path, folder, "logs") == VT_OK && access(path, F_OK) != 0 &&
 	    (err = list_from_files(&list, folder, why)) != VT_OK)
 		goto done;
-	there = name_in(path, folder, hash) && access(path, F_OK) == 0;
+	there = path_in(path, folder, hash) == VT_OK && access(path, F_OK) == 0;
 	if (lists(buf_bytes(&list), origin)) {
 		(void)snprintf(why, COSIGNER_WHY_MAX, "%s was added before%s", origin,
 			       there ? ""
@@ -323,7 +320,7 @@ enum vt_err cosigner_add(const char *path, const char *origin, char why[COSIGNER
 	if (err != VT_OK)
 		return err;
 	/* The folder's own lock is the running witness's. This one puts those in order who add. */
-	(void)name_in(vkey, path, "vkey");
+	(void)path_in(vkey, path, "vkey");
 	if ((lock = open(vkey, O_RDONLY | O_CLOEXEC)) < 0)
 		return fail_with(why, VT_EIO, "vkey");
 	err = flock(lock, LOCK_EX) == 0 ? add_log(path, origin, why)

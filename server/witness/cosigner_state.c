@@ -59,13 +59,6 @@ static enum vt_err digest_hex(char out[COSIGNED_HASH_TEXT], struct bytes data)
 	return err;
 }
 
-static bool path_of(char out[PATH_MAX], const char *folder, const char *hash)
-{
-	int n = snprintf(out, PATH_MAX, "%s/%s", folder, hash);
-
-	return n > 0 && n < PATH_MAX;
-}
-
 static enum vt_err header_format(struct buf *out, struct bytes note)
 {
 	char digest[COSIGNED_HASH_TEXT];
@@ -166,7 +159,7 @@ enum vt_err cosigned_read(struct cosigned *out, const char *folder, const char *
 	enum vt_err err = VT_EIO;
 
 	buf_init(&file);
-	if (!path_of(path, folder, hash)) {
+	if (path_in(path, folder, hash) != VT_OK) {
 		snprintf(why, COSIGNER_WHY_MAX, "its name is too long");
 		goto done;
 	}
@@ -211,7 +204,7 @@ enum vt_err cosigned_create(const char *folder, const char *hash)
 	enum vt_err err;
 
 	buf_init(&file);
-	if (!path_of(path, folder, hash))
+	if (path_in(path, folder, hash) != VT_OK)
 		return VT_EIO;
 	if ((err = header_format(&file, bytes_of(NULL, 0))) == VT_OK)
 		err = durable_create(path, buf_bytes(&file), 0600);
@@ -226,7 +219,7 @@ enum vt_err cosigned_write(const char *folder, const char *hash, struct bytes no
 	enum vt_err err;
 
 	buf_init(&file);
-	if (!path_of(path, folder, hash))
+	if (path_in(path, folder, hash) != VT_OK)
 		return VT_EIO;
 	if ((err = header_format(&file, note)) == VT_OK && (err = buf_append(&file, note)) == VT_OK)
 		err = durable_write(path, buf_bytes(&file), 0600);
@@ -239,7 +232,8 @@ void cosigned_append(const char *folder, const char *hash, struct bytes line)
 	char path[PATH_MAX];
 	int fd;
 
-	if (!path_of(path, folder, hash) || (fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)) < 0)
+	if (path_in(path, folder, hash) != VT_OK ||
+	    (fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)) < 0)
 		return;
 	/* A piece of it is as good as nothing, and both are allowed. */
 	if (write(fd, line.data, line.len) < 0)

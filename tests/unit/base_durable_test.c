@@ -1,6 +1,7 @@
 #include "vitrine_test.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,22 @@ static void a_folder_is_missing_empty_or_full(void **state)
 	assert_int_equal(folder_look(&is, path), VT_EIO);
 }
 
+static void a_path_is_whole_or_refused(void **state)
+{
+	(void)state;
+	char out[PATH_MAX], name[PATH_MAX];
+
+	assert_int_equal(path_in(out, "/a", "b"), VT_OK);
+	assert_string_equal(out, "/a/b");
+	memset(name, 'n', sizeof(name));
+	name[PATH_MAX - 3] = '\0'; /* with "a/" it just fits */
+	assert_int_equal(path_in(out, "a", name), VT_OK);
+	assert_int_equal(strlen(out), PATH_MAX - 1);
+	errno = 0;
+	assert_int_equal(path_in(out, "ab", name), VT_ELIMIT);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -200,6 +217,7 @@ int main(void)
 	    IN_FOLDER(write_replaces_the_whole_file_and_leaves_nothing_beside_it),
 	    IN_FOLDER(create_does_not_replace),
 	    IN_FOLDER(a_folder_is_missing_empty_or_full),
+	    cmocka_unit_test(a_path_is_whole_or_refused),
 	    IN_FOLDER(create_does_not_follow_a_dangling_link),
 	    IN_FOLDER(a_folder_in_the_way_is_an_error_that_leaves_nothing),
 	    IN_FOLDER(a_missing_folder_is_an_error),
