@@ -42,13 +42,48 @@ mode_t output_mode(void)
 	return 0666 & ~mask;
 }
 
-/* PEM of any kind (PKCS#8, encrypted, EC, OpenSSH), or Go's note keys. */
+/* The contents of the DER element that a file begins with, as far as they are there. Empty: it begins with no such element. */
+static struct bytes der_contents(struct bytes file, uint8_t tag)
+{
+	size_t header = file.len > 1 && file.data[1] > 0x80 ? 2 + (file.data[1] & 0x7fU) : 2;
+
+	return file.len > header && file.data[0] == tag
+		   ? bytes_of(file.data + header, file.len - header)
+		   : bytes_of(NULL, 0);
+}
+
+static bool begins_with(struct bytes b, const uint8_t *start, size_t len)
+{
+	return b.len >= len && memcmp(b.data, start, len) == 0;
+}
+
+/*
+ * PKCS#8, SEC1, PKCS#1 and PKCS#12 are sequences that begin with a version of one byte, which no public key and no certificate
+ * does; an encrypted PKCS#8 begins with the identifier of its encryption (PKCS#5 or PKCS#12).
+ */
+static bool is_der_private_key(struct bytes file)
+{
+	static const uint8_t version[] = {0x02, 0x01},
+			     pkcs5[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05},
+			     pkcs12[] = {0x06, 0x0a, 0x2a, 0x86, 0x48,
+					 0x86, 0xf7, 0x0d, 0x01, 0x0c};
+	struct bytes fields = der_contents(file, 0x30), algorithm = der_contents(fields, 0x30);
+
+	return begins_with(fields, version, sizeof(version)) ||
+	       begins_with(algorithm, pkcs5, sizeof(pkcs5)) ||
+	       begins_with(algorithm, pkcs12, sizeof(pkcs12));
+}
+
+/* PEM of any kind (PKCS#8, encrypted, EC, OpenSSH, PGP), Go's note keys, or DER. */
 static bool is_private_key(struct bytes file)
 {
-	static const char pem[] = "PRIVATE KEY-----", note[] = "PRIVATE+KEY+";
+	static const char *const words[] = {"PRIVATE KEY-----", "PRIVATE KEY BLOCK-----",
+					    "PRIVATE+KEY+"};
 
-	return memmem(file.data, file.len, pem, sizeof(pem) - 1) != NULL ||
-	       memmem(file.data, file.len, note, sizeof(note) - 1) != NULL;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (memmem(file.data, file.len, words[i], strlen(words[i])) != NULL)
+			return true;
+	return is_der_private_key(file);
 }
 
 static enum vt_err check_replaceable(const char *path, const struct stat *st,
@@ -76,13 +111,20 @@ static enum vt_err check_replaceable(const char *path, const struct stat *st,
 	return err;
 }
 
+/* Is the path a name of an open file? What else lies in /dev (/dev/shm) has names of its own. */
+static bool names_descriptor(const char *path)
+{
+	return strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/dev/std", 8) == 0 ||
+	       strncmp(path, "/proc/", 6) == 0;
+}
+
 /*
  * The descriptor by which this process was given the very file open for writing, or -1: standard output or error, or one
  * that the path itself speaks of. Others (a lock that a script holds on the file) say nothing about how to write it.
  */
 static int given_open(const char *path, const struct stat *st)
 {
-	bool any = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+	bool any = names_descriptor(path);
 	DIR *open_files = opendir("/proc/self/fd");
 	struct dirent *e;
 	int found = -1;
@@ -142,19 +184,26 @@ static enum vt_err check_folder(const char *path, struct output_error *why)
 		   : refuse_output(why, VT_EINVAL, "the folder %.90s: %s", folder, strerror(errno));
 }
 
+/* May it be written, and through which descriptor (-1: none)? A file is looked at first, also where it is standard output. */
+static enum vt_err check_existing(int *fd, const char *path, const struct stat *st,
+				  struct output_error *why)
+{
+	*fd = given_open(path, st);
+	if (S_ISREG(st->st_mode) && (*fd < 0 || !names_descriptor(path)))
+		return check_replaceable(path, st, why);
+	return *fd >= 0 || access(path, W_OK) == 0 ? VT_OK : system_says(why, VT_EINVAL);
+}
+
 enum vt_err output_check(const char *path, struct output_error *why)
 {
 	struct stat st;
 	bool exists;
+	int fd;
 	enum vt_err err = look_at(path, &st, &exists, why);
 
 	if (err != VT_OK)
 		return err;
-	if (!exists)
-		return check_folder(path, why);
-	if (!S_ISREG(st.st_mode))
-		return access(path, W_OK) == 0 ? VT_OK : system_says(why, VT_EINVAL);
-	return given_open(path, &st) >= 0 ? VT_OK : check_replaceable(path, &st, why);
+	return exists ? check_existing(&fd, path, &st, why) : check_folder(path, why);
 }
 
 static enum vt_err write_through(int fd, struct bytes contents, struct output_error *why)
@@ -198,7 +247,7 @@ enum vt_err output_write(const char *path, struct bytes contents, bool secret,
 {
 	struct stat st;
 	bool exists;
-	int fd = -1;
+	int fd;
 	enum vt_err err = look_at(path, &st, &exists, why);
 
 	if (err != VT_OK)
@@ -207,11 +256,10 @@ enum vt_err output_write(const char *path, struct bytes contents, bool secret,
 		err = durable_create(path, contents, secret ? 0600 : output_mode());
 		return err == VT_OK ? VT_OK : system_says(why, err);
 	}
-	if ((fd = given_open(path, &st)) >= 0)
-		return write_through(fd, contents, why);
-	if (!S_ISREG(st.st_mode))
-		return write_to_device(path, contents, why);
-	if ((err = check_replaceable(path, &st, why)) != VT_OK)
+	if ((err = check_existing(&fd, path, &st, why)) != VT_OK)
 		return err;
-	return replace_file(path, contents, secret, &st, why);
+	if (fd >= 0)
+		return write_through(fd, contents, why);
+	return S_ISREG(st.st_mode) ? replace_file(path, contents, secret, &st, why)
+				   : write_to_device(path, contents, why);
 }

@@ -125,6 +125,20 @@ static void a_private_key_is_never_overwritten(void **state)
 	assert_int_equal(write_text(path, "record", false), VT_OK);
 }
 
+static void a_der_header_without_its_contents_is_no_key(void **state)
+{
+	(void)state;
+	static const uint8_t key[] = {0x30, 0x82, 0x01, 0x00, 0x02, 0x01, 0x00, 0x30};
+
+	for (size_t len = 1; len <= sizeof(key); len++) {
+		enum vt_err want = len < 6 ? VT_OK : VT_EINVAL;
+
+		unlink(path);
+		assert_int_equal(durable_create(path, bytes_of(key, len), 0600), VT_OK);
+		assert_int_equal(output_check(path, &why), want);
+	}
+}
+
 static void what_is_open_already_is_written_through(void **state)
 {
 	(void)state;
@@ -167,6 +181,7 @@ int main(void)
 	    IN_FOLDER(a_replaced_file_keeps_its_owner),
 	    IN_FOLDER(a_link_is_followed_and_one_to_nothing_refused),
 	    IN_FOLDER(a_private_key_is_never_overwritten),
+	    IN_FOLDER(a_der_header_without_its_contents_is_no_key),
 	    IN_FOLDER(what_is_open_already_is_written_through),
 	    IN_FOLDER(folders_and_devices_stay_what_they_are),
 	};
