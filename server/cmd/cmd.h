@@ -62,9 +62,6 @@ int cmd_write_output(const char *name, const char *label, const char *path, stru
 		     bool secret);
 /* Do both names stand for one file that is there? */
 bool cmd_same_file(const char *a, const char *b);
-/* SHA-256 of a file of any size. */
-struct merkle_hash;
-int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out);
 /* A policy file, parse errors told with their line. */
 struct policy;
 int cmd_read_policy(const char *name, const char *path, struct policy **out);

@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "describe.h"
+#include "file_digests.h"
 #include "json.h"
 #include "options.h"
 #include "party_key.h"
@@ -37,14 +38,17 @@ static const struct option options[] = {
 };
 static const struct command_usage usage = {
     "vitrine find --log URL --policy FILE FIRMWARE",
-    "Hashes a file, asks a log what it knows of it, and verifies all of that: proofs, signatures, "
+    "Hashes a file by SHA-256, SHA-384, SHA-512, SHA-512/256, SHA3-256, SHA3-384 and SHA3-512, "
+    "asks "
+    "a log for each what it knows of it, and verifies all of that: proofs, signatures, "
     "accreditations, corrections and corrections of those. Ends with one sentence: what stands, "
     "and for whom. "
     "Exit code 0: something is known, all proofs hold, no verdict that stands is FAILED, and if "
     "there were "
     "verdicts, one still stands. Exit code 1: otherwise. Exit code 3: it could not tell. It cannot "
     "know that "
-    "the log has shown everything.",
+    "the log has shown everything, and does not see records that name the file otherwise than by a "
+    "hash of its bytes (a git object, an HMAC).",
     "  vitrine find --log https://log.example.org --policy policy.txt fw.bin\n",
     "FIRMWARE",
     options,
@@ -67,12 +71,12 @@ struct search {
 	struct party_key *centre;
 	struct merkle_hasher hasher;
 	bool have_hasher;
-	char hex[65];
+	struct file_digests file;
 	struct finding *found;
 	size_t n;
 	struct weighed *weighed; /* one a finding, once all are there */
 	struct buf sentence;
-	uint64_t complete_to; /* the tree size that the log's search answered for */
+	uint64_t complete_to; /* the tree size that each of the log's searches answered for */
 };
 
 static struct finding *add_finding(struct search *s)
@@ -222,7 +226,7 @@ static int check_page(struct search *s, const struct json *page, bool correction
 
 	if (!json_integer(json_member(page, "treeSize"), &size) || size < 0 || list == NULL)
 		return cmd_fail("find", CMD_UNSURE, "the log's answer is malformed");
-	if (!corrections)
+	if (!corrections && (uint64_t)size < s->complete_to)
 		s->complete_to = (uint64_t)size;
 	for (size_t i = 0; i < json_count(list) && code == CMD_HOLDS; i++)
 		code = check_item(s, json_at(list, i), corrections);
@@ -236,7 +240,8 @@ static int check_page(struct search *s, const struct json *page, bool correction
 }
 
 /* All entries whose subject is this, with their proofs; of corrections the subject is the target's leaf hash. */
-static int search_subject(struct search *s, const char *hex, bool corrections)
+static int search_subject(struct search *s, const char *algorithm, const char *hex,
+			  bool corrections)
 {
 	uint64_t after = 0;
 	bool more = true;
@@ -245,11 +250,10 @@ static int search_subject(struct search *s, const char *hex, bool corrections)
 	while (more && code == CMD_HOLDS) {
 		struct client_error why = {""};
 		struct json *page = NULL;
-		char path[256];
+		char path[384];
 
-		snprintf(path, sizeof(path),
-			 "/api/v1/entries?subject=sha256:%s%s&after=%llu&limit=%d", hex,
-			 corrections ? "&type=" PREDICATE_CORRECTION : "",
+		snprintf(path, sizeof(path), "/api/v1/entries?subject=%s:%s%s&after=%llu&limit=%d",
+			 algorithm, hex, corrections ? "&type=" PREDICATE_CORRECTION : "",
 			 (unsigned long long)after, PAGE);
 		if (client_get_json(&page, s->client, path, PAGE_BYTES_MAX, &why) != VT_OK)
 			return cmd_fail("find", CMD_UNSURE, "searching: %s", why.text);
@@ -262,8 +266,11 @@ static int search_subject(struct search *s, const char *hex, bool corrections)
 /* Then what corrects what was found, what corrects that, and so on: each is found once, so it ends. */
 static int check_all(struct search *s)
 {
-	int code = search_subject(s, s->hex, false);
+	int code = CMD_HOLDS;
 
+	s->complete_to = UINT64_MAX;
+	for (size_t i = 0; i < s->file.n && code == CMD_HOLDS; i++)
+		code = search_subject(s, s->file.algorithm[i]->name, s->file.hex[i], false);
 	for (size_t i = 0; i < s->n && code == CMD_HOLDS; i++) {
 		const struct finding *f = &s->found[i];
 		char leaf[65];
@@ -271,7 +278,7 @@ static int check_all(struct search *s)
 		if (!f->corrected || f->err != VT_OK)
 			continue;
 		hex_encode(leaf, bytes_of(f->checked.leaf.b, sizeof(f->checked.leaf.b)));
-		code = search_subject(s, leaf, true);
+		code = search_subject(s, "sha256", leaf, true);
 	}
 	return code;
 }
@@ -314,16 +321,24 @@ done:
 	buf_release(&path);
 }
 
-static bool about_the_file(const struct search *s, const struct finding *f)
-{
-	return f->correction || (!f->checked.raw && statement_names(&f->checked.statement, "sha256",
-								    bytes_str(s->hex)));
-}
-
 /* The proof did not carry the accreditations, so anyone who can write to the log could have written this. */
 static bool unproven(const struct finding *f)
 {
 	return f->err == VT_OK && !f->checked.proven_admission;
+}
+
+/* Does it belong here? */
+static void check_subject(const struct search *s, struct finding *f)
+{
+	char *why = f->checked.why;
+
+	if (f->correction)
+		return;
+	f->err = VT_ENOTFOUND;
+	if (!f->checked.raw)
+		f->err = file_digests_find(&s->file, &f->checked.statement, why, CHECK_WHY_MAX);
+	if (f->err == VT_ENOTFOUND)
+		snprintf(why, CHECK_WHY_MAX, "it is not about this file");
 }
 
 /* Before it is weighed: does each hold, and belong here? */
@@ -332,11 +347,8 @@ static void check_findings(struct search *s, bool *fails, bool *unsure)
 	for (size_t i = 0; i < s->n; i++) {
 		struct finding *f = &s->found[i];
 
-		if (f->err == VT_OK && !about_the_file(s, f)) {
-			f->err = VT_EMISMATCH;
-			snprintf(f->checked.why, sizeof(f->checked.why),
-				 "it is not about this file");
-		}
+		if (f->err == VT_OK)
+			check_subject(s, f);
 		*fails |= f->err != VT_OK;
 		*unsure |= unproven(f);
 		for (size_t k = 0; f->err == VT_OK && k < f->checked.n_signers; k++)
@@ -353,8 +365,8 @@ static int weigh_findings(struct search *s)
 	if ((s->weighed = calloc(s->n + 1, sizeof(*s->weighed))) == NULL)
 		return cmd_fail("find", CMD_UNSURE, "out of memory");
 	check_findings(s, &fails, &demands.unsure);
-	demands.unseen = "what names it by another digest than SHA-256, and what the log hides "
-			 "from its search, was not seen";
+	demands.unseen = "what names it otherwise than by a hash of its bytes, and what the log "
+			 "hides from its search, was not seen";
 	for (size_t i = 0; i < s->n; i++) {
 		const struct finding *f = &s->found[i];
 
@@ -404,16 +416,15 @@ static void print_finding(const struct finding *f, const struct weighed *w)
 
 static void print_text(const struct search *s, const char *path)
 {
-	printf("%s\n  SHA-256 %s\n", path, s->hex);
+	printf("%s\n  SHA-256 %s\n", path, s->file.hex[0]);
 	for (size_t i = 0; i < s->n; i++)
 		print_finding(&s->found[i], &s->weighed[i]);
 	if (s->n == 0)
 		printf("  the log shows nothing about this file\n");
 	printf(
-	    "checked   log %s, search complete to size %llu as it says; for each entry: the log's "
-	    "signature%s,\n          inclusion, the signers' signatures, their accreditation back "
-	    "to "
-	    "entry 0%s\n",
+	    "checked   log %s, search by the file's SHA-2 and SHA-3 hashes complete to size %llu "
+	    "as it says;\n          for each entry: the log's signature%s, inclusion, the signers' "
+	    "signatures,\n          their accreditation back to entry 0%s\n",
 	    client_origin(s->client), (unsigned long long)s->complete_to,
 	    policy_needs_witnesses(s->policy) ? " and the witnesses' quorum" : "",
 	    s->centre ? " by the centre you named" : "");
@@ -473,6 +484,18 @@ static enum vt_err finding_json(struct json *list, const struct finding *f, cons
 	return json_push(list, j);
 }
 
+static struct json *digests_json(const struct file_digests *file)
+{
+	struct json *j = json_new_object();
+
+	for (size_t i = 0; i < file->n; i++)
+		if (json_set(j, file->algorithm[i]->name, json_new_str(file->hex[i])) != VT_OK) {
+			json_free(j);
+			return NULL;
+		}
+	return j;
+}
+
 static int print_json(const struct search *s, const char *path, int code)
 {
 	struct json *j = json_new_object(), *list = json_new_array();
@@ -481,7 +504,8 @@ static int print_json(const struct search *s, const char *path, int code)
 	for (size_t i = 0; i < s->n && err == VT_OK; i++)
 		err = finding_json(list, &s->found[i], &s->weighed[i]);
 	if (err == VT_OK && (err = json_set(j, "file", json_new_str(path))) == VT_OK &&
-	    (err = json_set(j, "sha256", json_new_str(s->hex))) == VT_OK &&
+	    (err = json_set(j, "sha256", json_new_str(s->file.hex[0]))) == VT_OK &&
+	    (err = json_set(j, "digests", digests_json(&s->file))) == VT_OK &&
 	    (err = json_set(j, "log", json_new_str(client_origin(s->client)))) == VT_OK &&
 	    (err = json_set(j, "completeTo", json_new_integer((int64_t)s->complete_to))) == VT_OK &&
 	    (err = json_set(j, "holds", json_new_bool(code == CMD_HOLDS))) == VT_OK &&
@@ -495,16 +519,14 @@ static int search_file(struct search *s, const char *path)
 {
 	struct client_config config = {.url = opt_log};
 	struct client_error why = {""};
-	struct merkle_hash digest;
 	int printed, code = cmd_read_policy("find", opt_policy, &s->policy);
 
 	if (code == CMD_HOLDS && opt_centre != NULL)
 		code = cmd_read_public_key("find", "centre", opt_centre, &s->centre);
 	if (code == CMD_HOLDS)
-		code = cmd_hash_file("find", path, &digest);
+		code = file_digests_read(&s->file, "find", path);
 	if (code != CMD_HOLDS)
 		return code;
-	hex_encode(s->hex, bytes_of(digest.b, sizeof(digest.b)));
 	if (merkle_hasher_init(&s->hasher) != VT_OK)
 		return cmd_fail("find", CMD_UNSURE, "out of memory");
 	s->have_hasher = true;

@@ -1,11 +1,8 @@
 /* What several subcommands read from and write to files, with the messages that a person needs when it fails. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cmd.h"
 #include "durable.h"
@@ -104,49 +101,6 @@ int cmd_read_public_key(const char *name, const char *option, const char *path,
 				why.text[0] ? why.text : vt_err_text(err));
 	buf_release(&text);
 	return code;
-}
-
-/* Mapped rather than read: images may be larger than memory. */
-static enum vt_err hash_mapped(int fd, size_t len, struct merkle_hash *out)
-{
-	struct merkle_hasher h;
-	struct bytes part = {NULL, len};
-	void *map = NULL;
-	enum vt_err err;
-
-	if (len > 0) {
-		if ((map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
-			return VT_EIO;
-		part.data = map;
-	}
-	if ((err = merkle_hasher_init(&h)) == VT_OK) {
-		err = merkle_sha256(out, &h, &part, 1);
-		merkle_hasher_release(&h);
-	}
-	if (map != NULL)
-		munmap(map, len);
-	return err;
-}
-
-int cmd_hash_file(const char *name, const char *path, struct merkle_hash *out)
-{
-	struct stat st;
-	enum vt_err err;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		if (fd >= 0)
-			close(fd);
-		return cmd_fail(name, CMD_UNSURE, "%s: cannot be read", path);
-	}
-	if (!S_ISREG(st.st_mode)) {
-		close(fd);
-		return cmd_fail(name, CMD_USAGE, "%s: not a regular file", path);
-	}
-	err = hash_mapped(fd, (size_t)st.st_size, out);
-	close(fd);
-	return err == VT_OK ? CMD_HOLDS
-			    : cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
 }
 
 int cmd_read_policy(const char *name, const char *path, struct policy **out)

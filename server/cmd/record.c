@@ -6,6 +6,7 @@
 
 #include "dsse.h"
 #include "durable.h"
+#include "file_digests.h"
 #include "output.h"
 #include "statement.h"
 
@@ -68,13 +69,11 @@ int record_refused(const char *name, enum vt_err err, const struct problem *why)
 
 static int subject_from_file(const char *name, struct record_subjects *s, const char *path)
 {
-	struct merkle_hash digest;
 	const char *base = strrchr(path, '/');
-	int code = cmd_hash_file(name, path, &digest);
+	int code = file_sha256(s->hex[s->n], name, path);
 
 	if (code != CMD_HOLDS)
 		return code;
-	hex_encode(s->hex[s->n], bytes_of(digest.b, sizeof(digest.b)));
 	s->list[s->n] = (struct compose_digest){base ? base + 1 : path, "sha256", s->hex[s->n]};
 	s->n++;
 	return CMD_HOLDS;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "file_digests.h"
 #include "record.h"
 
 static struct record_signing how;
@@ -49,7 +50,6 @@ static const struct command_usage usage = {
 
 static int read_attachments(struct compose_digest **list, char (**hex)[65])
 {
-	struct merkle_hash digest;
 	int code = CMD_HOLDS;
 
 	*list = calloc(opt_attachment.n + 1, sizeof(**list));
@@ -58,11 +58,8 @@ static int read_attachments(struct compose_digest **list, char (**hex)[65])
 		return cmd_fail("record event", CMD_UNSURE, "out of memory");
 	for (size_t i = 0; i < opt_attachment.n && code == CMD_HOLDS; i++) {
 		const char *path = opt_attachment.item[i], *slash = strrchr(path, '/');
-		if ((code = cmd_hash_file("record event", path, &digest)) == CMD_HOLDS) {
-			hex_encode((*hex)[i], bytes_of(digest.b, sizeof(digest.b)));
-			(*list)[i] =
-			    (struct compose_digest){slash ? slash + 1 : path, NULL, (*hex)[i]};
-		}
+		code = file_sha256((*hex)[i], "record event", path);
+		(*list)[i] = (struct compose_digest){slash ? slash + 1 : path, NULL, (*hex)[i]};
 	}
 	return code;
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "file_digests.h"
 #include "record.h"
 
 static struct record_signing how;
@@ -42,16 +43,14 @@ static const struct command_usage usage = {
 
 static int compose(struct buf *statement, const struct operands *rest)
 {
-	struct merkle_hash digest;
 	struct problem why = {0};
 	enum vt_err err;
 	int code = record_subjects_read("record firmware", &subjects, &firmware.subjects);
 
 	(void)rest;
 	if (code == CMD_HOLDS && opt_suit != NULL &&
-	    (code = cmd_hash_file("record firmware", opt_suit, &digest)) == CMD_HOLDS) {
+	    (code = file_sha256(suit_hex, "record firmware", opt_suit)) == CMD_HOLDS) {
 		const char *slash = strrchr(opt_suit, '/');
-		hex_encode(suit_hex, bytes_of(digest.b, sizeof(digest.b)));
 		firmware.suit = (struct compose_resource){.name = slash ? slash + 1 : opt_suit,
 							  .hex = suit_hex};
 	}

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "file_digests.h"
 #include "junit_files.h"
 #include "record.h"
 
@@ -87,16 +88,6 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int hash_hex(const char *path, char hex[65])
-{
-	struct merkle_hash digest;
-	int code = cmd_hash_file("record verdict", path, &digest);
-
-	if (code == CMD_HOLDS)
-		hex_encode(hex, bytes_of(digest.b, sizeof(digest.b)));
-	return code;
-}
-
 static int nothing_ran(const struct junit_report *tests)
 {
 	return cmd_fail(
@@ -171,7 +162,7 @@ static int read_configuration(struct evidence *e, struct compose_verdict *v)
 		if (strstr(text, "://") != NULL || strncmp(text, "urn:", 4) == 0) {
 			e->configuration[i].uri = text;
 		} else {
-			int code = hash_hex(text, e->hex[i]);
+			int code = file_sha256(e->hex[i], "record verdict", text);
 			if (code != CMD_HOLDS)
 				return code;
 			e->configuration[i].name = base_name(text);
@@ -236,7 +227,7 @@ static int read_evidence(struct evidence *e, struct compose_verdict *v)
 	if (code == CMD_HOLDS && v->result == NULL)
 		code = cmd_fail("record verdict", CMD_USAGE, "--result or --junit is needed");
 	if (code == CMD_HOLDS && opt_report != NULL) {
-		code = hash_hex(opt_report, e->report_hex);
+		code = file_sha256(e->report_hex, "record verdict", opt_report);
 		assessment.report.name = base_name(opt_report);
 		assessment.report.hex = e->report_hex;
 	}

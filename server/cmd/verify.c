@@ -4,6 +4,7 @@
 
 #include "describe.h"
 #include "durable.h"
+#include "file_digests.h"
 #include "json.h"
 #include "options.h"
 #include "party_key.h"
@@ -26,8 +27,9 @@ static const struct option options[] = {
      "is.",
      0, 0, false, true},
     {"firmware", OPTION_TEXT, &opt_firmware, "FILE",
-     "Each proof must be about this file; it is hashed here. A FAILED verdict on it that stands "
-     "for "
+     "Each proof must be about this file; it is hashed here, and compared with every hash of a "
+     "file's bytes that the record has (SHA-2 and SHA-3; not git's objects, nor HMAC). A FAILED "
+     "verdict on it that stands for "
      "anyone, or verdicts that were all withdrawn, make the exit code 1.",
      0, 0, false, false},
     {"require-verdict", OPTION_TEXT, &opt_verdict, "RESULT",
@@ -73,22 +75,20 @@ struct inputs {
 	struct policy *policy;
 	struct party_key *centre;
 	struct buf entry;
-	char firmware[65]; /* SHA-256, hex; empty without --firmware */
+	struct file_digests firmware; /* none without --firmware */
 	struct merkle_hasher hasher;
 	bool have_hasher;
 };
 
 static int read_inputs(struct inputs *in, size_t n_proofs)
 {
-	struct merkle_hash digest;
 	enum vt_err err;
 	int code = cmd_read_policy("verify", opt_policy, &in->policy);
 
 	if (code == CMD_HOLDS && opt_centre != NULL)
 		code = cmd_read_public_key("verify", "centre", opt_centre, &in->centre);
-	if (code == CMD_HOLDS && opt_firmware != NULL &&
-	    (code = cmd_hash_file("verify", opt_firmware, &digest)) == CMD_HOLDS)
-		hex_encode(in->firmware, bytes_of(digest.b, sizeof(digest.b)));
+	if (code == CMD_HOLDS && opt_firmware != NULL)
+		code = file_digests_read(&in->firmware, "verify", opt_firmware);
 	if (code == CMD_HOLDS && opt_entry != NULL) {
 		if (n_proofs != 1)
 			return cmd_fail("verify", CMD_USAGE, "--entry goes with one proof");
@@ -114,13 +114,12 @@ static void release_inputs(struct inputs *in)
 /* Does more rest on this proof than that the entry is in the log? */
 static bool signers_matter(const struct inputs *in)
 {
-	return in->centre != NULL || in->firmware[0] != '\0' || opt_verdict != NULL ||
-	       opt_party != NULL;
+	return in->centre != NULL || in->firmware.n > 0 || opt_verdict != NULL || opt_party != NULL;
 }
 
 static bool about_the_file(const struct checked *c, const struct inputs *in)
 {
-	return !c->raw && statement_names(&c->statement, "sha256", bytes_str(in->firmware));
+	return !c->raw && file_digests_find(&in->firmware, &c->statement, NULL, 0) == VT_OK;
 }
 
 static bool is_correction(const struct checked *c)
@@ -128,6 +127,25 @@ static bool is_correction(const struct checked *c)
 	struct entry_ref target;
 
 	return !c->raw && statement_correction(&c->statement, &target, NULL);
+}
+
+/* A correction is about an entry, not about a file: weigh() sees whether that entry is here. */
+static int check_subject(struct checked *c, const struct inputs *in)
+{
+	char why[CHECK_WHY_MAX / 2];
+	enum vt_err err = VT_ENOTFOUND;
+
+	if (!c->raw)
+		err = file_digests_find(&in->firmware, &c->statement, why, sizeof(why));
+	if (err == VT_OK || (err == VT_ENOTFOUND && is_correction(c)))
+		return CMD_HOLDS;
+	if (err == VT_EMISMATCH)
+		snprintf(c->why, sizeof(c->why), "the proof holds, but %s", why);
+	else
+		snprintf(c->why, sizeof(c->why),
+			 "the proof holds, but is not about %s (SHA-256 %s)", opt_firmware,
+			 in->firmware.hex[0]);
+	return CMD_FAILS;
 }
 
 static int check_one(struct checked *c, struct inputs *in, const char *path)
@@ -159,14 +177,7 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 		    "the accreditations (vitrine find asks the log for them)");
 		return CMD_UNSURE;
 	}
-	/* A correction is about an entry, not about a file: weigh() sees whether that entry is here. */
-	if (in->firmware[0] != '\0' && !about_the_file(c, in) && !is_correction(c)) {
-		snprintf(c->why, sizeof(c->why),
-			 "the proof holds, but is not about %s (SHA-256 %s)", opt_firmware,
-			 in->firmware);
-		return CMD_FAILS;
-	}
-	return CMD_HOLDS;
+	return in->firmware.n == 0 ? CMD_HOLDS : check_subject(c, in);
 }
 
 /* Does proof i correct another of them? */
@@ -189,7 +200,7 @@ static int check_corrections(struct checked *c, size_t n, const struct inputs *i
 	int code = CMD_HOLDS;
 
 	for (size_t i = 0; i < n; i++) {
-		if (in->firmware[0] == '\0' || c[i].why[0] != '\0' || about_the_file(&c[i], in) ||
+		if (in->firmware.n == 0 || c[i].why[0] != '\0' || about_the_file(&c[i], in) ||
 		    corrects_one(c, n, i))
 			continue;
 		snprintf(c[i].why, sizeof(c[i].why),
@@ -205,7 +216,7 @@ static int weigh_proofs(struct weighed *w, const struct checked *c, size_t n,
 	const struct weigh_demands demands = {
 	    .result = opt_verdict,
 	    .party = opt_party,
-	    .file = in->firmware[0] != '\0',
+	    .file = in->firmware.n > 0,
 	    .unsure = unsure,
 	    .unseen = "later corrections and suspensions were not looked at",
 	};
@@ -215,7 +226,7 @@ static int weigh_proofs(struct weighed *w, const struct checked *c, size_t n,
 		    .checked = &c[i],
 		    .fails = c[i].why[0] != '\0',
 		    .usable = c[i].why[0] == '\0' && !c[i].raw && c[i].proven_admission,
-		    .about = in->firmware[0] == '\0' || about_the_file(&c[i], in),
+		    .about = in->firmware.n == 0 || about_the_file(&c[i], in),
 		};
 	return weigh(w, n, &demands, sentence);
 }
@@ -282,7 +293,7 @@ static void print_text(const struct weighed *w, const char *path, const struct i
 		printf("; %.*s", (int)standing.len, (const char *)standing.data);
 	putchar('\n');
 	buf_release(&standing);
-	if (!c->raw && in->firmware[0] == '\0')
+	if (!c->raw && in->firmware.n == 0)
 		print_subject(c);
 	for (size_t i = 0; i < c->n_signers; i++)
 		printf("  signed by   %s%s%s%s, key %.16s...\n",
@@ -293,7 +304,7 @@ static void print_text(const struct weighed *w, const char *path, const struct i
 	       c->proven_admission
 		   ? "; the record's signatures; each signer's accreditation back to entry 0"
 		   : "",
-	       in->firmware[0] && about_the_file(c, in) ? "; the file's digest" : "");
+	       in->firmware.n > 0 && about_the_file(c, in) ? "; the file's digest" : "");
 	printf("  not checked whether the log shows others the same history%s%s%s\n",
 	       policy_needs_witnesses(in->policy) ? " beyond what the witnesses vouch for" : "",
 	       c->raw ? "" : "; later suspensions and corrections (`vitrine find` looks for them)",
@@ -337,7 +348,7 @@ static enum vt_err set_proof(struct json *j, const struct checked *c, const stru
 		VT_OK)
 		return err;
 	return json_set(j, "fileChecked",
-			json_new_bool(in->firmware[0] != '\0' && about_the_file(c, in)));
+			json_new_bool(in->firmware.n > 0 && about_the_file(c, in)));
 }
 
 static enum vt_err set_statement(struct json *j, const struct weighed *w)

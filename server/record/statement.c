@@ -14,9 +14,19 @@
  * ones accepted. A git object may be named by SHA-1 too, which is ignored: see binds().
  */
 const struct digest_algorithm digest_algorithms[] = {
-    {"sha256", 64},   {"sha384", 96},      {"sha512", 128},   {"sha512_256", 64}, {"sha3_256", 64},
-    {"sha3_384", 96}, {"sha3_512", 128},   {"gitCommit", 64}, {"gitTree", 64},    {"gitBlob", 64},
-    {"gitTag", 64},   {"hmac_sha256", 64}, {NULL, 0},
+    {"sha256", 64, "SHA2-256"},
+    {"sha384", 96, "SHA2-384"},
+    {"sha512", 128, "SHA2-512"},
+    {"sha512_256", 64, "SHA2-512/256"},
+    {"sha3_256", 64, "SHA3-256"},
+    {"sha3_384", 96, "SHA3-384"},
+    {"sha3_512", 128, "SHA3-512"},
+    {"gitCommit", 64, NULL},
+    {"gitTree", 64, NULL},
+    {"gitBlob", 64, NULL},
+    {"gitTag", 64, NULL},
+    {"hmac_sha256", 64, NULL},
+    {NULL, 0, NULL},
 };
 
 enum { GIT_SHA1_DIGITS = 40 };

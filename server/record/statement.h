@@ -47,6 +47,9 @@ enum {
 struct digest_algorithm {
 	const char *name;
 	size_t hex_digits;
+	/* libcrypto's name of it, if it is a hash of the content's bytes alone: then whoever has the content can compare.
+	 * NULL for git's, which name objects as a repository keeps them, and for HMAC, which takes a key. */
+	const char *hash;
 };
 extern const struct digest_algorithm digest_algorithms[]; /* ends with a NULL name */
 

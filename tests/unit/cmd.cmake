@@ -5,6 +5,11 @@ vitrine_test(cmd_proof_check_test LABEL unit
   LINK client record base OpenSSL::Crypto ${alloc_fail})
 target_include_directories(cmd_proof_check_test PRIVATE
   ${PROJECT_SOURCE_DIR}/server/cmd ${PROJECT_SOURCE_DIR}/server/http)
+vitrine_test(cmd_file_digests_test LABEL unit
+  SOURCES ${here}/cmd_file_digests_test.c ${PROJECT_SOURCE_DIR}/server/cmd/file_digests.c
+    ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
+  LINK record keys base)
+target_include_directories(cmd_file_digests_test PRIVATE ${PROJECT_SOURCE_DIR}/server/cmd)
 if(TARGET junit)
   vitrine_test(cmd_junit_alloc_test LABEL unit
     SOURCES ${here}/cmd_junit_alloc_test.c ${alloc_fail_source} LINK junit vitrine ${alloc_fail})
