@@ -213,18 +213,19 @@ enum vt_err record_make_keys(struct record *r, struct merkle_hasher *h)
 
 enum vt_err record_known(uint64_t *index, const struct record *r, const struct admission_view *view)
 {
-	uint64_t lowest = UINT64_MAX, at;
+	uint64_t at;
 	enum vt_err err;
 
+	/* The latest of the signers' first entries: an admitted record brought a new pair, so that is its own. */
+	*index = 0;
 	for (size_t i = 0; i < r->n; i++) {
 		if ((err = view->find(view->ctx, &r->key[1 + i], 0, &at)) != VT_OK)
 			return err;
 		if (at >= view->size)
 			return VT_ENOTFOUND;
-		if (at < lowest)
-			lowest = at;
+		if (at > *index)
+			*index = at;
 	}
-	*index = lowest;
 	return VT_OK;
 }
 

@@ -52,7 +52,8 @@ enum vt_err record_open(struct record **out, struct merkle_hasher *h, struct byt
 			struct problem *why);
 void record_free(struct record *r);
 
-/* Is every (PAE, keyid) pair in the log already? VT_OK: *index has it; VT_ENOTFOUND: it is new. */
+/* Is every (PAE, keyid) pair in the log already? VT_OK: *index is the record's own entry; of signatures that came in
+ * separately, the entry with the last of them. VT_ENOTFOUND: it is new. */
 enum vt_err record_known(uint64_t *index, const struct record *r,
 			 const struct admission_view *view);
 

@@ -1,8 +1,9 @@
-"""mutated.py --log URL --origin NAME --centre PEM [--count N] [--seed S]: do two implementations agree?
+"""mutated.py --log URL --origin NAME --centre PEM --seed S [--count N]: do two implementations agree?
 
 Appends N good statements to a log in records mode, each with one to three things changed at random, and
-holds the server's answer against the independent one (records.py): taken, at that index, with that
-leaf hash, or refused for the same reason. PEM is the private key (Ed25519) of the log's centre.
+holds the server's answer against the independent one (records.py): taken or known, at that index, with
+that leaf hash, or refused for the same reason. The differences and the seed stand at the end. PEM is
+the private key (Ed25519) of the log's centre.
 """
 
 import argparse
@@ -134,7 +135,7 @@ class Comparison:
         self.url, self.second = url, records.Log(origin)
         self.story = Story(Told(), origin, centre)
         self.second.centre = self.story.centre.spki
-        self.verdicts, self.differences, self.refs, self.new_keys = collections.Counter(), 0, [], 0
+        self.verdicts, self.differences, self.refs, self.new_keys = collections.Counter(), [], [], 0
         self.mutator = Mutator(seed, self.refs)
         self.random = self.mutator.random
         self.labs = [Party("lab-%d" % i, "lab", "ed25519") for i in (1, 2)]
@@ -167,7 +168,16 @@ class Comparison:
                 self.random.choice([(centre,), (centre, fresh), (recovery, fresh), (fresh,), (lab, fresh)])
         yield self.story.accreditation(other, EVERYTHING), (centre,)
 
+    def again(self):
+        """A statement that is in the log, signed by one of those who may have signed it, or by both."""
+        statement = self.second.statements[self.random.randrange(len(self.refs))]
+        if statement.type != ACCREDITATION:
+            self.send(entry_of(statement.payload, *self.random.choice(
+                [self.labs, self.labs[:1], self.labs[1:]])))
+
     def step(self):
+        if self.random.random() < 0.05:
+            self.again()
         good, signers = self.random.choice(list(self.bases()))
         changed = self.mutator.change(good)
         payload = json.dumps(changed, ensure_ascii=self.random.random() < 0.5).encode()
@@ -193,17 +203,18 @@ class Comparison:
             ours = 201, len(self.refs), leaf_of(made)
         except records.Problem as problem:
             ours = problem.slug
+            if problem.index is not None:
+                ours = 200, problem.index, self.second.leaves[problem.index]
         status, answer = post(self.url + "api/v1/entries", entry)
         answer = json.loads(answer)
-        if status == 201:
+        if status in (200, 201):
             theirs = status, answer["index"], answer["leafHash"]
         else:
             theirs = answer.get("type", "").removeprefix("urn:vitrine:problem:")
-        self.verdicts["taken" if status == 201 else theirs] += 1
+        self.verdicts[{201: "taken", 200: "known"}.get(status, theirs)] += 1
         if ours != theirs:
-            self.differences += 1
-            print("mutated.py: %r here, %r by the server: %s" %
-                  (ours, answer, base64.b64decode(json.loads(entry)["payload"])[:2000]), file=sys.stderr)
+            self.differences.append("%r here, %r by the server (%s): %s" % (
+                ours, theirs, answer.get("detail"), base64.b64decode(json.loads(entry)["payload"])[:2000]))
         if status != 201 or ours != theirs:
             return False
         self.second.replay(made)
@@ -216,20 +227,23 @@ def main():
     for option in ("--log", "--origin", "--centre"):
         parser.add_argument(option, required=True)
     parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--seed", type=int, required=True)
     given = parser.parse_args()
     centre = load_pem_private_key(pathlib.Path(given.centre).read_bytes(), None)
-    print("mutated.py: seed %d" % given.seed)
     comparison = Comparison(given.log.rstrip("/") + "/", given.origin, centre, given.seed)
     for _ in range(given.count):
         comparison.step()
-        if comparison.differences > 5:
+        if len(comparison.differences) > 5:
             break
-    print("mutated.py: %d taken, %d refused for %d reasons, %d differences" % (
-        comparison.verdicts["taken"], comparison.verdicts.total() - comparison.verdicts["taken"],
-        len(comparison.verdicts) - 1, comparison.differences))
-    # A comparison in which hardly anything is taken, or refused, would show little.
-    enough = comparison.verdicts["taken"] > given.count // 10 and len(comparison.verdicts) > 30
+    verdicts = comparison.verdicts
+    for difference in comparison.differences:
+        print("mutated.py: " + difference)
+    print("mutated.py: seed %d: %d taken, %d known, %d refused for %d reasons, %d differences" % (
+        given.seed, verdicts["taken"], verdicts["known"],
+        verdicts.total() - verdicts["taken"] - verdicts["known"], len(verdicts) - 2,
+        len(comparison.differences)))
+    # A comparison in which hardly anything is taken, known or refused would show little.
+    enough = verdicts["taken"] > given.count // 10 and verdicts["known"] > 20 and len(verdicts) > 30
     return 0 if enough and not comparison.differences else 1
 
 

@@ -35,11 +35,11 @@ TEXT_MAX, LIST_MAX, SEALED_CANDIDATES_MAX = 4096, 10000, 16
 
 
 class Problem(Exception):
-    """Not admissible; `slug` names the rule."""
+    """Not admissible; `slug` names the rule, and `index` the entry that is this record already."""
 
-    def __init__(self, slug, detail=""):
+    def __init__(self, slug, detail="", index=None):
         super().__init__("%s: %s" % (slug, detail))
-        self.slug = slug
+        self.slug, self.index = slug, index
 
 
 # --- JSON and base64 -------------------------------------------------------------------------
@@ -412,6 +412,7 @@ def check_case(value, defined, path=""):
 
 class Statement:
     def __init__(self, payload):
+        self.payload = payload
         value = parse_json(payload, "payload-not-json")
         need(value, dict, "statement-shape", "the payload")
         if need(value.get("_type"), str, "statement-shape", "_type") not in STATEMENT_TYPES:
@@ -658,7 +659,7 @@ class Log:
     def __init__(self, origin, centre=None):
         self.origin, self.centre = origin, centre  # SPKI that must sign entry 0, if it is pinned
         self.entries, self.leaves, self.keys = [], [], {}
-        self.pairs = set()    # (PAE hash, keyid) in the log
+        self.pairs = {}       # (PAE hash, keyid) -> its first index
         self.sealed = {}      # (PAE hash, keyid) -> indexes of sealed records
         self.statements, self.signers = [], []
 
@@ -718,8 +719,9 @@ class Log:
     def admit(self, body):
         """The entry that these bytes become next; Problem if none. The log is left as it is."""
         entry, envelope, keyids = self.open(body)
-        if all((envelope.pae_hash, keyid) in self.pairs for keyid in keyids):
-            raise Problem("entry-known")
+        first = [self.pairs.get((envelope.pae_hash, keyid)) for keyid in keyids]
+        if None not in first:
+            raise Problem("entry-known", index=max(first))
         statement = Statement(envelope.payload)
         self.judge(envelope, statement, keyids)
         return entry, envelope, statement, keyids
@@ -908,7 +910,7 @@ class Log:
         self.statements.append(statement)
         self.signers.append(keyids)
         for keyid in keyids:
-            self.pairs.add((envelope.pae_hash, keyid))
+            self.pairs.setdefault((envelope.pae_hash, keyid), index)
             if statement.type == SEALED:
                 self.sealed.setdefault((statement.digests[0][1], keyid), []).append(index)
 
