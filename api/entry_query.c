@@ -11,7 +11,7 @@ bool conditions_take(struct http_exchange *x, struct conditions *c, enum conditi
 
 	if (err == VT_OK)
 		return true;
-	api_problem(x, err == VT_ENOMEM ? "busy" : "query-invalid", "%s", why);
+	api_problem(x, err == VT_ENOMEM ? "unavailable" : "query-invalid", "%s", why);
 	return false;
 }
 

@@ -139,7 +139,7 @@ static enum vt_err take_time(void *ctx, const struct store_checkpoint *cp)
 	return VT_OK;
 }
 
-/* "/feed.atom?before=7&subject=..." */
+/* "feed.atom?before=7&subject=..." */
 static enum vt_err append_address(struct buf *out, const struct feed *f, bool paged,
 				  uint64_t before)
 {
@@ -156,7 +156,7 @@ static enum vt_err append_address(struct buf *out, const struct feed *f, bool pa
 	if (err == VT_OK && (err = conditions_append(&query, f->conditions)) == VT_OK &&
 	    query.len > 0)
 		query.data[0] = '?';
-	if (err == VT_OK && (err = buf_append_str(out, "/feed.atom")) == VT_OK)
+	if (err == VT_OK && (err = buf_append_str(out, "feed.atom")) == VT_OK)
 		err = buf_append(out, buf_bytes(&query));
 	buf_release(&query);
 	return err;
@@ -329,7 +329,7 @@ static enum vt_err append_entry(struct buf *out, size_t *read, struct feed *f, u
 	char href[64];
 	enum vt_err err;
 
-	(void)snprintf(href, sizeof(href), "/api/v1/entries/%llu", (unsigned long long)index);
+	(void)snprintf(href, sizeof(href), "api/v1/entries/%llu", (unsigned long long)index);
 	if ((err = entry_summary(&entry, read, f->w, f->mode, index)) != VT_OK ||
 	    (err = buf_append_str(out, "<entry>\n<id>urn:vitrine:entry:")) != VT_OK ||
 	    (err = append_origin(out, f->origin)) != VT_OK ||
@@ -478,7 +478,7 @@ void handle_feed(struct http_exchange *x, void *thread, void *app)
 
 	conditions_init(&c);
 	if (!api_only(x, f.mode == LOG_RAW ? raw_names : names) || !conditions_query(x, &c) ||
-	    !api_query_number(x, "before", 1, INT64_MAX, &f.before, &f.paged) ||
+	    !api_query_number(x, "before", 1, SIZE_LIMIT, &f.before, &f.paged) ||
 	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, NULL))
 		goto done;
 	f.limit = (size_t)limit;

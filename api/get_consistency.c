@@ -13,8 +13,8 @@ void handle_consistency(struct http_exchange *x, void *thread, void *app)
 
 	(void)app;
 	if (!api_only(x, names) ||
-	    !api_query_number(x, "first", 0, INT64_MAX, &first, &have_first) ||
-	    !api_query_number(x, "second", 0, INT64_MAX, &second, &have_second))
+	    !api_query_number(x, "first", 0, SIZE_LIMIT, &first, &have_first) ||
+	    !api_query_number(x, "second", 0, SIZE_LIMIT, &second, &have_second))
 		return;
 	if (!have_first || !have_second) {
 		api_problem(x, "query-invalid", "%s is missing", have_first ? "second" : "first");

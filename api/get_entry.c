@@ -30,7 +30,7 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 	buf_init(&entry);
 	if ((err = log_entry(thread, index, &entry)) == VT_OK)
 		err = merkle_hash_leaf(&leaf, log_worker_hasher(thread), buf_bytes(&entry));
-	if (err == VT_OK && api_accepts(x, "application/octet-stream")) {
+	if (err == VT_OK && http_prefers(x, "application/octet-stream", "application/json")) {
 		api_response_init(&r, 200, "application/octet-stream", API_CACHE_IMMUTABLE);
 		http_response_header(&r, "Vary", "Accept");
 		api_send_bytes(x, &r, buf_bytes(&entry));

@@ -48,8 +48,7 @@ static void answer_parties(struct http_exchange *x, struct log_worker *w, struct
 	}
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 	if (p->next != 0)
-		http_response_header(&r, "Link",
-				     "</api/v1/parties?after=%llu&limit=%llu>; rel=\"next\"",
+		http_response_header(&r, "Link", "<parties?after=%llu&limit=%llu>; rel=\"next\"",
 				     (unsigned long long)p->next, (unsigned long long)p->limit);
 	api_send_json(x, &r, j);
 }
@@ -60,7 +59,7 @@ void handle_parties(struct http_exchange *x, void *thread, void *app)
 	struct parties p = {.limit = LIMIT_DEFAULT};
 
 	(void)app;
-	if (api_only(x, names) && api_query_number(x, "after", 0, INT64_MAX, &p.after, NULL) &&
+	if (api_only(x, names) && api_query_number(x, "after", 0, SIZE_LIMIT, &p.after, NULL) &&
 	    api_query_number(x, "limit", 1, LIMIT_MAX, &p.limit, NULL))
 		answer_parties(x, thread, &p);
 }
@@ -77,7 +76,7 @@ void handle_party(struct http_exchange *x, void *thread, void *app)
 		return;
 	buf_init(&id);
 	conditions_init(&c);
-	if ((err = api_decode_segment(&id, api_segment(x, 3))) != VT_OK)
+	if ((err = http_decode(&id, api_segment(x, 3))) != VT_OK)
 		api_problem_err(x, err, "id: percent-encoding");
 	else if (conditions_take(x, &c, CONDITION_PARTY, buf_bytes(&id)))
 		answer_parties(x, thread, &(struct parties){.only = c.text[CONDITION_PARTY]});

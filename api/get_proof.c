@@ -52,7 +52,7 @@ void handle_entry_proof(struct http_exchange *x, void *thread, void *app)
 	bool given;
 
 	if (api_only(x, names) && api_index_segment(x, 3, "index", &index) &&
-	    api_query_number(x, "size", 1, INT64_MAX, &size, &given))
+	    api_query_number(x, "size", 1, SIZE_LIMIT, &size, &given))
 		answer_proof(x, thread, app, index, size, given);
 }
 

@@ -3,15 +3,12 @@
 
 void handle_tile(struct http_exchange *x, void *thread, void *app)
 {
-	static const char *const none[] = {NULL};
 	const char *path = http_request(x)->path;
 	struct http_response r;
 	struct tile_id id;
 	enum vt_err err;
 
 	(void)app;
-	if (!api_only(x, none))
-		return;
 	if (tile_path_parse(&id, bytes_str(path + 1)) != VT_OK) {
 		api_problem(
 		    x, "not-found",

@@ -99,8 +99,8 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 
 	(void)app;
 	if (!api_only(x, names) || !query_time(x, &at, &have_at) ||
-	    !api_query_number(x, "size", 0, INT64_MAX, &size, &have_size) ||
-	    !api_query_number(x, "after", 0, INT64_MAX, &after, &have_after) ||
+	    !api_query_number(x, "size", 0, SIZE_LIMIT, &size, &have_size) ||
+	    !api_query_number(x, "after", 0, SIZE_LIMIT, &after, &have_after) ||
 	    !api_query_number(x, "limit", 1, LIMIT_MAX, &limit, &have_limit))
 		return;
 	if (have_at + have_size + have_after > 1) {
@@ -131,8 +131,7 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 	}
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 	if (!have_at && !have_size && l.n == limit)
-		http_response_header(&r, "Link",
-				     "</api/v1/tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
+		http_response_header(&r, "Link", "<tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
 				     (unsigned long long)l.last, (unsigned long long)limit);
 	api_send_json(x, &r, j);
 }

@@ -85,7 +85,7 @@ void handle_evidence(struct http_exchange *x, void *thread, void *app)
 	enum vt_err err;
 
 	(void)thread;
-	if (!api_only(x, no_query) || !api_hash(x, api_segment(x, 3), "not-found", "id", &digest))
+	if (!api_hash(x, api_segment(x, 3), "not-found", "id", &digest))
 		return;
 	hex_encode(id, bytes_of(digest.b, sizeof(digest.b)));
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_IMMUTABLE);
@@ -108,7 +108,7 @@ static void answer_kept(struct http_exchange *x, const char *id, bool fresh)
 	enum vt_err err;
 
 	api_response_init(&r, fresh ? 201 : 200, "text/plain; charset=utf-8", API_CACHE_NONE);
-	(void)http_response_header(&r, "Location", "/gossip/v1/evidence/%s", id);
+	(void)http_response_header(&r, "Location", "evidence/%s", id);
 	if ((err = buf_append_str(&r.body, id)) == VT_OK)
 		err = buf_append_byte(&r.body, '\n');
 	answer_text(x, &r, err);

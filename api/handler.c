@@ -1,6 +1,5 @@
 #include "handler.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,42 +19,6 @@ struct bytes api_segment(const struct http_exchange *x, size_t i)
 	const uint8_t *slash = rest.len ? memchr(rest.data, '/', rest.len) : NULL;
 
 	return slash ? bytes_of(rest.data, (size_t)(slash - rest.data)) : rest;
-}
-
-enum vt_err api_decode_segment(struct buf *out, struct bytes segment)
-{
-	enum vt_err err = VT_OK;
-
-	for (size_t i = 0; i < segment.len && err == VT_OK; i++) {
-		char digits[3] = "";
-		uint8_t byte = segment.data[i];
-
-		if (byte == '%') {
-			if (segment.len - i < 3 || !isxdigit(segment.data[i + 1]) ||
-			    !isxdigit(segment.data[i + 2]))
-				return VT_EMALFORMED;
-			digits[0] = (char)segment.data[i + 1];
-			digits[1] = (char)segment.data[i + 2];
-			byte = (uint8_t)strtoul(digits, NULL, 16);
-			i += 2;
-		}
-		err = buf_append_byte(out, byte);
-	}
-	return err;
-}
-
-bool api_accepts(const struct http_exchange *x, const char *type)
-{
-	const char *accept = http_header(x, "Accept");
-	size_t len = strlen(type);
-
-	while (accept != NULL && *accept != '\0') {
-		accept += strspn(accept, " \t,");
-		if (strncasecmp(accept, type, len) == 0 && strchr(" \t,;", accept[len]) != NULL)
-			return true; /* strchr also finds the terminating NUL */
-		accept += strcspn(accept, ",");
-	}
-	return false;
 }
 
 bool api_only(struct http_exchange *x, const char *const *names)
@@ -79,10 +42,11 @@ bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint
 	struct bytes text = api_segment(x, i);
 	char shown[64];
 
-	if (decimal_decode(out, text) == VT_OK && *out <= INT64_MAX)
+	if (decimal_decode(out, text) == VT_OK && *out <= SIZE_LIMIT)
 		return true;
 	problem_quote(shown, sizeof(shown), text);
-	api_problem(x, "bad-request", "%s: %s is not a decimal number", what, shown);
+	api_problem(x, "bad-request", "%s: %s is not a decimal number from 0 to %llu", what, shown,
+		    (unsigned long long)SIZE_LIMIT);
 	return false;
 }
 
@@ -231,7 +195,7 @@ enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const stru
 
 struct json *json_size(uint64_t n)
 {
-	return n < (UINT64_C(1) << 53) ? json_new_integer((int64_t)n) : NULL;
+	return n <= SIZE_LIMIT ? json_new_integer((int64_t)n) : NULL;
 }
 
 struct json *json_proof(const struct merkle_proof *proof)

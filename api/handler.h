@@ -19,25 +19,26 @@ struct api {
 	uint64_t started; /* POSIX seconds */
 };
 
+#define SIZE_LIMIT                                                                                 \
+	((UINT64_C(1) << 53) -                                                                     \
+	 1) /* of sizes and indexes, so that any reader of JSON has them exactly */
+
 /* -- the request ------------------------------------------------------------------------------- */
 
 /* Segment i of the path, from 0: "/api/v1/entries/7" has "7" at 3. Empty beyond the end. */
 struct bytes api_segment(const struct http_exchange *x, size_t i);
 /* Everything after the first n segments, without the slash before it. */
 struct bytes api_path_rest(const struct http_exchange *x, size_t n);
-/* Undo percent-encoding. VT_EMALFORMED, VT_ENOMEM. */
-enum vt_err api_decode_segment(struct buf *out, struct bytes segment);
-/* Does Accept name this type (a type that is merely covered by a wildcard does not count)? */
-bool api_accepts(const struct http_exchange *x, const char *type);
 /* These answer the request with a problem and return false if there is something to complain about. */
-bool api_only(struct http_exchange *x, const char *const *names); /* query names, NULL-terminated */
+/* Query names, NULL-terminated. Not for a static resource: it has no query, and what stands there passes by a cache. */
+bool api_only(struct http_exchange *x, const char *const *names);
 bool api_index_segment(struct http_exchange *x, size_t i, const char *what, uint64_t *out);
 /* 32 bytes as hexadecimal digits, in any letter case. slug is the problem's, where names the parameter. */
 bool api_hash(struct http_exchange *x, struct bytes text, const char *slug, const char *where,
 	      struct merkle_hash *out);
 /* A decoded query value is appended to out; absent: *given is false. */
 bool api_query_text(struct http_exchange *x, const char *name, struct buf *out, bool *given);
-/* A decimal query value; absent leaves *out alone. */
+/* A decimal query value; absent leaves *out alone. Nothing that counts goes beyond SIZE_LIMIT. */
 bool api_query_number(struct http_exchange *x, const char *name, uint64_t least, uint64_t most,
 		      uint64_t *out, bool *given);
 
@@ -67,7 +68,8 @@ void api_policy_not_met(struct http_exchange *x, uint64_t index);
 /* What an error code from below means when no handler knows better. */
 void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what);
 /* The http layer's own errors; see http_config.error. */
-void api_http_error(struct http_response *out, unsigned status, const char *detail, void *app);
+void api_http_error(struct http_response *out, unsigned status, const char *detail, bool unknown,
+		    void *app);
 
 /* -- JSON bits -------------------------------------------------------------------------------------- */
 
@@ -76,7 +78,7 @@ struct json *json_base64(struct bytes raw);
 /* Set "policyMet" to what the log's policy says of the checkpoint, where there are witnesses to ask. */
 enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const struct api *api,
 				struct bytes note);
-struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond 2^53 - 1 */
+struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond SIZE_LIMIT */
 /* A published checkpoint, as /api/v1/tree-heads and /api/v1/events show it. */
 enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp);
 struct json *json_proof(const struct merkle_proof *proof);

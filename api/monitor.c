@@ -281,7 +281,7 @@ static enum vt_err append_gossip(struct buf *out, const struct api *api)
 	return buf_appendf(out,
 			   "<h2>Gossip</h2>\n<p>%llu peers, %llu of them failing. %llu heads wait "
 			   "for judgement. <span class=\"%s\">%llu</span> pieces of "
-			   "<a href=\"/gossip/v1/evidence\">evidence</a>.</p>\n",
+			   "<a href=\"gossip/v1/evidence\">evidence</a>.</p>\n",
 			   (unsigned long long)s.peers, (unsigned long long)s.peers_failing,
 			   (unsigned long long)s.unresolved, s.evidence > 0 ? "bad" : "good",
 			   (unsigned long long)s.evidence);
@@ -304,9 +304,9 @@ void handle_monitor_index(struct http_exchange *x, void *thread, void *app)
 	    (err = append_alerts(&r.body, api->monitor)) != VT_OK ||
 	    (err = append_gossip(&r.body, api)) != VT_OK ||
 	    (err = buf_appendf(&r.body,
-			       "<p>Vitrine %s. For programs: <a href=\"/metrics\">/metrics</a>, "
-			       "<a href=\"/readyz\">/readyz</a>, "
-			       "<a href=\"/openapi.yaml\">/openapi.yaml</a>.</p>\n</body></html>\n",
+			       "<p>Vitrine %s. For programs: <a href=\"metrics\">/metrics</a>, "
+			       "<a href=\"readyz\">/readyz</a>, "
+			       "<a href=\"openapi.yaml\">/openapi.yaml</a>.</p>\n</body></html>\n",
 			       api->version)) != VT_OK) {
 		http_response_release(&r);
 		api_problem_err(x, err, "answering");

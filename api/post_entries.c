@@ -59,7 +59,7 @@ static void answer_append(struct http_exchange *x, void *thread, void *app)
 
 	if (append_failed(x, a))
 		goto done;
-	if (api_accepts(x, "text/plain")) {
+	if (http_prefers(x, "text/plain", "application/json")) {
 		api_response_init(&r, status, "text/plain; charset=utf-8", API_CACHE_NONE);
 		if ((err = log_tlog_proof(thread, a->answer.index, &r.body)) != VT_OK) {
 			http_response_release(&r);
@@ -69,12 +69,12 @@ static void answer_append(struct http_exchange *x, void *thread, void *app)
 				api_problem_err(x, err, "proving the entry");
 			goto done;
 		}
-		http_response_header(&r, "Location", "/api/v1/entries/%llu",
+		http_response_header(&r, "Location", "entries/%llu",
 				     (unsigned long long)a->answer.index);
 		http_respond(x, &r);
 	} else {
 		api_response_init(&r, status, "application/json", API_CACHE_NONE);
-		http_response_header(&r, "Location", "/api/v1/entries/%llu",
+		http_response_header(&r, "Location", "entries/%llu",
 				     (unsigned long long)a->answer.index);
 		answer_json(x, &r, thread, app, &a->answer);
 	}

@@ -15,11 +15,14 @@ const struct problem_type api_problems[] = {
     {"request-timeout", 408, "The request took too long to arrive"},
     {"too-large", 413, "The request body is too large"},
     {"uri-too-long", 414, "The address is too long"},
+    {"content-coding", 415, "The body is in a coding that is not taken here"},
     {"checkpoint-inconsistent", 422, "The checkpoint does not extend the one cosigned last"},
     {"evidence-refused", 422, "This proves nothing about a log that is followed here"},
     {"too-many-requests", 429, "Too many requests from this address"},
     {"headers-too-large", 431, "The request headers are too large"},
     {"internal", 500, "Something is wrong inside the log"},
+    {"transfer-coding", 501, "The body is sent in a coding that is not taken here"},
+    {"unavailable", 503, "This cannot be answered now: ask again"},
     {"busy", 503, "The outcome is unknown: send the same bytes again"},
     {"not-ready", 503, "The log is not ready"},
     {"gossip-full", 503, "There is no room for this now: show it again later"},
@@ -40,7 +43,7 @@ static const struct problem_type *type_by_status(unsigned status)
 	for (const struct problem_type *t = api_problems; t->slug != NULL; t++)
 		if (t->status == status)
 			return t;
-	return type_by_slug(status < 500 ? "bad-request" : "internal");
+	return type_by_slug(status < 500 ? "bad-request" : "internal"); /* the nearest */
 }
 
 static enum vt_err problem_body(struct buf *out, const struct problem_type *type,
@@ -124,7 +127,7 @@ void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)
 	case VT_EBUSY:
 	case VT_EIO:
 	case VT_ECONFLICT:
-		api_problem(x, "busy", "%s: %s", what, vt_err_text(err));
+		api_problem(x, "unavailable", "%s: %s", what, vt_err_text(err));
 		return;
 	default:
 		api_problem(x, "internal", "%s: %s", what, vt_err_text(err));
@@ -132,9 +135,17 @@ void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)
 	}
 }
 
-void api_http_error(struct http_response *out, unsigned status, const char *detail, void *app)
+void api_http_error(struct http_response *out, unsigned status, const char *detail, bool unknown,
+		    void *app)
 {
+	struct problem_type type = *(unknown ? type_by_slug("busy") : type_by_status(status));
+
 	(void)app;
+	type.status = status;
 	/* The http layer adds Retry-After itself. */
-	problem_response(out, type_by_status(status), detail, 0);
+	problem_response(out, &type, detail, 0);
+	/* "the Accept-Encoding response header field ought to be used to indicate which (if any) content
+	 * codings would have been accepted" (RFC 9110 section 15.5.16) */
+	if (status == 415)
+		http_response_header(out, "Accept-Encoding", "identity");
 }

@@ -148,7 +148,7 @@ static void answer_allow(struct http_exchange *x, const struct api *api, unsigne
 		problem_quote(method, sizeof(method), bytes_str(http_request(x)->method_name));
 		snprintf(detail, sizeof(detail), "%s is not possible here; try %.*s", method,
 			 (int)text.len, (const char *)text.data);
-		api_http_error(&r, status, detail, NULL);
+		api_http_error(&r, status, detail, false, NULL);
 	}
 	http_response_header(&r, "Allow", "%.*s", (int)text.len, (const char *)text.data);
 	buf_release(&allow);
@@ -174,7 +174,8 @@ static void find_route(struct http_route_match *out, const struct http_exchange 
 	enum http_method method = req->method == HTTP_HEAD ? HTTP_GET : req->method;
 	bool path_known = false;
 
-	*out = (struct http_route_match){.handler = handle_not_found, .on_loop = true};
+	*out = (struct http_route_match){
+	    .handler = handle_not_found, .on_loop = true, .any_body = true};
 	for (size_t i = 0; i < api_routes_count; i++) {
 		const struct api_route *route = &api_routes[i];
 		if (!route_is_open(route, api) || !pattern_fits(route->pattern, req->path))
@@ -187,6 +188,8 @@ static void find_route(struct http_route_match *out, const struct http_exchange 
 		    .on_loop = route->on_loop,
 		    .body_max = route->body_max,
 		    .rate_limited = route->rate_limited,
+		    .appends =
+			route->handler == handle_add || route->handler == handle_entries_post,
 		    .stream = route->handler == handle_events,
 		};
 		return;

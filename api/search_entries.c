@@ -68,8 +68,8 @@ static void add_next_link(struct http_response *r, const struct log_search *what
 	if (err == VT_OK && before > 0)
 		err = buf_appendf(&query, "&before=%llu", (unsigned long long)before);
 	if (err == VT_OK && conditions_append(&query, what->conditions) == VT_OK)
-		http_response_header(r, "Link", "</api/v1/entries?%.*s>; rel=\"next\"",
-				     (int)query.len, (const char *)query.data);
+		http_response_header(r, "Link", "<entries?%.*s>; rel=\"next\"", (int)query.len,
+				     (const char *)query.data);
 	buf_release(&query);
 }
 
@@ -150,8 +150,8 @@ static bool query_order(struct http_exchange *x, bool *newest_first)
 
 static bool query_range(struct http_exchange *x, struct log_search *what)
 {
-	if (!api_query_number(x, "after", 0, INT64_MAX, &what->after, NULL) ||
-	    !api_query_number(x, "before", 1, INT64_MAX, &what->before, NULL))
+	if (!api_query_number(x, "after", 0, SIZE_LIMIT, &what->after, NULL) ||
+	    !api_query_number(x, "before", 1, SIZE_LIMIT, &what->before, NULL))
 		return false;
 	if (what->before == 0 || what->after < what->before)
 		return true;

@@ -21,24 +21,27 @@ void server_unref(struct http_server *s)
 	free(s);
 }
 
-void error_response(struct http_response *out, const struct http_server *s, unsigned status,
-		    const char *detail, unsigned retry_after)
+void error_response(struct http_response *out, const struct http_server *s,
+		    const struct http_exchange *x, unsigned status, const char *detail,
+		    unsigned retry_after)
 {
+	bool unknown = x != NULL && x->begun && x->match.appends;
+
 	http_response_init(out, status, "text/plain");
-	s->config.error(out, status, detail, s->config.app);
+	s->config.error(out, status, detail, unknown, s->config.app);
 	out->status = status;
 	if (retry_after > 0)
 		(void)http_response_header(out, "Retry-After", "%u", retry_after);
 }
 
-struct MHD_Response *error_answer(const struct http_server *s, unsigned status, const char *detail,
-				  unsigned retry_after)
+struct MHD_Response *error_answer(const struct http_server *s, const struct http_exchange *x,
+				  unsigned status, const char *detail, unsigned retry_after)
 {
 	struct http_variant plain = {0};
 	struct MHD_Response *m;
 	struct http_response r;
 
-	error_response(&r, s, status, detail, retry_after);
+	error_response(&r, s, x, status, detail, retry_after);
 	m = library_answer(&r, &plain);
 	http_response_release(&r);
 	return m;
@@ -58,14 +61,14 @@ static void build_answer(struct http_exchange *x, struct http_response *r)
 	    atomic_load(&s->memory) + r->body.len > s->config.memory_max) {
 		x->status = 503;
 		x->answer_len = 0;
-		x->answer = error_answer(s, 503, "too many large answers are being sent", 1);
+		x->answer = error_answer(s, x, 503, "too many large answers are being sent", 1);
 	} else {
 		x->answer = library_answer(r, &variant);
 	}
 	if (x->answer == NULL) {
 		x->status = 503;
 		x->answer_len = 0;
-		x->answer = error_answer(s, 503, "out of memory", 1);
+		x->answer = error_answer(s, x, 503, "out of memory", 1);
 	}
 	atomic_fetch_add(&s->memory, x->answer_len);
 	http_response_release(r);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http_negotiate.h"
 #include "http_query.h"
 
 /* absolute-form (RFC 9112 section 3.2.2: "a server MUST accept the absolute-form in requests"):
@@ -118,6 +119,11 @@ const char *http_header(const struct http_exchange *x, const char *name)
 			return x->field[i].value;
 	}
 	return NULL;
+}
+
+bool http_prefers(const struct http_exchange *x, const char *type, const char *usual)
+{
+	return http_media_preferred(http_header(x, "Accept"), type, usual);
 }
 
 enum vt_err http_query(struct buf *out, const struct http_exchange *x, const char *name)

@@ -46,6 +46,7 @@ struct http_exchange {
 	size_t dropped; /* bytes of a refused body that were read and thrown away */
 
 	void *handler_state; /* http_set_state() */
+	bool begun;          /* its handler may have run */
 	bool continued;
 
 	_Atomic int state; /* enum exchange_state */

@@ -126,12 +126,13 @@ void library_resume_stream(struct http_conn *c);
 
 /* answer.c */
 
-/* An error of this layer, as the application writes it. */
-void error_response(struct http_response *out, const struct http_server *s, unsigned status,
-		    const char *detail, unsigned retry_after);
+/* An error of this layer, as the application writes it. x: the request, as far as it is known, or NULL. */
+void error_response(struct http_response *out, const struct http_server *s,
+		    const struct http_exchange *x, unsigned status, const char *detail,
+		    unsigned retry_after);
 /* The same, ready to send. NULL: no memory. */
-struct MHD_Response *error_answer(const struct http_server *s, unsigned status, const char *detail,
-				  unsigned retry_after);
+struct MHD_Response *error_answer(const struct http_server *s, const struct http_exchange *x,
+				  unsigned status, const char *detail, unsigned retry_after);
 /* The connection gets x's answer; x is freed. */
 void exchange_answered(struct http_conn *c, struct http_exchange *x);
 /* Free one that had begun. */

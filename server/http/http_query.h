@@ -1,4 +1,7 @@
-/* application/x-www-form-urlencoded query strings. Pure functions over NUL-terminated text. */
+/*
+ * Query strings of "name=value", percent-encoded (RFC 3986). Pure functions over NUL-terminated text. A "+" is
+ * a "+", not the space that it is in HTML's forms: no value here has a space, while times and URIs have a "+".
+ */
 #ifndef HTTP_QUERY_H
 #define HTTP_QUERY_H
 

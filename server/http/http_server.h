@@ -46,7 +46,11 @@ const struct http_request *http_request(const struct http_exchange *x);
 const struct http_server *http_exchange_server(const struct http_exchange *x);
 /* NULL when absent; a header that came several times is joined with ", ". */
 const char *http_header(const struct http_exchange *x, const char *name);
-/* One decoded query value (application/x-www-form-urlencoded). VT_ENOTFOUND; VT_EMALFORMED: bad
+/* Does Accept ask for `type` rather than for `usual`, which is sent in doubt? */
+bool http_prefers(const struct http_exchange *x, const char *type, const char *usual);
+/* Append this text with its percent-encoding undone. VT_EMALFORMED, and nothing is appended. */
+enum vt_err http_decode(struct buf *out, struct bytes encoded);
+/* One decoded query value. VT_ENOTFOUND; VT_EMALFORMED: bad
  * percent-encoding; VT_ECONFLICT: the name came twice. */
 enum vt_err http_query(struct buf *out, const struct http_exchange *x, const char *name);
 /* Is every query name in this NULL-terminated list? If not, *unknown (cut, NUL-terminated) is one.
@@ -154,10 +158,14 @@ enum { HTTP_STREAM_CHUNKS_MAX = 4096 };
 
 struct http_route_match {
 	http_handler handler;
-	bool on_loop;      /* answers from memory at once; never blocks */
-	size_t body_max;   /* 0: a body is refused with 413, without being kept */
+	bool on_loop;    /* answers from memory at once; never blocks */
+	size_t body_max; /* 0: a body is refused with 400, without being kept */
+	/* Answers on the loop, at once, and whatever the body is: it is dropped. */
+	bool any_body;
 	bool rate_limited; /* counts against the per-address append rate, not that of reads */
-	bool stream;       /* counts as a stream; may call http_respond_stream() */
+	/* Once its handler has begun, a 503 of this layer leaves unknown what was done. */
+	bool appends;
+	bool stream; /* counts as a stream; may call http_respond_stream() */
 };
 
 struct http_config {
@@ -169,7 +177,7 @@ struct http_config {
 	double header_seconds; /* 0: 10; from accept or a request's first byte to its last header
 				  byte */
 	double body_seconds;   /* 0: 30; the whole body */
-	double answer_seconds; /* 0: 120; then the client is told 503, outcome unknown */
+	double answer_seconds; /* 0: 120; then the client is told 503 */
 	double
 	    write_seconds;   /* 0: 60; a client that takes no bytes, or fewer than 1 KiB a second */
 	double idle_seconds; /* 0: 60; keep-alive */
@@ -182,10 +190,11 @@ struct http_config {
 	/* Find the route; called on the loop before the body is read. Always fills in a handler
 	 * (one that answers 404 or 405 where nothing fits). */
 	void (*route)(struct http_route_match *out, const struct http_exchange *x, void *app);
-	/* Writes the body of errors that arise here (400, 408, 413, 429, 431, 501, 503): the API's
-	 * problem+json. out is initialised with the status; Retry-After is added here. On any
-	 * thread. */
-	void (*error)(struct http_response *out, unsigned status, const char *detail, void *app);
+	/* Writes the body of errors that arise here (400, 413, 415, 429, 431, 501, 503): the API's
+	 * problem+json. unknown: what was asked may have been done. out is initialised with the status;
+	 * Retry-After is added here. On any thread. */
+	void (*error)(struct http_response *out, unsigned status, const char *detail, bool unknown,
+		      void *app);
 	/* State per thread (readers, hashers), the loop's included; called on that thread. NULL
 	 * from new fails the start. Both may be NULL: then `thread` is. */
 	void *(*thread_new)(void *app);

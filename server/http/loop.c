@@ -56,11 +56,13 @@ static void take_answers(struct http_server *s)
  */
 static void abandon(struct http_conn *c, const char *detail)
 {
-	struct MHD_Response *answer = error_answer(c->server, 503, detail, 1);
+	struct MHD_Response *answer;
 	int open = EXCHANGE_OPEN;
 
-	if (!c->handed_over ||
-	    !atomic_compare_exchange_strong(&c->x->state, &open, EXCHANGE_ABANDONED)) {
+	if (!c->handed_over)
+		return;
+	answer = error_answer(c->server, c->x, 503, detail, 1);
+	if (!atomic_compare_exchange_strong(&c->x->state, &open, EXCHANGE_ABANDONED)) {
 		library_answer_free(answer);
 		return; /* its answer has just come */
 	}
@@ -186,8 +188,7 @@ static void check_deadlines(struct http_server *s)
 			break;
 		case PHASE_ANSWER:
 			atomic_fetch_add(&s->n_timed_out, 1);
-			abandon(c,
-				"no answer in time; the outcome is unknown, send the same again");
+			abandon(c, "no answer in time");
 			loop_enter(c, PHASE_ANSWER);
 			break;
 		case PHASE_STREAM:
@@ -288,8 +289,7 @@ static bool drained(struct http_server *s)
 		s->drain_until = s->now + LAST_FLUSH_MILLIS * MILLI;
 		cut_phase(s, PHASE_BODY);
 		while ((t = deadlines_in(&s->deadlines, PHASE_ANSWER, t)) != NULL)
-			abandon((struct http_conn *)t,
-				"shutting down; the outcome is unknown, send the same again");
+			abandon((struct http_conn *)t, "shutting down");
 	}
 	/* The library must not be stopped while a connection is suspended; one that was not
 	 * abandoned just now has its answer, which is on its way to the list. */

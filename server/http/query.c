@@ -1,4 +1,5 @@
 #include "http_query.h"
+#include "http_server.h"
 
 #include <string.h>
 
@@ -47,8 +48,6 @@ static int decode_byte(struct bytes text, size_t *at)
 {
 	uint8_t c = text.data[(*at)++];
 
-	if (c == '+')
-		return ' ';
 	if (c != '%')
 		return c;
 	if (text.len - *at < 2)
@@ -77,7 +76,7 @@ static bool name_is(struct bytes encoded, const char *name)
 	return *name == '\0';
 }
 
-static enum vt_err append_decoded(struct buf *out, struct bytes encoded)
+enum vt_err http_decode(struct buf *out, struct bytes encoded)
 {
 	size_t before = out->len;
 	enum vt_err err = VT_OK;
@@ -108,7 +107,7 @@ enum vt_err http_query_value(struct buf *out, const char *query, const char *nam
 		return VT_ENOTFOUND;
 	if (times > 1)
 		return VT_ECONFLICT;
-	return append_decoded(out, found);
+	return http_decode(out, found);
 }
 
 static bool is_listed(struct bytes encoded, const char *const *names)

@@ -146,6 +146,25 @@ static void stream_end(struct http_conn *c)
 	atomic_fetch_sub(&s->n_streams, 1);
 }
 
+static void refuse_body(struct http_exchange *x)
+{
+	if (x->match.body_max == 0)
+		refuse(x, 400, "no body is taken here", 0);
+	else
+		refuse(x, 413, "the body is larger than is taken here", 0);
+}
+
+static void judge_body(struct http_exchange *x, const struct framing *f)
+{
+	const char *coding = http_header(x, "Content-Encoding");
+
+	if (!f->chunked && f->length > x->match.body_max)
+		refuse_body(x);
+	else if ((f->chunked || f->length > 0) && coding != NULL && *coding != '\0' &&
+		 strcasecmp(coding, "identity") != 0)
+		refuse(x, 415, "a body is only taken as it is, in no content coding", 0);
+}
+
 /* All that can be said before the body: in order of what it costs to say. */
 static void judge(struct http_conn *c, struct http_exchange *x, const struct framing *f)
 {
@@ -159,8 +178,10 @@ static void judge(struct http_conn *c, struct http_exchange *x, const struct fra
 		return;
 	}
 	s->config.route(&x->match, x, s->config.app);
-	if (!f->chunked && f->length > x->match.body_max) {
-		refuse(x, 413, "the body is larger than is taken here", 0);
+	if (!x->match.any_body)
+		judge_body(x, f);
+	if (x->refusal != 0) {
+		return;
 	} else if ((wait = peer_take(s->peers, c->peer,
 				     x->match.rate_limited ? PEER_APPENDS : PEER_READS, s->now)) >
 		   0) {
@@ -168,7 +189,7 @@ static void judge(struct http_conn *c, struct http_exchange *x, const struct fra
 		atomic_fetch_add(&s->n_refused, 1);
 	} else if (x->match.stream && x->req.method == HTTP_GET && !admit_stream(c)) {
 		atomic_fetch_add(&s->n_streams_refused, 1);
-	} else if ((f->chunked || f->length > 0) &&
+	} else if (!x->match.any_body && (f->chunked || f->length > 0) &&
 		   atomic_load(&s->memory) > s->config.memory_max) {
 		refuse(x, 503, "too many bodies are being received", 1);
 	}
@@ -179,7 +200,7 @@ static enum request_step answer_refusal(struct http_conn *c)
 {
 	struct http_exchange *x = c->x;
 
-	x->answer = error_answer(c->server, x->refusal, x->refusal_detail, x->retry_after);
+	x->answer = error_answer(c->server, x, x->refusal, x->refusal_detail, x->retry_after);
 	x->status = x->refusal;
 	exchange_answered(c, x);
 	return STEP_ANSWER;
@@ -216,17 +237,18 @@ enum request_step request_begin(struct http_conn *c, const char *method, const c
 	if (!f.chunked && f.length == 0)
 		return STEP_READ;
 	loop_enter(c, PHASE_BODY);
-	if (x->refusal == 0)
+	if (x->refusal == 0 && !x->match.any_body)
 		return STEP_READ;
 	/*
-	 * Refused, with a body to come. A short one is read and dropped, so that the connection can
-	 * stay. Otherwise the answer goes out now and closes it: a client that waits for "100
+	 * A body is to come that nobody takes. A short one is read and dropped, so that the connection
+	 * can stay. Otherwise the answer goes out now and closes it: a client that waits for "100
 	 * Continue" never sends the body, and one that is sending may see the answer and stop.
 	 */
-	if (f.sound && http_header(x, "Expect") == NULL && (f.chunked || f.length <= DISCARD_MAX))
+	if (f.sound && http_header(x, "Expect") == NULL &&
+	    (f.chunked ? x->refusal != 0 : f.length <= DISCARD_MAX))
 		return STEP_READ;
 	c->linger = true;
-	return answer_refusal(c);
+	return request_complete(c);
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), in any locale. */
@@ -253,7 +275,7 @@ void request_answer_raw(struct http_conn *c, unsigned status, const char *detail
 
 	buf_init(&text);
 	write_date(date);
-	error_response(&r, s, status, detail, retry_after);
+	error_response(&r, s, c->x, status, detail, retry_after);
 	err = buf_appendf(
 	    &text,
 	    "HTTP/1.1 %u Refused\r\nDate: %s\r\nConnection: close\r\nContent-Type: %s\r\n"
@@ -276,8 +298,10 @@ enum request_step request_body(struct http_conn *c, const char *piece, size_t le
 	struct http_server *s = c->server;
 	struct http_exchange *x = c->x;
 
+	if (x->refusal == 0 && x->match.any_body)
+		return STEP_READ;
 	if (x->refusal == 0 && x->body.len + len > x->match.body_max)
-		refuse(x, 413, "the body is larger than is taken here", 0);
+		refuse_body(x);
 	else if (x->refusal == 0 && atomic_load(&s->memory) > s->config.memory_max)
 		refuse(x, 503, "too many bodies are being received", 1);
 	else if (x->refusal == 0 && buf_append(&x->body, bytes_of(piece, len)) != VT_OK)
@@ -317,6 +341,7 @@ enum request_step request_complete(struct http_conn *c)
 	if (x->refusal != 0)
 		return answer_refusal(c);
 	atomic_fetch_add(&s->refs, 1);
+	x->begun = true;
 	c->handed_over = true;
 	if (x->match.on_loop) {
 		answer_inline(x, s->state);

@@ -202,8 +202,10 @@ static void route(struct http_route_match *out, const struct http_exchange *x, v
 						 .body_max = FAKE_WITNESS_BODY_MAX};
 }
 
-static void write_error(struct http_response *out, unsigned status, const char *detail, void *app)
+static void write_error(struct http_response *out, unsigned status, const char *detail,
+			bool unknown, void *app)
 {
+	(void)unknown;
 	(void)status;
 	(void)app;
 	(void)buf_append_str(&out->body, detail);

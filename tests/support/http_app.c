@@ -203,7 +203,7 @@ static const struct {
     {"/tag", {.handler = on_tag, .on_loop = true}},
     {"/body", {.handler = on_body, .body_max = APP_BODY_MAX}},
     {"/later", {.handler = on_later, .body_max = APP_BODY_MAX}},
-    {"/hung", {.handler = on_hung, .body_max = APP_BODY_MAX}},
+    {"/hung", {.handler = on_hung, .body_max = APP_BODY_MAX, .appends = true}},
     {"/stream", {.handler = on_stream, .stream = true}},
     {"/paced", {.handler = on_body, .body_max = APP_BODY_MAX, .rate_limited = true}},
 };
@@ -222,11 +222,13 @@ static void route(struct http_route_match *out, const struct http_exchange *x, v
 	}
 }
 
-static void write_error(struct http_response *out, unsigned status, const char *detail, void *app)
+static void write_error(struct http_response *out, unsigned status, const char *detail,
+			bool unknown, void *app)
 {
 	(void)app;
 	out->content_type = "application/problem+json";
-	(void)buf_appendf(&out->body, "{\"status\":%u,\"detail\":\"%s\"}", status, detail);
+	(void)buf_appendf(&out->body, "{\"status\":%u,\"detail\":\"%s\",\"unknown\":%d}", status,
+			  detail, unknown);
 	(void)http_response_header(out, "Access-Control-Allow-Origin", "*");
 }
 

@@ -8,7 +8,7 @@
  *   GET  /tag       ETag "one", no gzip
  *   POST /body      the body's length and FNV-1a hash; at most APP_BODY_MAX
  *   POST /later     answered when the test says so: app_wait_parked(), app_answer_parked()
- *   POST /hung      the same, but to be gone on with: app_continue()
+ *   POST /hung      the same, but to be gone on with: app_continue(); an append
  *   POST /paced     like /body, counts against the append rate
  *   GET  /stream    a stream that begins with "begin\n" and is the test's: app_wait_streams()
  *   anything else   404

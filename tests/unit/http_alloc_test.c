@@ -88,8 +88,10 @@ static void no_route(struct http_route_match *out, const struct http_exchange *x
 	(void)app;
 }
 
-static void no_error(struct http_response *out, unsigned status, const char *detail, void *app)
+static void no_error(struct http_response *out, unsigned status, const char *detail, bool unknown,
+		     void *app)
 {
+	(void)unknown;
 	(void)out;
 	(void)status;
 	(void)detail;

@@ -488,6 +488,9 @@ static void stop_tells_503_when_the_grace_is_over(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		assert_true(raw_read(f->fd[i], &f->reply, false));
 		assert_int_equal(f->reply.status, 503);
+		/* Only of what appends, and has begun, is it unknown what became of it. */
+		assert_non_null(memmem(f->reply.body.data, f->reply.body.len,
+				       i == 4 ? "\"unknown\":1" : "\"unknown\":0", 11));
 		assert_false(raw_read(f->fd[i], &f->reply, false));
 	}
 	/* Whoever answers now answers nobody, but must be free to. */
@@ -603,8 +606,10 @@ static void no_route(struct http_route_match *out, const struct http_exchange *x
 	(void)app;
 }
 
-static void no_error(struct http_response *out, unsigned status, const char *detail, void *app)
+static void no_error(struct http_response *out, unsigned status, const char *detail, bool unknown,
+		     void *app)
 {
+	(void)unknown;
 	(void)out;
 	(void)status;
 	(void)detail;

@@ -297,7 +297,7 @@ static void a_body_where_none_belongs_is_refused(void **state)
 	assert_int_equal(raw_ask(f->app.url,
 				 "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc",
 				 &f->reply),
-			 413);
+			 400);
 	assert_int_equal(raw_ask(f->app.url,
 				 "GET /hello HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
 				 &f->reply),

@@ -31,7 +31,7 @@ static void query_values_are_decoded(void **state)
 	(void)state;
 	assert_value("a=1&b=2", "b", VT_OK, "2", 1);
 	assert_value("a=1&b=2", "a", VT_OK, "1", 1);
-	assert_value("a=%41%2b+%26%3D&b", "a", VT_OK, "A+ &=", 5);
+	assert_value("a=%41%2b+%20%26%3D&b", "a", VT_OK, "A++ &=", 6);
 	assert_value("a=x=y", "a", VT_OK, "x=y", 3);
 	assert_value("a", "a", VT_OK, "", 0);
 	assert_value("a=", "a", VT_OK, "", 0);

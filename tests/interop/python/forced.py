@@ -244,7 +244,7 @@ class RawLog(Told):
         self.url, self.expected = url, []
 
     def append(self, entry, at):
-        hold((201, b"%d" % at["index"]), post(self.url + "add", entry))
+        hold((200, b"%d" % at["index"]), post(self.url + "add", entry))
 
     def reject(self, rule, entry, _):
         self.expected.append("%d %s\n" % (self.size, rule))

@@ -291,7 +291,7 @@ def ask_feed(asker, url, size):
         asker.problems.append("feed: entries %r of %d" % (ids, size))
     for entry in feed.entries:
         [link] = [link for link in entry.links if link.rel == "alternate"]
-        asker.ask("getEntry", url, status=200, path=link.href)
+        asker.ask("getEntry", url, status=200, path="/" + link.href)
     page, headers = read_feed(asker, url, {"limit": 1})
     paged = [entry.id for entry in page.entries]
     while "Link" in headers:
@@ -373,9 +373,11 @@ def ask_records(asker, url, party, refused):
 
 def ask_raw(asker, url):
     plain = {"Content-Type": "application/octet-stream"}
-    asker.ask("add", url, status=201, body=b"openapi\x00\xff", headers=plain)
+    asker.ask("add", url, status=200, body=b"openapi\x00\xff", headers=plain)
     asker.ask("add", url, status=200, body=b"openapi\x00\xff", headers=plain)
     asker.ask("add", url, status=413, body=b" " * 65536, headers=plain)
+    asker.ask("add", url, status=400, body=b"", headers=plain)
+    asker.ask("add", url, status=415, body=b"x", headers={**plain, "Content-Encoding": "gzip"})
     ask_standard(asker, url)
 
 
