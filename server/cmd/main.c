@@ -124,8 +124,9 @@ static void keep_standard_places(void)
 int main(int argc, char **argv)
 {
 	keep_standard_places();
-	/* A peer or a pager that goes away is an error of that write, not the end of the program. */
+	/* A peer or a pager that goes away, or a file that may not grow, is an error of that write, not the end of the program. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		print_help(stderr);
 		return CMD_USAGE;

@@ -40,7 +40,7 @@ static int as_file(struct bytes alert)
 }
 
 /* A group of its own, so that all that it started can be ended; and with the signals that this
- * process keeps for itself. */
+ * process keeps for itself (main() ignores two). */
 static int start_command(pid_t *pid, const char *command, int input)
 {
 	char shell[] = "sh", option[] = "-c";
@@ -55,6 +55,7 @@ static int start_command(pid_t *pid, const char *command, int input)
 	sigemptyset(&none);
 	sigemptyset(&back);
 	sigaddset(&back, SIGPIPE);
+	sigaddset(&back, SIGXFSZ);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
