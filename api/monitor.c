@@ -78,15 +78,16 @@ static const char page_head[] =
     "</style></head><body>\n<h1>Monitor</h1>\n";
 
 /* Green is what was looked at, and holds. What could not be asked is not. */
-static enum vt_err append_state(struct buf *out, const struct monitor_log_status *s)
+static enum vt_err append_state(struct buf *out, const struct monitor_log_status *s,
+				size_t standing)
 {
 	enum vt_err err = buf_append_str(out, "<td>");
 
 	if (err != VT_OK)
 		return err;
-	if (s->standing > 0)
-		err = buf_appendf(out, "<span class=\"bad\">%zu %s</span>", s->standing,
-				  s->standing == 1 ? "stands" : "stand");
+	if (standing > 0)
+		err = buf_appendf(out, "<span class=\"bad\">%zu %s</span>", standing,
+				  standing == 1 ? "stands" : "stand");
 	else if (s->rounds == 0)
 		err = buf_append_str(out,
 				     "<span class=\"unsure\">the first look is under way</span>");
@@ -140,35 +141,28 @@ static bool all_hold(const struct monitor *m)
 	return true;
 }
 
-static enum vt_err append_what_stands(struct buf *out, const struct monitor *m)
+static enum vt_err append_what_stands(struct buf *out, const struct monitor *m,
+				      const struct standing_list *all)
 {
-	struct standing_list all;
-	enum vt_err err;
+	enum vt_err err = buf_append_str(out, "<h2>What stands</h2>\n");
 
-	standing_list_init(&all);
-	if ((err = monitor_standing(m, &all)) != VT_OK ||
-	    (err = buf_append_str(out, "<h2>What stands</h2>\n")) != VT_OK)
-		goto done;
-	if (all.n == 0) {
-		err = buf_append_str(
+	if (err != VT_OK)
+		return err;
+	if (all->n == 0)
+		return buf_append_str(
 		    out, all_hold(m) ? "<p class=\"good\">Nothing: every log holds.</p>\n"
 				     : "<p class=\"unsure\">Nothing that is known; but not every "
 				       "log could be asked.</p>\n");
-		goto done;
-	}
 	err = buf_append_str(
 	    out, "<div class=\"wide\"><table class=\"told\"><thead><tr><th>since</th><th>severity"
 		 "</th><th>kind</th><th>log</th><th>what</th></tr></thead><tbody>\n");
-	for (size_t i = 0; i < all.n && err == VT_OK; i++)
-		err = append_one_standing(out, &all.item[i]);
-	if (err == VT_OK)
-		err = buf_append_str(out, "</tbody></table></div>\n");
-done:
-	standing_list_release(&all);
-	return err;
+	for (size_t i = 0; i < all->n && err == VT_OK; i++)
+		err = append_one_standing(out, &all->item[i]);
+	return err != VT_OK ? err : buf_append_str(out, "</tbody></table></div>\n");
 }
 
-static enum vt_err append_log_row(struct buf *out, const struct monitor_log_status *s)
+static enum vt_err append_log_row(struct buf *out, const struct monitor_log_status *s,
+				  size_t standing)
 {
 	static const char *const mode[] = {"not known yet", "records", "raw: tree only"};
 	char hex[2 * MERKLE_HASH_SIZE + 1], time[CLOCK_RFC3339_SIZE];
@@ -180,7 +174,7 @@ static enum vt_err append_log_row(struct buf *out, const struct monitor_log_stat
 	    (err = buf_append_str(out, "</b><br>")) != VT_OK ||
 	    (err = append_escaped(out, bytes_str(s->url))) != VT_OK ||
 	    (err = buf_appendf(out, "<br>%s<code>%s</code></td>", mode[s->mode], hex)) != VT_OK ||
-	    (err = append_state(out, s)) != VT_OK)
+	    (err = append_state(out, s, standing)) != VT_OK)
 		return err;
 	return buf_appendf(out,
 			   "<td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
@@ -189,7 +183,8 @@ static enum vt_err append_log_row(struct buf *out, const struct monitor_log_stat
 			   (unsigned long long)s->hits, time_text(time, s->answered));
 }
 
-static enum vt_err append_logs(struct buf *out, const struct monitor *m)
+static enum vt_err append_logs(struct buf *out, const struct monitor *m,
+			       const struct standing_list *all)
 {
 	struct monitor_log_status s;
 	enum vt_err err = buf_append_str(
@@ -199,9 +194,22 @@ static enum vt_err append_logs(struct buf *out, const struct monitor *m)
 
 	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
 		monitor_log_status(m, i, &s);
-		err = append_log_row(out, &s);
+		err = append_log_row(out, &s, standing_list_count(all, s.origin));
 	}
 	return err != VT_OK ? err : buf_append_str(out, "</tbody></table></div>\n");
+}
+
+static enum vt_err append_state_of_logs(struct buf *out, const struct monitor *m)
+{
+	struct standing_list all;
+	enum vt_err err;
+
+	standing_list_init(&all);
+	if ((err = monitor_standing(m, &all)) == VT_OK &&
+	    (err = append_what_stands(out, m, &all)) == VT_OK)
+		err = append_logs(out, m, &all);
+	standing_list_release(&all);
+	return err;
 }
 
 static const char *member(char *out, size_t cap, const struct json *j, const char *name)
@@ -299,8 +307,7 @@ void handle_monitor_index(struct http_exchange *x, void *thread, void *app)
 	    &r, "Content-Security-Policy",
 	    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 	if ((err = buf_append_str(&r.body, page_head)) != VT_OK ||
-	    (err = append_what_stands(&r.body, api->monitor)) != VT_OK ||
-	    (err = append_logs(&r.body, api->monitor)) != VT_OK ||
+	    (err = append_state_of_logs(&r.body, api->monitor)) != VT_OK ||
 	    (err = append_alerts(&r.body, api->monitor)) != VT_OK ||
 	    (err = append_gossip(&r.body, api)) != VT_OK ||
 	    (err = buf_appendf(&r.body,
@@ -386,10 +393,6 @@ static double failed_rounds(const struct monitor_log_status *s)
 {
 	return (double)s->failed_rounds;
 }
-static double standing(const struct monitor_log_status *s)
-{
-	return (double)s->standing;
-}
 static double unsure(const struct monitor_log_status *s)
 {
 	return s->rounds == 0 || s->outcome == MONITOR_UNSURE ? 1 : 0;
@@ -414,7 +417,6 @@ static const struct log_metric log_metrics[] = {
     {"monitor_entries_total", "counter", "Entries replayed by this process.", entries},
     {"monitor_looks_total", "counter", "Looks at the log.", rounds},
     {"monitor_looks_failed_total", "counter", "Of those, not ended well.", failed_rounds},
-    {"monitor_standing", "gauge", "What stands against the log, told now or before.", standing},
     {"monitor_unsure", "gauge", "1 if the last look could not tell how the log is.", unsure},
     {"monitor_stuck", "gauge", "1 if this machine's own files or memory keep it from moving.",
      stuck},
@@ -435,6 +437,28 @@ static enum vt_err append_log_metric(struct buf *out, const struct monitor *m,
 			return err;
 		err = buf_appendf(out, "\"} %.17g\n", metric->value(&s));
 	}
+	return err;
+}
+
+/* What gossip knows of a log stands against it, too. Unknown is not 0: then there are no metrics at all. */
+static enum vt_err append_standing_metric(struct buf *out, const struct monitor *m)
+{
+	struct monitor_log_status s;
+	struct standing_list all;
+	enum vt_err err;
+
+	standing_list_init(&all);
+	if ((err = monitor_standing(m, &all)) == VT_OK)
+		err = buf_append_str(out, "# HELP vitrine_monitor_standing What stands against the "
+					  "log, told now or before.\n"
+					  "# TYPE vitrine_monitor_standing gauge\n");
+	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
+		monitor_log_status(m, i, &s);
+		if ((err = buf_append_str(out, "vitrine_monitor_standing{log=\"")) == VT_OK &&
+		    (err = append_label(out, s.origin)) == VT_OK)
+			err = buf_appendf(out, "\"} %zu\n", standing_list_count(&all, s.origin));
+	}
+	standing_list_release(&all);
 	return err;
 }
 
@@ -475,7 +499,7 @@ enum vt_err metrics_monitor(struct buf *out, const struct api *api)
 
 	for (size_t i = 0; i < sizeof(log_metrics) / sizeof(*log_metrics) && err == VT_OK; i++)
 		err = append_log_metric(out, api->monitor, &log_metrics[i]);
-	if (err == VT_OK)
+	if (err == VT_OK && (err = append_standing_metric(out, api->monitor)) == VT_OK)
 		err = append_trouble_metric(out, api->monitor);
 	return err != VT_OK ? err : metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 }

@@ -285,10 +285,7 @@ static int open_monitor(struct service *s)
 
 	if (err == VT_OK)
 		return CMD_HOLDS;
-	return cmd_fail("monitor",
-			err == VT_EINVAL || err == VT_EBUSY || err == VT_ECONFLICT ? CMD_USAGE
-										   : CMD_UNSURE,
-			"--state %s: %s", opt_state, why);
+	return cmd_monitor_refused("monitor", opt_state, err, why);
 }
 
 static int open_api(struct service *s)

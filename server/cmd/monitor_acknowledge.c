@@ -8,6 +8,8 @@
 #include "cmd.h"
 #include "json.h"
 #include "logline.h"
+#include "monitor.h"
+#include "monitor_state.h"
 #include "options.h"
 
 static const char *opt_state, *opt_note = "";
@@ -25,9 +27,10 @@ static const struct command_usage usage = {
     "vitrine monitor acknowledge --state DIR [--note TEXT] [ID...]",
     "Without an ID: lists what stands against the logs, newest first; 0 if nothing does, else 1. "
     "With IDs from that list: what they name is looked into, and stands no longer. Only what "
-    "nothing can make good is acknowledged: entries that must not be there, and two signed "
-    "histories. What came after the list was made, or comes later, stands all the same. "
-    "Everything else ends when the log mends it.",
+    "nothing can make good is acknowledged: entries that must not be there, two signed "
+    "histories, and a head that no tree can have. What came after the list was made, or comes "
+    "later, stands all the same. Everything else ends when the log mends it. A state of which "
+    "something is missing is refused (3), as by `vitrine monitor`.",
     "  vitrine monitor acknowledge --state var/monitor\n"
     "  vitrine monitor acknowledge --state var/monitor --note 'log closed, see ticket 7' "
     "2f8b04b0a1d94f6f7f4b1c9a1c7f3a55\n",
@@ -130,6 +133,7 @@ static int acknowledge(const struct standing_list *all, const struct operands *r
 
 int cmd_monitor_acknowledge(int argc, char **argv)
 {
+	char why[MONITOR_WHY_MAX];
 	struct standing_list all;
 	struct operands rest;
 	bool help = false;
@@ -141,10 +145,11 @@ int cmd_monitor_acknowledge(int argc, char **argv)
 	if (help)
 		return CMD_HOLDS;
 	standing_list_init(&all);
-	if ((err = standing_of_folder(&all, opt_state)) != VT_OK)
-		code = cmd_fail("monitor acknowledge", err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE,
-				"--state %s: %s", opt_state,
-				err == VT_ENOTFOUND ? "not a monitor's state" : vt_err_text(err));
+	if ((err = monitor_check_state(opt_state, why)) == VT_OK &&
+	    (err = standing_of_folder(&all, opt_state)) != VT_OK)
+		snprintf(why, sizeof(why), "what stands cannot be read: %s", vt_err_text(err));
+	if (err != VT_OK)
+		code = cmd_monitor_refused("monitor acknowledge", opt_state, err, why);
 	else
 		code = rest.n == 0 ? list(&all) : acknowledge(&all, &rest);
 	standing_list_release(&all);

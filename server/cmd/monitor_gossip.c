@@ -156,6 +156,7 @@ int monitor_gossip_new(struct monitor_gossip **out, struct monitor *m, const str
 		goto done;
 	struct gossip_config config = {
 	    .state_path = path,
+	    .copy_path = state,
 	    .log = g->log,
 	    .n_logs = g->n,
 	    .peer = g->peer,

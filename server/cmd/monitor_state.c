@@ -50,12 +50,12 @@ static const struct command_usage remove_usage = {
     change_options,
     sizeof(change_options) / sizeof(*change_options)};
 
-static int fail(const char *act, enum vt_err err, const char *why)
+int cmd_monitor_refused(const char *act, const char *state, enum vt_err err, const char *why)
 {
 	return cmd_fail(act,
 			err == VT_EINVAL || err == VT_EBUSY || err == VT_ECONFLICT ? CMD_USAGE
 										   : CMD_UNSURE,
-			"--state %s: %s", opt_state, why);
+			"--state %s: %s", state, why);
 }
 
 int cmd_monitor_init(int argc, char **argv)
@@ -74,7 +74,7 @@ int cmd_monitor_init(int argc, char **argv)
 	if ((code = cmd_read_policy("monitor init", opt_policy, &policy)) != CMD_HOLDS)
 		goto done;
 	if ((err = monitor_init(opt_state, policy, why)) != VT_OK) {
-		code = fail("monitor init", err, why);
+		code = cmd_monitor_refused("monitor init", opt_state, err, why);
 		goto done;
 	}
 	for (size_t i = 0; i < policy_log_count(policy); i++)
@@ -93,7 +93,7 @@ static int add(const struct vkey *key)
 	enum vt_err err = monitor_add(opt_state, key, &size, why);
 
 	if (err != VT_OK)
-		return fail("monitor add", err, why);
+		return cmd_monitor_refused("monitor add", opt_state, err, why);
 	if (size > 0)
 		printf("added %s with the state that is there: %" PRIu64 " entries\n", key->name,
 		       size);
@@ -108,7 +108,7 @@ static int take_away(const struct vkey *key)
 	enum vt_err err = monitor_remove(opt_state, key, why);
 
 	if (err != VT_OK)
-		return fail("monitor remove", err, why);
+		return cmd_monitor_refused("monitor remove", opt_state, err, why);
 	printf("removed %s\n", key->name);
 	return CMD_HOLDS;
 }

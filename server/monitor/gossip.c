@@ -295,7 +295,7 @@ void gossip_settle(struct gossip *g)
 	gossip_tell_evidence(g);
 	if (gossip_save_heads(g) != VT_OK)
 		logline(LOGLINE_WARN, "gossip's waiting heads could not be saved", "path=%s/heads",
-			g->state_path);
+			g->place[0]);
 }
 
 static bool is_known(const struct gossip *g, const struct followed *log,
@@ -551,14 +551,19 @@ void gossip_stats(struct gossip *g, struct gossip_stats *out)
 	(void)pthread_mutex_unlock(&g->lock);
 }
 
-static enum vt_err add_standing(struct standing_list *out, const struct followed *log,
-				const struct waiting *w)
+enum vt_err gossip_head_stands(struct standing_list *out, const char *origin,
+			       const struct waiting *w)
 {
 	const char *kind = waiting_kind(w);
 	struct standing one = {.since = w->since, .severity = severity_of(kind)};
+	enum vt_err err = standing_make_id(one.id, kind, buf_bytes(&w->note));
 
+	if (err != VT_OK)
+		return err;
+	/* Only another head of size 0 would make evidence of it, and nobody has to sign one. */
+	one.for_good = w->head.size == 0;
 	(void)snprintf(one.kind, sizeof(one.kind), "%s", kind);
-	(void)snprintf(one.origin, sizeof(one.origin), "%s", log->key.name);
+	(void)snprintf(one.origin, sizeof(one.origin), "%s", origin);
 	if (w->head.size == 0)
 		(void)snprintf(one.text, sizeof(one.text),
 			       "signed a head of size 0 with a root that no empty tree has");
@@ -578,7 +583,8 @@ enum vt_err gossip_standing(struct gossip *g, struct standing_list *out)
 	for (size_t i = 0; i < g->n_logs; i++)
 		for (size_t k = 0; k < g->log[i].n_waiting && err == VT_OK; k++)
 			if (g->log[i].waiting[k].told)
-				err = add_standing(out, &g->log[i], &g->log[i].waiting[k]);
+				err = gossip_head_stands(out, g->log[i].key.name,
+							 &g->log[i].waiting[k]);
 	(void)pthread_mutex_unlock(&g->lock);
 	return err;
 }
@@ -611,8 +617,9 @@ static enum vt_err take_folder(struct gossip *g, char why[GOSSIP_WHY_MAX])
 {
 	char path[GOSSIP_PATH_MAX];
 
-	if (durable_mkdir(g->state_path) != VT_OK || gossip_path(path, g, "evidence") != VT_OK ||
-	    durable_mkdir(path) != VT_OK || gossip_path(path, g, "lock") != VT_OK)
+	if (durable_mkdir(g->place[0]) != VT_OK ||
+	    gossip_path(path, g->place[0], "evidence") != VT_OK || durable_mkdir(path) != VT_OK ||
+	    gossip_path(path, g->place[0], "lock") != VT_OK)
 		return refuse(why, VT_EIO, "the state folder cannot be made");
 	g->folder_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (g->folder_lock < 0)
@@ -621,8 +628,19 @@ static enum vt_err take_folder(struct gossip *g, char why[GOSSIP_WHY_MAX])
 		close(g->folder_lock);
 		g->folder_lock = -1;
 		logline(LOGLINE_INFO, "another process keeps gossip's waiting heads", "path=%s",
-			g->state_path);
+			g->place[0]);
 	}
+	return VT_OK;
+}
+
+static enum vt_err copy_places(struct gossip *g, const struct gossip_config *config,
+			       char why[GOSSIP_WHY_MAX])
+{
+	const char *const place[GOSSIP_PLACES_MAX] = {config->state_path, config->copy_path};
+
+	for (; g->n_places < GOSSIP_PLACES_MAX && place[g->n_places] != NULL; g->n_places++)
+		if ((g->place[g->n_places] = strdup(place[g->n_places])) == NULL)
+			return refuse(why, VT_ENOMEM, "no memory");
 	return VT_OK;
 }
 
@@ -663,12 +681,12 @@ enum vt_err gossip_new(struct gossip **out, const struct gossip_config *config,
 	(void)pthread_mutex_init(&g->keeper_lock, NULL);
 	(void)pthread_cond_init(&g->keeper_wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
-	if ((g->state_path = strdup(config->state_path)) == NULL ||
-	    merkle_hasher_init(&g->hasher) != VT_OK) {
+	if (merkle_hasher_init(&g->hasher) != VT_OK) {
 		err = refuse(why, VT_ENOMEM, "no memory");
 		goto done;
 	}
-	if ((err = copy_logs(g, config, why)) != VT_OK ||
+	if ((err = copy_places(g, config, why)) != VT_OK ||
+	    (err = copy_logs(g, config, why)) != VT_OK ||
 	    (err = gossip_peers_new(g, why)) != VT_OK || (err = take_folder(g, why)) != VT_OK ||
 	    (err = gossip_load_evidence(g, why)) != VT_OK ||
 	    (err = gossip_load_heads(g, why)) != VT_OK)
@@ -697,7 +715,8 @@ void gossip_free(struct gossip *g)
 	if (g->folder_lock >= 0)
 		close(g->folder_lock);
 	merkle_hasher_release(&g->hasher);
-	free(g->state_path);
+	for (size_t i = 0; i < g->n_places; i++)
+		free(g->place[i]);
 	(void)pthread_mutex_destroy(&g->lock);
 	(void)pthread_cond_destroy(&g->work);
 	(void)pthread_mutex_destroy(&g->keeper_lock);

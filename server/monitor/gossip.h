@@ -70,6 +70,9 @@ struct gossip_alert {
 struct gossip_config {
 	const char
 	    *state_path; /* a folder of its own, made if it is missing; its parent is there */
+	/* A folder that is there, with another, evidence/, in it: the same is kept there once more, and what one of the
+	 * two places has lost is taken from the other. NULL: none. */
+	const char *copy_path;
 	const struct gossip_log *log;
 	size_t n_logs;
 	const struct gossip_peer *peer; /* nobody else is ever connected to */
@@ -90,7 +93,7 @@ struct gossip_config {
 
 /*
  * Read the state folder. VT_EINVAL: a log's key cannot be verified, a URL is none, too many peers; VT_EMISMATCH: the file of
- * waiting heads is damaged; VT_EIO, VT_ENOMEM. Of several processes with one folder only the first keeps waiting heads on
+ * waiting heads is damaged, and there is no copy; VT_EIO, VT_ENOMEM. Of several processes with one folder only the first keeps waiting heads on
  * disk; evidence all of them do.
  */
 enum vt_err gossip_new(struct gossip **out, const struct gossip_config *config,
@@ -154,7 +157,10 @@ struct gossip_stats {
 	uint64_t alerts;
 };
 void gossip_stats(struct gossip *g, struct gossip_stats *out);
-/* Append each waiting head that was told of: it stands until it is judged. */
+/* Append each waiting head that was told of: it stands until it is judged; one that can never be judged for good. */
 enum vt_err gossip_standing(struct gossip *g, struct standing_list *out);
+/* The same by the files of whoever had these folders as state_path and copy_path. VT_EMISMATCH: they are damaged; VT_EIO. */
+enum vt_err gossip_standing_of_folder(struct standing_list *out, const char *state_path,
+				      const char *copy_path);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Evidence that is kept: a file each, named by the SHA-256 of its text (computed here, never taken from outside).
  *
- *	evidence/ID       the text, written before anybody hears of it
- *	evidence/ID.told  empty: the alert about it is safe
+ *	evidence/ID       the text, written before anybody hears of it; in every place
+ *	evidence/ID.told  empty: the alert about it is safe; in the state folder
  *
  * So a crash in between costs a second alert, never one.
  */
@@ -15,10 +15,10 @@
 #include "gossip_private.h"
 #include "logline.h"
 
-static enum vt_err evidence_path(char out[GOSSIP_PATH_MAX], const struct gossip *g, const char *id,
+static enum vt_err evidence_path(char out[GOSSIP_PATH_MAX], const char *place, const char *id,
 				 const char *suffix)
 {
-	int n = snprintf(out, GOSSIP_PATH_MAX, "%s/evidence/%s%s", g->state_path, id, suffix);
+	int n = snprintf(out, GOSSIP_PATH_MAX, "%s/evidence/%s%s", place, id, suffix);
 
 	return n < 0 || n >= GOSSIP_PATH_MAX ? VT_ELIMIT : VT_OK;
 }
@@ -78,7 +78,7 @@ static void tell(struct gossip *g, struct proven *p)
 		return;
 	p->told = true;
 	/* Without the mark it is told again after the next start. */
-	if (evidence_path(path, g, p->id, ".told") == VT_OK)
+	if (evidence_path(path, g->place[0], p->id, ".told") == VT_OK)
 		(void)durable_create(path, bytes_of(NULL, 0), 0600);
 }
 
@@ -89,11 +89,23 @@ void gossip_tell_evidence(struct gossip *g)
 			tell(g, &g->proven[i]);
 }
 
+/* A file of this name holds this text, or was damaged. */
+static enum vt_err write_text(const struct gossip *g, const char *id, struct bytes text)
+{
+	char path[GOSSIP_PATH_MAX];
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i < g->n_places && err == VT_OK; i++)
+		if ((err = evidence_path(path, g->place[i], id, "")) == VT_OK)
+			err = durable_write(path, text, 0644);
+	return err;
+}
+
 enum vt_err gossip_keep_evidence(struct gossip *g, struct followed *log, struct bytes text,
 				 const char *from, char id[GOSSIP_ID_SIZE], bool *fresh)
 {
 	struct proven p = {.log = log};
-	char path[GOSSIP_PATH_MAX], shown[160];
+	char shown[160];
 	struct evidence e;
 	enum vt_err err;
 
@@ -106,13 +118,11 @@ enum vt_err gossip_keep_evidence(struct gossip *g, struct followed *log, struct 
 	if (log->n_evidence >= GOSSIP_EVIDENCE_MAX)
 		return VT_EBUSY;
 	memcpy(p.id, id, sizeof(p.id));
-	if ((err = evidence_parse(&e, text)) != VT_OK ||
-	    (err = evidence_path(path, g, id, "")) != VT_OK)
+	if ((err = evidence_parse(&e, text)) != VT_OK)
 		return err;
 	p.first = e.first.cp.head;
 	p.second = e.second.cp.head;
-	/* A file of this name holds this text, or was damaged. */
-	if ((err = durable_write(path, text, 0644)) != VT_OK || (err = remember(g, &p)) != VT_OK)
+	if ((err = write_text(g, id, text)) != VT_OK || (err = remember(g, &p)) != VT_OK)
 		return err;
 	logline(LOGLINE_WARN, "evidence kept", "id=%s from=%s", id,
 		logline_quote(shown, sizeof(shown), bytes_str(from)));
@@ -213,58 +223,61 @@ enum vt_err gossip_evidence_list(struct gossip *g, struct buf *out)
 	return err;
 }
 
-enum vt_err gossip_evidence(struct gossip *g, struct bytes id, struct buf *out)
+/* Append what a file holds. VT_ENOTFOUND; VT_EIO: it cannot be read; VT_EMISMATCH: it is not what its name says. */
+static enum vt_err read_text(struct buf *out, struct gossip *g, const char *place, const char *id)
 {
 	char path[GOSSIP_PATH_MAX], real[GOSSIP_ID_SIZE];
 	const size_t before = out->len;
-	const struct proven *p;
 	enum vt_err err;
 
-	(void)pthread_mutex_lock(&g->lock);
-	if ((p = gossip_find_evidence(g, id)) == NULL) {
-		err = VT_ENOTFOUND;
-	} else if ((err = evidence_path(path, g, p->id, "")) == VT_OK) {
-		err = file_read(out, path, EVIDENCE_SIZE_MAX);
-		if (err == VT_OK)
-			err = id_of(real, g, bytes_of(out->data + before, out->len - before));
-		if (err != VT_OK || strcmp(real, p->id) != 0)
-			err = VT_EIO;
-	}
-	(void)pthread_mutex_unlock(&g->lock);
+	if ((err = evidence_path(path, place, id, "")) != VT_OK ||
+	    (err = file_read(out, path, EVIDENCE_SIZE_MAX)) != VT_OK)
+		return err == VT_ELIMIT ? VT_EMISMATCH : err;
+	err = id_of(real, g, bytes_of(out->data + before, out->len - before));
+	if (err == VT_OK && strcmp(real, id) != 0)
+		err = VT_EMISMATCH;
 	if (err != VT_OK)
 		out->len = before;
 	return err;
 }
 
+enum vt_err gossip_evidence(struct gossip *g, struct bytes id, struct buf *out)
+{
+	const struct proven *p;
+	enum vt_err err = VT_ENOTFOUND;
+
+	(void)pthread_mutex_lock(&g->lock);
+	if ((p = gossip_find_evidence(g, id)) != NULL) {
+		err = VT_EIO;
+		for (size_t i = 0; i < g->n_places && err != VT_OK && err != VT_ENOMEM; i++)
+			err = read_text(out, g, g->place[i], p->id);
+		if (err != VT_OK && err != VT_ENOMEM)
+			err = VT_EIO;
+	}
+	(void)pthread_mutex_unlock(&g->lock);
+	return err;
+}
+
 /* -- at start -------------------------------------------------------------------------------------------- */
 
-static bool has_suffix(const struct gossip *g, const char *id, const char *suffix)
+static bool was_told(const struct gossip *g, const char *id)
 {
 	char path[GOSSIP_PATH_MAX];
 	struct buf nothing;
 	bool there;
 
 	buf_init(&nothing);
-	there =
-	    evidence_path(path, g, id, suffix) == VT_OK && file_read(&nothing, path, 0) == VT_OK;
+	there = evidence_path(path, g->place[0], id, ".told") == VT_OK &&
+		file_read(&nothing, path, 0) == VT_OK;
 	buf_release(&nothing);
 	return there;
 }
 
-static enum vt_err load_text(struct gossip *g, const char *name, struct bytes text)
+static enum vt_err load_text(struct gossip *g, const char *id, struct bytes text)
 {
-	char id[GOSSIP_ID_SIZE];
-	struct proven p = {0};
+	struct proven p = {.told = was_told(g, id)};
 	struct evidence e;
-	enum vt_err err;
 
-	if ((err = id_of(id, g, text)) != VT_OK)
-		return err;
-	if (strcmp(id, name) != 0) {
-		logline(LOGLINE_WARN, "a file of evidence is damaged and left alone",
-			"path=%s/evidence/%s", g->state_path, name);
-		return VT_OK;
-	}
 	for (size_t i = 0; i < g->n_logs; i++) {
 		if (g->log[i].n_evidence >= GOSSIP_EVIDENCE_MAX ||
 		    evidence_verify(&e, NULL, &g->hasher, text, &g->log[i].key) != VT_OK)
@@ -273,38 +286,84 @@ static enum vt_err load_text(struct gossip *g, const char *name, struct bytes te
 		p.log = &g->log[i];
 		p.first = e.first.cp.head;
 		p.second = e.second.cp.head;
-		p.told = has_suffix(g, id, ".told");
 		return remember(g, &p);
 	}
 	return VT_OK; /* of a log that is not followed any more */
 }
 
+struct place_loading {
+	struct gossip *g;
+	const char *place;
+};
+
 static enum vt_err load_file(void *ctx, const char *name)
 {
-	struct gossip *g = ctx;
+	const struct place_loading *loading = ctx;
+	struct gossip *g = loading->g;
 	uint8_t digest[MERKLE_HASH_SIZE];
-	char path[GOSSIP_PATH_MAX];
 	struct buf text;
 	enum vt_err err;
 
-	/* Marks, and what a crash left of a write. */
-	if (hex_decode_exact(digest, sizeof(digest), bytes_str(name)) != VT_OK)
+	/* Marks, and what a crash left of a write; and what is in the other place, too. */
+	if (hex_decode_exact(digest, sizeof(digest), bytes_str(name)) != VT_OK ||
+	    gossip_find_evidence(g, bytes_str(name)) != NULL)
 		return VT_OK;
 	buf_init(&text);
-	if ((err = evidence_path(path, g, name, "")) == VT_OK &&
-	    (err = file_read(&text, path, EVIDENCE_SIZE_MAX)) == VT_OK)
+	err = read_text(&text, g, loading->place, name);
+	if (err == VT_OK)
 		err = load_text(g, name, buf_bytes(&text));
 	buf_release(&text);
-	return err == VT_ELIMIT ? VT_OK : err;
+	if (err != VT_EMISMATCH)
+		return err;
+	logline(LOGLINE_WARN, "a file of evidence is damaged and left alone", "path=%s/evidence/%s",
+		loading->place, name);
+	return VT_OK;
+}
+
+/* What one place has lost, or has only damaged. A disk that is full now may have room at the next start. */
+static enum vt_err complete_places(struct gossip *g)
+{
+	struct buf text, unused;
+	enum vt_err err = VT_OK;
+
+	buf_init(&text);
+	buf_init(&unused);
+	for (size_t i = 0; i < g->n_proven && err == VT_OK; i++) {
+		const char *id = g->proven[i].id;
+		size_t good = 0;
+
+		for (size_t k = 0; k < g->n_places; k++) {
+			buf_reset(&unused);
+			if (read_text(&unused, g, g->place[k], id) != VT_OK)
+				continue;
+			good++;
+			buf_reset(&text);
+			err = buf_append(&text, buf_bytes(&unused));
+		}
+		if (good > 0 && good < g->n_places && err == VT_OK &&
+		    write_text(g, id, buf_bytes(&text)) != VT_OK)
+			logline(LOGLINE_WARN, "evidence could not be kept a second time", "id=%s",
+				id);
+	}
+	buf_release(&text);
+	buf_release(&unused);
+	return err;
 }
 
 enum vt_err gossip_load_evidence(struct gossip *g, char why[GOSSIP_WHY_MAX])
 {
 	char path[GOSSIP_PATH_MAX];
-	enum vt_err err = gossip_path(path, g, "evidence");
+	enum vt_err err = VT_OK;
 
-	if (err == VT_OK && (err = files_each(path, load_file, g)) == VT_ENOTFOUND)
-		err = VT_EIO;
+	for (size_t i = 0; i < g->n_places && err == VT_OK; i++) {
+		struct place_loading loading = {g, g->place[i]};
+
+		if ((err = gossip_path(path, g->place[i], "evidence")) == VT_OK &&
+		    (err = files_each(path, load_file, &loading)) == VT_ENOTFOUND)
+			err = VT_EIO;
+	}
+	if (err == VT_OK)
+		err = complete_places(g);
 	if (err != VT_OK)
 		(void)snprintf(why, GOSSIP_WHY_MAX,
 			       "the evidence in the state folder cannot be read");

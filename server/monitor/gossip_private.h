@@ -7,7 +7,7 @@
 #include "gossip.h"
 #include "http_fetch.h"
 
-enum { GOSSIP_PATH_MAX = 4096 };
+enum { GOSSIP_PATH_MAX = 4096, GOSSIP_PLACES_MAX = 2 };
 
 /* A head that waits for judgement. */
 struct waiting {
@@ -58,12 +58,14 @@ struct peer {
 
 struct gossip {
 	struct gossip_config config;
-	char *state_path;
+	/* Where the same files are: the state folder, and that of the copy. */
+	char *place[GOSSIP_PLACES_MAX];
+	size_t n_places;
 	pthread_mutex_t lock; /* of everything below but the keeper's sleep */
 	pthread_cond_t work;  /* monotonic */
 	bool stopping;
 	int folder_lock; /* -1: another process keeps the waiting heads */
-	bool dirty;      /* the waiting heads differ from the file's */
+	bool dirty;      /* the waiting heads differ from the files' */
 	struct merkle_hasher hasher;
 	struct followed *log;
 	size_t n_logs;
@@ -95,6 +97,9 @@ bool gossip_spend(struct gossip *g);
 enum vt_err gossip_take_heads(struct gossip *g, struct bytes heads, const char *from, bool limited,
 			      struct gossip_taken *taken);
 enum vt_err gossip_tell(struct gossip *g, const struct gossip_alert *alert);
+/* Append that this head, which was told of, stands. */
+enum vt_err gossip_head_stands(struct standing_list *out, const char *origin,
+			       const struct waiting *w);
 
 /* -- gossip_evidence.c ------------------------------------------------------------------------------- */
 
@@ -118,7 +123,7 @@ enum vt_err gossip_admit_evidence(struct gossip *g, struct bytes text, const cha
 enum vt_err gossip_load_heads(struct gossip *g, char why[GOSSIP_WHY_MAX]);
 enum vt_err gossip_save_heads(struct gossip *g); /* if they changed */
 /* VT_ELIMIT: too long. */
-enum vt_err gossip_path(char out[GOSSIP_PATH_MAX], const struct gossip *g, const char *name);
+enum vt_err gossip_path(char out[GOSSIP_PATH_MAX], const char *place, const char *name);
 
 /* -- gossip_peers.c ---------------------------------------------------------------------------------- */
 

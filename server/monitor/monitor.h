@@ -82,6 +82,9 @@ enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[
 enum vt_err monitor_add(const char *dir, const struct vkey *key, uint64_t *size,
 			char why[MONITOR_WHY_MAX]);
 enum vt_err monitor_remove(const char *dir, const struct vkey *key, char why[MONITOR_WHY_MAX]);
+/* Is everything there that was made for the logs of the list? Writes nothing, and a monitor may be at work. Errors as
+ * monitor_new() has them. */
+enum vt_err monitor_check_state(const char *dir, char why[MONITOR_WHY_MAX]);
 
 /*
  * Open the state. Touches no network. VT_EINVAL: no log of the policy has a URL, or a centre is for
@@ -146,7 +149,6 @@ struct monitor_log_status {
 	uint64_t rounds, failed_rounds;
 	uint64_t runs, tail; /* sorted files, remembered pairs in memory */
 	uint64_t since[TROUBLE_COUNT];
-	size_t standing;              /* how much stands against it: monitor_standing() */
 	enum monitor_outcome outcome; /* of the last look */
 	bool stuck;                   /* this machine's fault: it does not move */
 	char why[400];                /* of the last look, if it did not end well */

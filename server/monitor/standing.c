@@ -1,6 +1,7 @@
 /* What stands against the logs, as the state folder says it, and what somebody has acknowledged of it. */
 #include "standing.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,12 @@
 #include "clock.h"
 #include "durable.h"
 #include "files.h"
+#include "gossip.h"
 
 enum {
 	PATH_SIZE = 4096,
-	EVIDENCE_ID = 64, /* hex digits of a name in gossip/evidence */
+	EVIDENCE_ID = 64,                        /* hex digits of a name in evidence/ */
+	EVIDENCE_BEGINNING = VKEY_NAME_MAX + 64, /* bytes of it, which say of which log it is */
 };
 
 /* -- words ------------------------------------------------------------------------------------ */
@@ -103,33 +106,58 @@ enum vt_err standing_list_add(struct standing_list *l, const struct standing *s)
 	return VT_OK;
 }
 
-static enum vt_err append_standing(struct standing_list *l, const char *monitor_dir,
-				   const struct standing *s)
+size_t standing_list_count(const struct standing_list *l, const char *origin)
 {
-	return s->for_good && is_acknowledged(monitor_dir, s->id) ? VT_OK : standing_list_add(l, s);
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += strcmp(l->item[i].origin, origin) == 0;
+	return n;
 }
 
-/* -- by one log's state ----------------------------------------------------------------------- */
-
-/* Another id for what comes later: what nobody has looked into is not acknowledged with the rest. */
-static enum vt_err make_standing_id(struct standing *out, const struct log_state *s, uint64_t count)
+void standing_list_drop_acknowledged(struct standing_list *l, const char *monitor_dir)
 {
-	char numbers[64], hex[2 * MERKLE_HASH_SIZE + 1];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->item[i].for_good || !is_acknowledged(monitor_dir, l->item[i].id))
+			l->item[kept++] = l->item[i];
+	l->n = kept;
+}
+
+enum vt_err standing_make_id(char out[STANDING_ID_SIZE], const char *kind, struct bytes of)
+{
+	const struct bytes part[] = {bytes_of(kind, strlen(kind) + 1), of};
+	char hex[2 * MERKLE_HASH_SIZE + 1];
 	struct merkle_hasher h;
 	struct merkle_hash hash;
 	enum vt_err err;
 
-	snprintf(numbers, sizeof(numbers), "%llu %llu", (unsigned long long)out->since,
-		 (unsigned long long)count);
-	const struct bytes part[] = {bytes_of(out->kind, strlen(out->kind) + 1),
-				     bytes_of(numbers, strlen(numbers) + 1), buf_bytes(&s->vkey)};
 	if ((err = merkle_hasher_init(&h)) != VT_OK)
 		return err;
 	err = merkle_sha256(&hash, &h, part, sizeof(part) / sizeof(*part));
 	merkle_hasher_release(&h);
 	hex_encode(hex, bytes_of(hash.b, MERKLE_HASH_SIZE));
-	memcpy(out->id, hex, STANDING_ID_SIZE - 1);
-	out->id[STANDING_ID_SIZE - 1] = '\0';
+	memcpy(out, hex, STANDING_ID_SIZE - 1);
+	out[STANDING_ID_SIZE - 1] = '\0';
+	return err;
+}
+
+/* -- by one log's state ----------------------------------------------------------------------- */
+
+/* Another id for what comes later: what nobody has looked into is not acknowledged with the rest. */
+static enum vt_err id_of_state(struct standing *out, const struct log_state *s, uint64_t count)
+{
+	struct buf of;
+	enum vt_err err;
+
+	buf_init(&of);
+	if ((err = buf_appendf(&of, "%llu %llu", (unsigned long long)out->since,
+			       (unsigned long long)count)) == VT_OK &&
+	    (err = buf_append_byte(&of, '\0')) == VT_OK &&
+	    (err = buf_append(&of, buf_bytes(&s->vkey))) == VT_OK)
+		err = standing_make_id(out->id, out->kind, buf_bytes(&of));
+	buf_release(&of);
 	return err;
 }
 
@@ -150,7 +178,7 @@ static enum vt_err begin_standing(struct standing *out, const struct log_state *
 	*out = (struct standing){.since = since, .severity = severity_of(kind)};
 	snprintf(out->kind, sizeof(out->kind), "%s", kind);
 	name_of(out->origin, s);
-	return make_standing_id(out, s, count);
+	return id_of_state(out, s, count);
 }
 
 static enum vt_err describe_for_good(struct standing *out, const struct log_state *s,
@@ -194,14 +222,15 @@ enum vt_err standing_of_log(struct standing_list *out, const char *monitor_dir,
 			break;
 		one.unsure = t == TROUBLE_SILENT;
 		snprintf(one.text, sizeof(one.text), "%s", trouble_sentence((enum trouble)t));
-		err = append_standing(out, monitor_dir, &one);
+		err = standing_list_add(out, &one);
 	}
 	if (err == VT_OK && s->proven_at > 0 &&
 	    (err = describe_for_good(&one, s, STANDING_PROVEN)) == VT_OK)
-		err = append_standing(out, monitor_dir, &one);
+		err = standing_list_add(out, &one);
 	if (err == VT_OK && s->inadmissible_at > 0 &&
 	    (err = describe_for_good(&one, s, STANDING_INADMISSIBLE)) == VT_OK)
-		err = append_standing(out, monitor_dir, &one);
+		err = standing_list_add(out, &one);
+	standing_list_drop_acknowledged(out, monitor_dir);
 	return err;
 }
 
@@ -210,6 +239,7 @@ enum vt_err standing_of_log(struct standing_list *out, const char *monitor_dir,
 struct folder_reading {
 	struct standing_list *out;
 	const char *monitor_dir, *folder;
+	size_t before; /* how many were in the list */
 };
 
 static enum vt_err standing_of_state_file(void *ctx, const char *name)
@@ -230,48 +260,96 @@ static enum vt_err standing_of_state_file(void *ctx, const char *name)
 	return err == VT_ENOTFOUND ? VT_OK : err;
 }
 
+/* When it came, and the name on its second line. What cannot be read is evidence all the same, of no log that is known. */
+static void describe_evidence(struct standing *out, const char *path)
+{
+	static const char before_name[] = "vitrine-evidence@v1\nlog ";
+	char text[EVIDENCE_BEGINNING + 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	ssize_t n;
+	size_t len;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0)
+		out->since = (uint64_t)st.st_mtime;
+	n = read(fd, text, EVIDENCE_BEGINNING);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (strncmp(text, before_name, strlen(before_name)) != 0)
+		return;
+	len = strcspn(text + strlen(before_name), "\n");
+	if (len <= VKEY_NAME_MAX && utf8_valid(bytes_of(text + strlen(before_name), len)))
+		snprintf(out->origin, sizeof(out->origin), "%.*s", (int)len,
+			 text + strlen(before_name));
+}
+
+/* In the list from the other place already: then the earlier of the times counts, and the name if only one has it. */
+static bool join_evidence(const struct folder_reading *r, const struct standing *one)
+{
+	for (size_t i = r->before; i < r->out->n; i++) {
+		struct standing *known = &r->out->item[i];
+
+		if (strcmp(known->id, one->id) != 0)
+			continue;
+		if (known->since == 0 || (one->since != 0 && one->since < known->since))
+			known->since = one->since;
+		if (known->origin[0] == '\0')
+			memcpy(known->origin, one->origin, sizeof(known->origin));
+		return true;
+	}
+	return false;
+}
+
 static enum vt_err add_evidence(void *ctx, const char *name)
 {
 	struct standing one = {.severity = severity_of("evidence"), .for_good = true};
 	const struct folder_reading *r = ctx;
 	char path[PATH_SIZE];
-	struct stat st;
 
 	if (strlen(name) != EVIDENCE_ID || strspn(name, "0123456789abcdef") != EVIDENCE_ID)
 		return VT_OK;
 	if (snprintf(path, sizeof(path), "%s/%s", r->folder, name) >= (int)sizeof(path))
 		return VT_ELIMIT;
-	if (stat(path, &st) == 0)
-		one.since = (uint64_t)st.st_mtime;
+	describe_evidence(&one, path);
 	memcpy(one.id, name, STANDING_ID_SIZE - 1);
 	snprintf(one.kind, sizeof(one.kind), "evidence");
 	snprintf(one.text, sizeof(one.text), "evidence that a log signed two histories: %s", name);
-	return append_standing(r->out, r->monitor_dir, &one);
+	return join_evidence(r, &one) ? VT_OK : standing_list_add(r->out, &one);
 }
 
 enum vt_err standing_evidence(struct standing_list *out, const char *monitor_dir)
 {
+	static const char *const place[] = {"evidence", "gossip/evidence"};
 	char folder[PATH_SIZE];
-	struct folder_reading r = {out, monitor_dir, folder};
-	enum vt_err err;
+	struct folder_reading r = {out, monitor_dir, folder, out->n};
+	enum vt_err err = VT_OK;
 
-	if (snprintf(folder, sizeof(folder), "%s/gossip/evidence", monitor_dir) >=
-	    (int)sizeof(folder))
-		return VT_ELIMIT;
-	err = files_each(folder, add_evidence, &r);
-	return err == VT_ENOTFOUND ? VT_OK : err;
+	for (size_t i = 0; i < sizeof(place) / sizeof(*place) && err == VT_OK; i++) {
+		if (snprintf(folder, sizeof(folder), "%s/%s", monitor_dir, place[i]) >=
+		    (int)sizeof(folder))
+			return VT_ELIMIT;
+		if ((err = files_each(folder, add_evidence, &r)) == VT_ENOTFOUND)
+			err = VT_OK;
+	}
+	standing_list_drop_acknowledged(out, monitor_dir);
+	return err;
 }
 
 enum vt_err standing_of_folder(struct standing_list *out, const char *monitor_dir)
 {
-	char folder[PATH_SIZE];
-	struct folder_reading r = {out, monitor_dir, folder};
+	char folder[PATH_SIZE], gossip[PATH_SIZE];
+	struct folder_reading r = {out, monitor_dir, folder, out->n};
 	enum vt_err err;
 
-	if (snprintf(folder, sizeof(folder), "%s/logs", monitor_dir) >= (int)sizeof(folder))
+	if (snprintf(folder, sizeof(folder), "%s/logs", monitor_dir) >= (int)sizeof(folder) ||
+	    snprintf(gossip, sizeof(gossip), "%s/gossip", monitor_dir) >= (int)sizeof(gossip))
 		return VT_ELIMIT;
-	if ((err = files_each(folder, standing_of_state_file, &r)) == VT_OK)
-		err = standing_evidence(out, monitor_dir);
+	if ((err = files_each(folder, standing_of_state_file, &r)) == VT_OK &&
+	    (err = standing_evidence(out, monitor_dir)) == VT_OK)
+		err = gossip_standing_of_folder(out, gossip, monitor_dir);
+	standing_list_drop_acknowledged(out, monitor_dir);
 	standing_list_sort(out);
 	return err;
 }

@@ -48,14 +48,21 @@ void standing_list_release(struct standing_list *l);
 enum vt_err standing_list_add(struct standing_list *l, const struct standing *s);
 /* Newest first. */
 void standing_list_sort(struct standing_list *l);
+/* How much of it is against the log of this name. */
+size_t standing_list_count(const struct standing_list *l, const char *origin);
+/* Leave out what is acknowledged in the monitor's folder. */
+void standing_list_drop_acknowledged(struct standing_list *l, const char *monitor_dir);
+/* An id of this kind, the same for the same bytes. */
+enum vt_err standing_make_id(char out[STANDING_ID_SIZE], const char *kind, struct bytes of);
 
 /* Append what stands by this state, but for what is acknowledged in the monitor's folder. */
 enum vt_err standing_of_log(struct standing_list *out, const char *monitor_dir,
 			    const struct log_state *s);
-/* Append all that stands by the folder's files: every log's, and evidence from gossip. VT_ENOTFOUND: no monitor's
- * folder. VT_EIO, VT_ENOMEM: it cannot be read, so what stands is not known. */
+/* Append all that stands by the folder's files: every log's, evidence, and heads that wait in gossip. That all of
+ * them are there is for monitor_check_state() to say. VT_EIO, VT_EMISMATCH, VT_ENOMEM: they cannot be read, so what
+ * stands is not known. */
 enum vt_err standing_of_folder(struct standing_list *out, const char *monitor_dir);
-/* The evidence from gossip alone. Its id is the beginning of the evidence's. */
+/* The evidence alone, from both places in which it is kept. Its id is the beginning of the evidence's. */
 enum vt_err standing_evidence(struct standing_list *out, const char *monitor_dir);
 
 /* What stands by a state for good. */

@@ -8,7 +8,6 @@
  */
 #include "state_folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -29,7 +28,7 @@ enum {
 	SHOWN_MAX = 400, /* of a vkey or a name, quoted */
 };
 
-static const char *const folders[] = {"logs", "evidence", "alerts"};
+static const char *const folders[] = {"logs", "evidence", "alerts", "gossip"};
 
 /* -- words ---------------------------------------------------------------------------------------- */
 
@@ -108,22 +107,28 @@ static bool is_there(const char *dir, const char *name)
 
 /* -- the list ------------------------------------------------------------------------------------- */
 
+/* Cut the next line off a list, and read the vkey in it. VT_EMALFORMED: it is none, or the line does not end. */
+static enum vt_err next_key(struct bytes *rest, struct bytes *line, struct vkey *key)
+{
+	const uint8_t *end = memchr(rest->data, '\n', rest->len);
+	size_t len = end != NULL ? (size_t)(end - rest->data) : rest->len;
+
+	*line = bytes_of(rest->data, len);
+	if (end == NULL)
+		return VT_EMALFORMED;
+	*rest = bytes_of(end + 1, rest->len - len - 1);
+	return vkey_parse(key, *line);
+}
+
 /* The line of this key, with its newline; empty: there is none. */
 static struct bytes line_of(const struct state_folder *s, const struct vkey *key)
 {
-	struct bytes rest = buf_bytes(&s->list);
+	struct bytes rest = buf_bytes(&s->list), line;
+	struct vkey listed;
 
-	while (rest.len > 0) {
-		const uint8_t *end = memchr(rest.data, '\n', rest.len);
-		size_t len = end != NULL ? (size_t)(end - rest.data) : rest.len;
-		struct vkey listed;
-
-		if (vkey_parse(&listed, bytes_of(rest.data, len)) == VT_OK &&
-		    vkey_equal(&listed, key))
-			return bytes_of(rest.data, len + 1);
-		len += end != NULL;
-		rest = bytes_of(rest.data + len, rest.len - len);
-	}
+	while (rest.len > 0 && next_key(&rest, &line, &listed) == VT_OK)
+		if (vkey_equal(&listed, key))
+			return bytes_of(line.data, line.len + 1);
 	return bytes_of(NULL, 0);
 }
 
@@ -137,18 +142,12 @@ static enum vt_err append_key(struct buf *list, const struct vkey *key)
 /* Each line is a vkey, and the last one ends. */
 static bool is_list(struct bytes text)
 {
-	while (text.len > 0) {
-		const uint8_t *end = memchr(text.data, '\n', text.len);
-		struct vkey key;
-		size_t len;
+	struct bytes line;
+	struct vkey key;
 
-		if (end == NULL)
+	while (text.len > 0)
+		if (next_key(&text, &line, &key) != VT_OK)
 			return false;
-		len = (size_t)(end - text.data);
-		if (vkey_parse(&key, bytes_of(text.data, len)) != VT_OK)
-			return false;
-		text = bytes_of(text.data + len + 1, text.len - len - 1);
-	}
 	return true;
 }
 
@@ -168,47 +167,47 @@ static enum vt_err write_list(struct state_folder *s, char why[MONITOR_WHY_MAX])
 /*
  * A folder from before there was a list: a log counts as added if its state is there.
  */
-static enum vt_err adopt_log(struct state_folder *s, const char *logs, const char *id,
-			     char why[MONITOR_WHY_MAX])
+struct log_adoption {
+	struct state_folder *s;
+	const char *logs;
+	char *why;
+};
+
+static enum vt_err adopt_log(void *ctx, const char *id)
 {
+	const struct log_adoption *adoption = ctx;
 	char folder[STATE_FOLDER_PATH_MAX], path[STATE_FOLDER_PATH_MAX];
+	struct buf *list = &adoption->s->list;
 	struct log_state state;
 	enum vt_err err;
 
 	if (id[0] == '.')
 		return VT_OK;
 	log_state_init(&state);
-	if ((err = path_in(folder, logs, id)) == VT_OK &&
+	if ((err = path_in(folder, adoption->logs, id)) == VT_OK &&
 	    (err = path_in(path, folder, "state")) == VT_OK)
 		err = log_state_read(&state, path);
-	if (err == VT_OK && (err = buf_append(&s->list, buf_bytes(&state.vkey))) == VT_OK)
-		err = buf_append_byte(&s->list, '\n');
+	if (err == VT_OK && (err = buf_append(list, buf_bytes(&state.vkey))) == VT_OK)
+		err = buf_append_byte(list, '\n');
 	else if (err == VT_ENOTFOUND)
 		err = VT_OK;
 	log_state_release(&state);
 	return err == VT_OK ? VT_OK
-			    : refuse(why, err, "logs/%s/state: %s", id,
+			    : refuse(adoption->why, err, "logs/%s/state: %s", id,
 				     err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
 }
 
 static enum vt_err adopt_logs(struct state_folder *s, char why[MONITOR_WHY_MAX])
 {
 	char logs[STATE_FOLDER_PATH_MAX];
-	struct dirent *e;
-	DIR *dir;
+	struct log_adoption adoption = {s, logs, why};
 	enum vt_err err;
 
-	if ((err = path_in(logs, s->dir, "logs")) != VT_OK)
-		return refuse_file(why, err, "logs");
-	if ((dir = opendir(logs)) == NULL && errno != ENOENT && errno != ENOTDIR)
-		return refuse_file(why, VT_EIO, "logs");
-	while (dir != NULL && err == VT_OK && (errno = 0, e = readdir(dir)) != NULL)
-		err = adopt_log(s, logs, e->d_name, why);
-	if (dir != NULL && err == VT_OK && errno != 0)
-		err = refuse_file(why, VT_EIO, "logs");
-	if (dir != NULL)
-		closedir(dir);
-	if (err == VT_OK && s->list.len == 0)
+	if ((err = path_in(logs, s->dir, "logs")) == VT_OK && is_there(s->dir, "logs"))
+		err = files_each(logs, adopt_log, &adoption);
+	if (err != VT_OK)
+		return why[0] != '\0' ? err : refuse_file(why, err, "logs");
+	if (s->list.len == 0)
 		err = refuse(why, VT_ENOTFOUND,
 			     "no monitor's state is in it (logs.list is missing); " IF_IT_HAS_RUN);
 	s->adopted = err == VT_OK;
@@ -255,13 +254,24 @@ static enum vt_err lock_folder(struct state_folder *s, char why[MONITOR_WHY_MAX]
 	return refuse(why, VT_EBUSY, "another monitor has the folder %s", s->dir);
 }
 
+/* What is kept twice is not lost with one of the folders, so there is a way on. */
+static const char *what_is_left_of(const char *folder)
+{
+	if (strcmp(folder, "gossip") == 0)
+		return "; if it is lost for good, make it empty: what it had to keep is in "
+		       "evidence and heads, too";
+	if (strcmp(folder, "evidence") == 0)
+		return "; if it is lost for good, make it empty: the evidence is in gossip, too";
+	return "";
+}
+
 static enum vt_err check_folders(const struct state_folder *s, char why[MONITOR_WHY_MAX])
 {
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (!is_there(s->dir, folders[i]))
 			return refuse(why, VT_ENOTFOUND,
-				      "%s/%s is missing, and was there: mount it or put it back",
-				      s->dir, folders[i]);
+				      "%s/%s is missing, and was there: mount it or put it back%s",
+				      s->dir, folders[i], what_is_left_of(folders[i]));
 	return VT_OK;
 }
 
@@ -271,7 +281,7 @@ static void folder_init(struct state_folder *s, const char *dir)
 	buf_init(&s->list);
 }
 
-enum vt_err state_folder_open(struct state_folder *s, const char *dir, char why[MONITOR_WHY_MAX])
+static enum vt_err look_into(struct state_folder *s, const char *dir, char why[MONITOR_WHY_MAX])
 {
 	enum folder_state is;
 	enum vt_err err;
@@ -284,9 +294,15 @@ enum vt_err state_folder_open(struct state_folder *s, const char *dir, char why[
 	if (is == FOLDER_EMPTY)
 		return refuse(why, VT_ENOTFOUND,
 			      "it is empty: is a volume not mounted? " IF_IT_HAS_RUN);
+	return (err = read_list(s, why)) != VT_OK ? err : check_folders(s, why);
+}
+
+enum vt_err state_folder_open(struct state_folder *s, const char *dir, char why[MONITOR_WHY_MAX])
+{
+	enum vt_err err;
+
 	/* Before the lock: a folder of something else stays as it is. After it: as it is now. */
-	if ((err = read_list(s, why)) != VT_OK || (err = check_folders(s, why)) != VT_OK ||
-	    (err = lock_folder(s, why)) != VT_OK)
+	if ((err = look_into(s, dir, why)) != VT_OK || (err = lock_folder(s, why)) != VT_OK)
 		return err;
 	return read_list(s, why);
 }
@@ -327,6 +343,22 @@ enum vt_err state_folder_check_log(const struct state_folder *s, const struct vk
 		      key->name, folder, s->dir, shown);
 }
 
+enum vt_err monitor_check_state(const char *dir, char why[MONITOR_WHY_MAX])
+{
+	struct bytes rest, line;
+	struct state_folder s;
+	struct vkey key;
+	enum vt_err err;
+
+	why[0] = '\0';
+	if ((err = look_into(&s, dir, why)) == VT_OK)
+		rest = buf_bytes(&s.list);
+	while (err == VT_OK && rest.len > 0 && next_key(&rest, &line, &key) == VT_OK)
+		err = state_folder_check_log(&s, &key, why);
+	state_folder_close(&s);
+	return err;
+}
+
 /* Does the policy follow the log of this line? */
 static bool is_followed(const struct policy *policy, const struct vkey *key)
 {
@@ -339,23 +371,15 @@ static bool is_followed(const struct policy *policy, const struct vkey *key)
 
 static void name_unfollowed(const struct state_folder *s, const struct policy *policy)
 {
-	struct bytes rest = buf_bytes(&s->list);
+	struct bytes rest = buf_bytes(&s->list), line;
 	char shown[SHOWN_MAX];
+	struct vkey key;
 
-	while (rest.len > 0) {
-		const uint8_t *end = memchr(rest.data, '\n', rest.len);
-		size_t len = end != NULL ? (size_t)(end - rest.data) : rest.len;
-		struct vkey key;
-
-		if (vkey_parse(&key, bytes_of(rest.data, len)) == VT_OK &&
-		    !is_followed(policy, &key))
+	while (rest.len > 0 && next_key(&rest, &line, &key) == VT_OK)
+		if (!is_followed(policy, &key))
 			logline(LOGLINE_INFO,
 				"not in the policy: its state is kept, and it is not followed",
-				"log=%s",
-				logline_quote(shown, sizeof(shown), bytes_of(rest.data, len)));
-		len += end != NULL;
-		rest = bytes_of(rest.data + len, rest.len - len);
-	}
+				"log=%s", logline_quote(shown, sizeof(shown), line));
 }
 
 enum vt_err state_folder_settle(struct state_folder *s, const struct policy *policy,

@@ -9,8 +9,9 @@
  *	unfinished    while the folder is being made: without logs.list beside it, it may be made again
  *	lock          one process has the folder
  *	logs/ID/      of one log (log_state.h); ID is a digest of its vkey, because names hold anything
- *	alerts/, evidence/
- *	gossip/       made again when it is missing: what waits there is shown again by peers, and so is evidence
+ *	alerts/       what was told and not taken yet (outboxes.h)
+ *	gossip/       evidence, and the heads that wait for judgement (gossip.h)
+ *	evidence/, heads    the same once more: what one of the two has lost, the other has
  */
 #ifndef MONITOR_STATE_FOLDER_H
 #define MONITOR_STATE_FOLDER_H

@@ -80,7 +80,6 @@ void monitor_log_status(const struct monitor *m, size_t i, struct monitor_log_st
 
 	pthread_mutex_lock(&f->lock);
 	*out = f->status;
-	out->standing = f->standing.n;
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -111,6 +110,7 @@ enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out)
 		err = standing_evidence(out, m->dir);
 	if (err == VT_OK && m->config.standing != NULL)
 		err = m->config.standing(m->config.ctx, out);
+	standing_list_drop_acknowledged(out, m->dir);
 	standing_list_sort(out);
 	return err;
 }

@@ -151,6 +151,7 @@ static void start(struct party *p, const char *peers)
 	char url[8][32], why[GOSSIP_WHY_MAX];
 	size_t n = strlen(peers);
 	struct gossip_config config = {.state_path = p->folder,
+				       .copy_path = p->copy[0] != '\0' ? p->copy : NULL,
 				       .log = &log,
 				       .n_logs = 1,
 				       .peer = peer,
@@ -365,6 +366,11 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+void world_remove(const char *path)
+{
+	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void world_set_up(void)
 {
 	static const uint64_t special[] = {0, WORLD_FORK};
@@ -391,5 +397,5 @@ void world_tear_down(void)
 	for (size_t i = 0; i < WORLD_HISTORIES; i++)
 		model_tree_release(&tree[i]);
 	buf_release(&witness);
-	(void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	world_remove(folder);
 }

@@ -23,6 +23,7 @@ enum {
 
 struct party {
 	char name[8], folder[512];
+	char copy[512]; /* the place of the copy, made by who names it; empty: none */
 	struct gossip *gossip;
 	int history;
 	_Atomic uint64_t size; /* that it holds; UINT64_MAX: no tree yet */
@@ -48,6 +49,8 @@ void world_join(char name, int history, uint64_t size, const char *peers);
 struct party *world_party(char name);
 void world_restart(char name, const char *peers); /* the same folder */
 void world_leave(char name);
+/* A folder and all that is in it. */
+void world_remove(const char *folder);
 /* A signed head of that history. */
 void world_head(struct buf *out, int history, uint64_t size);
 /* A signed head with any root, and an extension line of `extension` bytes if that is not 0. */

@@ -725,7 +725,7 @@ static void a_damaged_file_of_heads_stops_the_start_and_says_so(void **state)
 	assert_int_equal(fclose(file), 0);
 	config.state_path = world_party('a')->folder;
 	assert_int_equal(gossip_new(&g, &config, why), VT_EMISMATCH);
-	assert_non_null(strstr(why, "remove it"));
+	assert_non_null(strstr(why, "remove both"));
 }
 
 static void every_flipped_bit_in_the_file_of_heads_is_noticed(void **state)
@@ -759,6 +759,64 @@ static void every_flipped_bit_in_the_file_of_heads_is_noticed(void **state)
 	assert_int_equal(fclose(file), 0);
 	assert_int_equal(gossip_new(&g, &config, why), VT_OK);
 	gossip_free(g);
+}
+
+static void make_folder(char *out, size_t cap, const char *in, const char *name)
+{
+	assert_true(snprintf(out, cap, "%s%s", in, name) < (int)cap);
+	assert_int_equal(mkdir(out, 0700), 0);
+}
+
+/* The state folder or that of the copy: there, and empty. */
+static void empty_place(struct party *p, bool copy)
+{
+	char path[600];
+
+	world_remove(copy ? p->copy : p->folder);
+	make_folder(path, sizeof(path), copy ? p->copy : p->folder, "");
+	if (copy)
+		make_folder(path, sizeof(path), p->copy, "/evidence");
+}
+
+static void assert_waits_and_proven(struct party *p)
+{
+	struct standing_list all;
+
+	standing_list_init(&all);
+	assert_int_equal(unresolved(p->name[0]), 1);
+	assert_int_equal(world_evidence(p), 1);
+	assert_stands(p->name[0], "unresolved", 1700000000);
+	assert_int_equal(gossip_standing_of_folder(&all, p->folder, p->copy), VT_OK);
+	assert_int_equal(all.n, 1);
+	assert_string_equal(all.item[0].kind, "unresolved");
+	assert_string_equal(all.item[0].origin, WORLD_ORIGIN);
+	standing_list_release(&all);
+}
+
+static void what_one_place_has_lost_the_other_has(void **state)
+{
+	const uint64_t before = world_now;
+	char path[600];
+	struct party *p = world_party('a');
+
+	(void)state;
+	world_join('a', 0, 9, "");
+	make_folder(p->copy, sizeof(p->copy), p->folder, "-copy");
+	make_folder(path, sizeof(path), p->copy, "/evidence");
+	show('a', 1, 6); /* kept before there was a copy */
+	world_restart('a', "");
+	show('a', 0, 12);
+	world_now += 600;
+	gossip_round(p->gossip);
+	/* Each in turn: what was lost is there again by then. */
+	for (int turn = 0; turn < 4; turn++) {
+		assert_waits_and_proven(p);
+		empty_place(p, turn % 2 == 1);
+		world_restart('a', "");
+		assert_waits_and_proven(p);
+		gossip_round(p->gossip);
+	}
+	world_now = before;
 }
 
 static void an_alert_that_was_not_safe_is_told_again(void **state)
@@ -908,6 +966,7 @@ int main(void)
 	    TEST(a_damaged_file_of_evidence_is_left_alone_and_made_again),
 	    TEST(a_damaged_file_of_heads_stops_the_start_and_says_so),
 	    TEST(every_flipped_bit_in_the_file_of_heads_is_noticed),
+	    TEST(what_one_place_has_lost_the_other_has),
 	    TEST(an_alert_that_was_not_safe_is_told_again),
 	    TEST(a_peer_that_is_gone_or_talks_nonsense_harms_nobody),
 	    TEST(addresses_and_keys_are_checked_at_the_start),
