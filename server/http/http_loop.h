@@ -4,6 +4,7 @@
  *	server.c    start, stop, figures
  *	loop.c      the loop's thread: waiting, answers that came, deadlines, the drain
  *	request.c   what a request is judged by, and who handles it
+ *	head.c      what is no request at all
  *	answer.c    http_respond(), errors of this layer
  *	stream.c    answers that go on
  *	listen.c    libmicrohttpd, and nothing else knows it
@@ -37,6 +38,8 @@ struct http_conn {
 	char peer_text[PEER_TEXT_SIZE];
 
 	struct http_exchange *x; /* NULL: none, or an answer has taken its place */
+	const char *target;      /* of x, in the library's buffer, */
+	size_t target_len;       /* before the library took it apart */
 	bool busy;               /* from the complete header to on_done() */
 	bool handed_over;        /* x is with a handler or among the answered */
 	bool answered; /* answer and status are set; a NULL answer closes the connection */
@@ -51,6 +54,7 @@ struct http_conn {
 	uint64_t acked; /* at the last look while writing */
 	bool looked;
 	bool pending; /* a stream: there was something its client had not taken */
+	bool closes;  /* with its answer: what comes behind this request is not looked at */
 	bool linger;  /* the client may still be sending when it closes */
 	bool cut;     /* shut down already, */
 	bool reset;   /* and what was not sent forgotten */
@@ -149,8 +153,8 @@ enum request_step {
 	STEP_SUSPEND, /* somebody will answer */
 	STEP_CLOSE,
 };
-/* The header is complete. fields: at most HTTP_FIELDS_MAX + 1, borrowed. */
-enum request_step request_begin(struct http_conn *c, const char *method, const char *version,
+/* The header is complete. fault: what http_head_fault() said of it. fields: at most HTTP_FIELDS_MAX + 1, borrowed. */
+enum request_step request_begin(struct http_conn *c, const char *method, const char *fault,
 				const struct http_field *fields, size_t n);
 enum request_step request_body(struct http_conn *c, const char *piece, size_t len);
 enum request_step request_complete(struct http_conn *c);

@@ -12,8 +12,10 @@
  * bodies and answers; appends and reads per address and second; streams in all, per address and in what
  * each may hold back. An address is an IPv4 address or an IPv6 /64.
  *
- * What libmicrohttpd refuses before it shows us a request (a malformed request line, a header over
- * 16 KiB, broken chunks) keeps its own form; every other error is written by the `error` callback.
+ * A request that two readers could take differently is refused with 400 before it is routed, and the
+ * connection closes (http_head.h). What libmicrohttpd refuses before it shows us a request (a version that is
+ * none, a line without a colon, a header over 16 KiB, broken chunks) keeps its own form; every other error is
+ * written by the `error` callback. docs/threat-model.md lists what the library hides.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H

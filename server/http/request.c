@@ -39,41 +39,9 @@ static void refuse(struct http_exchange *x, unsigned status, const char *detail,
 	x->retry_after = retry_after;
 }
 
-/* "GET /a b HTTP/1.1", or worse. */
-static bool target_plain(const struct http_exchange *x)
-{
-	for (const char *p = x->req.path; *p != '\0'; p++) {
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return false;
-	}
-	for (const char *p = x->req.query; *p != '\0'; p++) {
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-/* "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that
- * lacks a Host header field and to any request message that contains more than one" (RFC 9112
- * section 3.2). The library could see to it, but garbles its answer. */
-static void judge_head(struct http_exchange *x, const char *version)
-{
-	const char *host = http_header(x, "Host");
-
-	if (x->refusal != 0)
-		return;
-	if (!target_plain(x))
-		refuse(x, 400, "the request target holds a space or a control character", 0);
-	else if (strcmp(version, "HTTP/1.1") == 0 && host == NULL)
-		refuse(x, 400, "no Host field", 0);
-	else if (host != NULL && strchr(host, ',') != NULL)
-		refuse(x, 400, "more than one Host field", 0);
-}
-
 struct framing {
 	bool chunked;
 	uint64_t length; /* when not chunked */
-	bool sound;      /* where the body ends is beyond doubt */
 };
 
 /* Where the body ends. What two readers could take differently is refused (RFC 9112 section 6.3).
@@ -82,18 +50,15 @@ static struct framing judge_framing(struct http_exchange *x)
 {
 	const char *coding = http_header(x, "Transfer-Encoding");
 	const char *length = http_header(x, "Content-Length");
-	struct framing f = {.sound = true};
+	struct framing f = {0};
 
 	if (coding != NULL) {
 		f.chunked = true;
-		f.sound = length == NULL && strcasecmp(coding, "chunked") == 0;
 		if (length != NULL)
 			refuse(x, 400, "both Transfer-Encoding and Content-Length", 0);
-		else if (!f.sound)
+		else if (strcasecmp(coding, "chunked") != 0)
 			refuse(x, 501, "the only transfer coding taken is chunked", 0);
 	} else if (length != NULL && decimal_decode(&f.length, bytes_str(length)) != VT_OK) {
-		f.length = UINT64_MAX;
-		f.sound = false;
 		refuse(x, 400, "Content-Length is not one decimal number", 0);
 	}
 	return f;
@@ -206,7 +171,7 @@ static enum request_step answer_refusal(struct http_conn *c)
 	return STEP_ANSWER;
 }
 
-enum request_step request_begin(struct http_conn *c, const char *method, const char *version,
+enum request_step request_begin(struct http_conn *c, const char *method, const char *fault,
 				const struct http_field *fields, size_t n)
 {
 	struct http_server *s = c->server;
@@ -231,8 +196,16 @@ enum request_step request_begin(struct http_conn *c, const char *method, const c
 	c->busy = true;
 	s->busy++;
 	atomic_fetch_add(&s->n_requests, 1);
-	judge_head(x, version);
-	f = judge_framing(x);
+	if (x->refusal == 0 && fault != NULL)
+		refuse(x, 400, fault, 0);
+	if (x->refusal == 0)
+		f = judge_framing(x);
+	if (x->refusal != 0) {
+		/* Where the next request begins is anybody's guess. */
+		c->closes = true;
+		c->linger = true;
+		return answer_refusal(c);
+	}
 	judge(c, x, &f);
 	if (!f.chunked && f.length == 0)
 		return STEP_READ;
@@ -244,7 +217,7 @@ enum request_step request_begin(struct http_conn *c, const char *method, const c
 	 * can stay. Otherwise the answer goes out now and closes it: a client that waits for "100
 	 * Continue" never sends the body, and one that is sending may see the answer and stop.
 	 */
-	if (f.sound && http_header(x, "Expect") == NULL &&
+	if (http_header(x, "Expect") == NULL &&
 	    (f.chunked ? x->refusal != 0 : f.length <= DISCARD_MAX))
 		return STEP_READ;
 	c->linger = true;
