@@ -1,9 +1,12 @@
 #include "clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static const int64_t DAY_SECONDS = 86400;
+enum { RFC3339_DOT = 19 };                /* where a fraction begins, after YYYY-MM-DDTHH:MM:SS */
+static const int64_t CYCLE_DAYS = 146097; /* the calendar repeats after 400 years */
 
 static struct timespec now(clockid_t which)
 {
@@ -57,10 +60,10 @@ static unsigned month_days(unsigned year, unsigned month)
 static void date_from_days(int64_t days, unsigned *year, unsigned *month, unsigned *day)
 {
 	unsigned y = 1970, m = 1;
-	int64_t cycles = days / 146097; /* the calendar repeats after 400 years */
+	int64_t cycles = days / CYCLE_DAYS;
 
 	y += (unsigned)cycles * 400;
-	days -= cycles * 146097;
+	days -= cycles * CYCLE_DAYS;
 	for (; days >= 365 + (month_days(y, 2) == 29); y++)
 		days -= 365 + (month_days(y, 2) == 29);
 	for (; days >= month_days(y, m); m++)
@@ -153,9 +156,10 @@ static bool may_follow_leap_second(int64_t t)
 {
 	unsigned year, month, day;
 
-	if (t < 0 || t % DAY_SECONDS != 0)
+	if (t % DAY_SECONDS != 0)
 		return false;
-	date_from_days(t / DAY_SECONDS, &year, &month, &day);
+	/* 2,000 years later, where the calendar is the same, so that the days are positive. */
+	date_from_days(t / DAY_SECONDS + 5 * CYCLE_DAYS, &year, &month, &day);
 	return day == 1;
 }
 
@@ -184,4 +188,33 @@ enum vt_err clock_parse_rfc3339(int64_t *unix_seconds, struct bytes text)
 		return VT_EMALFORMED;
 	*unix_seconds = t;
 	return VT_OK;
+}
+
+/* The digits of its fraction without the zeros at their end, which makes their order that of the fractions. */
+static struct bytes fraction_digits(struct bytes text)
+{
+	struct bytes all = text.len > RFC3339_DOT && text.data[RFC3339_DOT] == '.'
+			       ? bytes_of(text.data + RFC3339_DOT + 1, text.len - RFC3339_DOT - 1)
+			       : bytes_of(NULL, 0);
+	size_t n = 0;
+
+	for (size_t i = 0; i < all.len && all.data[i] >= '0' && all.data[i] <= '9'; i++)
+		if (all.data[i] != '0')
+			n = i + 1;
+	return bytes_of(all.data, n);
+}
+
+int clock_compare_rfc3339(struct bytes a, struct bytes b)
+{
+	struct bytes fa = fraction_digits(a), fb = fraction_digits(b);
+	size_t shared = fa.len < fb.len ? fa.len : fb.len;
+	int64_t ta = INT64_MIN, tb = INT64_MIN;
+	int order;
+
+	(void)clock_parse_rfc3339(&ta, a);
+	(void)clock_parse_rfc3339(&tb, b);
+	if (ta != tb)
+		return ta < tb ? -1 : 1;
+	order = shared == 0 ? 0 : memcmp(fa.data, fb.data, shared);
+	return order != 0 ? order : (fa.len > fb.len) - (fa.len < fb.len);
 }

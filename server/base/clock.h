@@ -20,5 +20,7 @@ void clock_format_rfc3339(char out[CLOCK_RFC3339_SIZE], uint64_t unix_seconds);
  * month; it counts as the second after it, as in POSIX time. VT_EMALFORMED.
  */
 enum vt_err clock_parse_rfc3339(int64_t *unix_seconds, struct bytes text);
+/* Which of two such times is earlier, with all their decimals: below, at or above 0. */
+int clock_compare_rfc3339(struct bytes a, struct bytes b);
 
 #endif

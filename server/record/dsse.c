@@ -76,7 +76,7 @@ static enum vt_err parse_signature(struct dsse *d, struct dsse_signature *sig,
 	/* envelope.md: "The following fields are OPTIONAL and MAY be unset: signature.keyid. An
 	 * unset field MUST be treated the same as set-but-empty." */
 	snprintf(path, sizeof(path), "signatures[%zu].keyid", i);
-	if (keyid != NULL && !json_text(keyid, &text))
+	if (keyid != NULL && json_kind(keyid) != JSON_NULL && !json_text(keyid, &text))
 		return wrong_kind(keyid, path, "a string", why);
 	if ((err = buf_append(&d->memory, text)) != VT_OK)
 		return err;

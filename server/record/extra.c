@@ -65,7 +65,7 @@ static enum vt_err add_named(struct closure *c, const struct logged_entry *e, co
 	const struct json *value = statement_member(&e->statement, member);
 	struct entry_ref ref;
 
-	if (value == NULL || json_kind(value) == JSON_NULL)
+	if (value == NULL)
 		return VT_OK;
 	if (rule_entry_ref(&ref, value, member, shape_slug, NULL) != VT_OK || ref.index >= e->index)
 		return VT_EMISMATCH;

@@ -24,10 +24,13 @@ struct place {
 
 static const struct place reference = {{{"index", NULL}, {"leafHash", NULL}}};
 
-/* resource_descriptor.md. The names in a digest set are a map's keys, which nobody folds. */
+/* What is defined in a digest set are the strong algorithms: of statement.h's table, not of this one. */
+static const struct place digest_set = {{{NULL, NULL}}};
+
+/* resource_descriptor.md */
 static const struct place resource = {{{"name", NULL},
 				       {"uri", NULL},
-				       {"digest", NULL},
+				       {"digest", &digest_set},
 				       {"content", NULL},
 				       {"downloadLocation", NULL},
 				       {"mediaType", NULL},
@@ -67,7 +70,7 @@ static const struct place release_v01 = {
     {{"purl", NULL}, {"releaseId", NULL}, {"firmware", &firmware}, {"salt", NULL}}};
 
 static const struct place actor = {{{"id", NULL}, {"typeURI", NULL}, {"name", NULL}}};
-static const struct place attachment = {{{"digest", NULL}, {"content", NULL}}};
+static const struct place attachment = {{{"digest", &digest_set}, {"content", NULL}}};
 static const struct place audit_event = {{{"id", NULL},
 					  {"action", NULL},
 					  {"eventType", NULL},
@@ -167,23 +170,31 @@ static enum vt_err check_value(const struct json *value, const struct place *pla
 	return VT_OK;
 }
 
+static const char *defined_name(const struct place *place, size_t i)
+{
+	return place == &digest_set ? digest_algorithms[i].name : place->member[i].name;
+}
+
 static enum vt_err check_member(struct bytes name, const struct json *value,
 				const struct place *place, const char *path, struct problem *why)
 {
 	const char *dot = path[0] == '\0' ? "" : ".";
 	char inner[RULE_PATH_MAX], quoted[60];
+	const char *defined;
 
-	for (const struct named *m = place->member; m->name != NULL; m++) {
-		if (bytes_is(name, m->name)) {
-			snprintf(inner, sizeof(inner), "%s%s%s", path, dot, m->name);
-			return check_value(value, m->inside, inner, why);
+	for (size_t i = 0; (defined = defined_name(place, i)) != NULL; i++) {
+		if (bytes_is(name, defined)) {
+			if (place == &digest_set)
+				return VT_OK;
+			snprintf(inner, sizeof(inner), "%s%s%s", path, dot, defined);
+			return check_value(value, place->member[i].inside, inner, why);
 		}
-		if (folds_to(name, m->name))
+		if (folds_to(name, defined))
 			return problem_set(
 			    why, VT_EMALFORMED, "statement-member-case",
 			    "%s%s%s: differs from \"%s\" in letter case alone, so that "
 			    "some readers would take it for that",
-			    path, dot, problem_quote(quoted, sizeof(quoted), name), m->name);
+			    path, dot, problem_quote(quoted, sizeof(quoted), name), defined);
 	}
 	return VT_OK;
 }

@@ -98,7 +98,13 @@ static enum vt_err parse_status(struct accreditation_claim *c, const struct stat
 		return err;
 	for (c->status = ACCREDITATION_GRANTED; c->status <= ACCREDITATION_ENDED; c->status++)
 		if (bytes_is(text, accreditation_status_name(c->status)))
-			return VT_OK;
+			break;
+	if (c->status == ACCREDITATION_SUSPENDED && bytes_is(c->role, ROLE_RECOVERY))
+		return problem_set(why, VT_EMALFORMED, slug,
+				   "predicate.status: a recovery key is granted or ended, never "
+				   "suspended: nobody could grant it again");
+	if (c->status <= ACCREDITATION_ENDED)
+		return VT_OK;
 	return problem_set(why, VT_EMALFORMED, slug,
 			   "predicate.status: \"%s\", expected granted, suspended or ended",
 			   problem_quote(quoted, sizeof(quoted), text));
@@ -110,32 +116,19 @@ static enum vt_err check_subject(const struct accreditation_claim *c, const stru
 	char hex[2 * MERKLE_HASH_SIZE + 1];
 
 	hex_encode(hex, bytes_of(party_key_id(c->key)->b, MERKLE_HASH_SIZE));
-	if (s->n_subjects != 1 || !statement_names(s, "sha256", bytes_str(hex)))
+	if (!statement_is_about(s, bytes_str(hex)))
 		return problem_set(
 		    why, VT_EMALFORMED, "accreditation-subject",
-		    "subject: expected one, with digest.sha256 %s (of the key's SPKI)", hex);
+		    "subject: expected one, with digest.sha256 %s (of the key's SPKI) alone", hex);
 	return VT_OK;
 }
 
 static enum vt_err parse_aliases(struct accreditation_claim *c, const struct statement *s,
 				 struct problem *why)
 {
-	static const char slug[] = "accreditation-aliases";
-	struct bytes alias;
-	enum vt_err err;
-
-	if ((err = rule_list_optional(&c->aliases, s->predicate, "predicate", "keyidAliases",
-				      ACCREDITATION_ALIASES_MAX, slug, why)) != VT_OK)
-		return err;
-	for (size_t i = 0; i < json_count(c->aliases); i++)
-		if (!json_text(json_at(c->aliases, i), &alias) || alias.len == 0 ||
-		    alias.len > ACCREDITATION_ALIAS_MAX || memchr(alias.data, 0, alias.len) != NULL)
-			return problem_set(
-			    why, VT_EMALFORMED, slug,
-			    "predicate.keyidAliases[%zu]: expected a string of 1 to %d "
-			    "bytes",
-			    i, ACCREDITATION_ALIAS_MAX);
-	return VT_OK;
+	return rule_texts_optional(&c->aliases, s->predicate, "predicate", "keyidAliases",
+				   ACCREDITATION_ALIASES_MAX, ACCREDITATION_ALIAS_MAX,
+				   "accreditation-aliases", why);
 }
 
 static bool listed(const struct json *list, size_t n, struct bytes text)
@@ -205,7 +198,8 @@ static enum vt_err parse_previous(struct accreditation_claim *c, const struct st
 				  struct problem *why)
 {
 	static const char slug[] = "accreditation-previous";
-	const struct json *previous = statement_member(s, "previous");
+	/* The one member whose null is not the same as leaving it out. */
+	const struct json *previous = json_member(s->predicate, "previous");
 
 	if (previous == NULL)
 		return problem_set(why, VT_EMALFORMED, slug,
@@ -265,7 +259,7 @@ static enum vt_err parse_recovery(struct accreditation_claim *c, const struct st
 	const struct json *recovery = statement_member(s, "recovery");
 	enum vt_err err;
 
-	if (recovery == NULL || json_kind(recovery) == JSON_NULL)
+	if (recovery == NULL)
 		return VT_OK;
 	if (json_kind(recovery) != JSON_OBJECT)
 		return rule_kind(recovery, "predicate.recovery", "an object", slug, why);

@@ -96,8 +96,8 @@ static enum vt_err check_attachment(const struct json *attachment, size_t i, str
 	snprintf(path, sizeof(path), "predicate.attachments[%zu]", i);
 	if (json_kind(attachment) != JSON_OBJECT)
 		return rule_kind(attachment, path, "an object", slug, why);
-	digest = json_member(attachment, "digest");
-	if (digest == NULL && json_member(attachment, "content") == NULL)
+	digest = rule_member(attachment, "digest");
+	if (digest == NULL && rule_member(attachment, "content") == NULL)
 		return problem_set(why, VT_EMALFORMED, slug, "%s: expected digest or content",
 				   path);
 	if (digest == NULL)

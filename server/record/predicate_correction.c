@@ -13,11 +13,12 @@ static enum vt_err check_target(struct entry_ref *target, const struct statement
 				  "correction-target", why)) != VT_OK)
 		return err;
 	hex_encode(hex, bytes_of(target->leaf.b, MERKLE_HASH_SIZE));
-	if (!statement_names(s, "sha256", bytes_str(hex)))
-		return problem_set(why, VT_EMALFORMED, "correction-subject",
-				   "subject: expected one with digest.sha256 %s (the target's leaf "
-				   "hash)",
-				   hex);
+	if (!statement_is_about(s, bytes_str(hex)))
+		return problem_set(
+		    why, VT_EMALFORMED, "correction-subject",
+		    "subject: expected one, with digest.sha256 %s (the target's leaf "
+		    "hash) alone",
+		    hex);
 	return VT_OK;
 }
 
@@ -27,11 +28,10 @@ static enum vt_err check_replacement(const struct statement *s, const struct ent
 	static const char slug[] = "correction-replacement";
 	static const char path[] = "predicate.replacement";
 	const struct json *replacement = statement_member(s, "replacement");
-	bool there = replacement != NULL && json_kind(replacement) != JSON_NULL;
 	struct entry_ref ref;
 	enum vt_err err;
 
-	if (withdraws && there)
+	if (withdraws && replacement != NULL)
 		return problem_set(why, VT_EMALFORMED, slug, "%s: not with action withdraw", path);
 	if (withdraws)
 		return VT_OK;
@@ -142,7 +142,7 @@ enum vt_err correction_judge(const struct record *r, const struct admission_view
 	    (err = read_named(&entry, &ref, "predicate.target", view, why)) != VT_OK ||
 	    (err = judge_party(r, &entry, view, why)) != VT_OK)
 		goto done;
-	if (replacement == NULL || json_kind(replacement) == JSON_NULL)
+	if (replacement == NULL)
 		goto done;
 	logged_entry_release(&entry);
 	if ((err = rule_entry_ref(&ref, replacement, "predicate.replacement",

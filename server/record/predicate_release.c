@@ -93,18 +93,18 @@ static enum vt_err check_firmware(const struct statement *s, struct problem *why
 	const struct json *suit;
 	enum vt_err err;
 
-	if (firmware == NULL || json_kind(firmware) == JSON_NULL)
+	if (firmware == NULL)
 		return VT_OK;
 	if (json_kind(firmware) != JSON_OBJECT)
 		return rule_kind(firmware, path, "an object", slug, why);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if ((err = rule_text(NULL, firmware, path, texts[i], slug, why)) != VT_OK)
 			return err;
-	if ((err = rule_texts_optional(firmware, path, "hardwareRevisions", STATEMENT_LIST_MAX,
-				       slug, why)) != VT_OK)
+	if ((err = rule_texts_optional(NULL, firmware, path, "hardwareRevisions",
+				       STATEMENT_LIST_MAX, STATEMENT_TEXT_MAX, slug, why)) != VT_OK)
 		return err;
-	suit = json_member(firmware, "suit");
-	if (suit == NULL || json_kind(suit) == JSON_NULL)
+	suit = rule_member(firmware, "suit");
+	if (suit == NULL)
 		return VT_OK;
 	/* The SUIT manifest (RFC 9019) is named by its digest: it is a file of its own. */
 	if ((err = rule_resource(suit, "predicate.firmware.suit", slug, why)) != VT_OK)

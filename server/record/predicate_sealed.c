@@ -38,7 +38,7 @@ enum vt_err sealed_check(const struct statement *s, struct problem *why)
 		return problem_set(why, VT_EMALFORMED, "sealed-subject",
 				   "subject[0].digest: expected sha256 alone, the SHA-256 of the "
 				   "sealed record's DSSE pre-authentication encoding");
-	if (until != NULL && json_kind(until) != JSON_NULL &&
+	if (until != NULL &&
 	    (err = rule_time(NULL, s->predicate, "predicate", "embargoUntil", slug, why)) != VT_OK)
 		return err;
 	return rule_text_optional(NULL, s->predicate, "predicate", "reason", slug, why);

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "clock.h"
 #include "json.h"
 #include "predicate.h"
 
@@ -52,8 +53,9 @@ static enum vt_err check_tests(const struct statement *s, struct problem *why)
 	enum vt_err err;
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		if ((err = rule_texts_optional(s->predicate, "predicate", lists[i],
-					       STATEMENT_LIST_MAX, slug, why)) != VT_OK)
+		if ((err = rule_texts_optional(NULL, s->predicate, "predicate", lists[i],
+					       STATEMENT_LIST_MAX, STATEMENT_TEXT_MAX, slug,
+					       why)) != VT_OK)
 			return err;
 	return rule_text_optional(NULL, s->predicate, "predicate", "url", slug, why);
 }
@@ -66,15 +68,13 @@ static const char assessment_path[] = "predicate.assessment";
 static enum vt_err check_dates(const struct json *assessment, struct problem *why)
 {
 	static const char path[] = "predicate.assessment.dates";
-	const struct json *dates = json_member(assessment, "dates");
-	const struct json *received;
-	int64_t started, completed;
+	const struct json *dates = rule_member(assessment, "dates");
+	struct bytes started, completed;
 	enum vt_err err;
 
 	if (dates == NULL || json_kind(dates) != JSON_OBJECT)
 		return rule_kind(dates, path, "an object", assessment_slug, why);
-	received = json_member(dates, "received");
-	if (received != NULL && json_kind(received) != JSON_NULL &&
+	if (rule_member(dates, "received") != NULL &&
 	    (err = rule_time(NULL, dates, path, "received", assessment_slug, why)) != VT_OK)
 		return err;
 	if ((err = rule_time(&started, dates, path, "started", assessment_slug, why)) != VT_OK ||
@@ -82,7 +82,7 @@ static enum vt_err check_dates(const struct json *assessment, struct problem *wh
 		VT_OK ||
 	    (err = rule_time(NULL, dates, path, "issued", assessment_slug, why)) != VT_OK)
 		return err;
-	if (completed < started)
+	if (clock_compare_rfc3339(completed, started) < 0)
 		return problem_set(why, VT_EMALFORMED, assessment_slug,
 				   "%s.completed: before started", path);
 	return VT_OK;
@@ -91,7 +91,7 @@ static enum vt_err check_dates(const struct json *assessment, struct problem *wh
 static enum vt_err check_laboratory(const struct json *assessment, struct problem *why)
 {
 	static const char path[] = "predicate.assessment.laboratory";
-	const struct json *laboratory = json_member(assessment, "laboratory");
+	const struct json *laboratory = rule_member(assessment, "laboratory");
 	enum vt_err err;
 
 	if (laboratory == NULL || json_kind(laboratory) != JSON_OBJECT)
@@ -106,7 +106,7 @@ static enum vt_err check_laboratory(const struct json *assessment, struct proble
 static enum vt_err check_report(const struct json *assessment, struct problem *why)
 {
 	static const char path[] = "predicate.assessment.report";
-	const struct json *report = json_member(assessment, "report");
+	const struct json *report = rule_member(assessment, "report");
 	enum vt_err err;
 
 	if ((err = rule_resource(report, path, assessment_slug, why)) != VT_OK)
@@ -121,7 +121,7 @@ static enum vt_err check_assessment(const struct statement *s, struct problem *w
 	const struct json *assessment = statement_member(s, "assessment");
 	enum vt_err err;
 
-	if (assessment == NULL || json_kind(assessment) == JSON_NULL)
+	if (assessment == NULL)
 		return VT_OK;
 	if (json_kind(assessment) != JSON_OBJECT)
 		return rule_kind(assessment, assessment_path, "an object", assessment_slug, why);
@@ -135,11 +135,12 @@ static enum vt_err check_assessment(const struct statement *s, struct problem *w
 		return err;
 	/* 7.8.2.1: "additions to, deviations, or exclusions from the method": said even if there
 	 * are none. */
-	if (json_member(assessment, "deviations") == NULL)
+	if (rule_member(assessment, "deviations") == NULL)
 		return problem_set(why, VT_EMALFORMED, assessment_slug, "%s.deviations: missing",
 				   assessment_path);
-	if ((err = rule_texts_optional(assessment, assessment_path, "deviations",
-				       STATEMENT_LIST_MAX, assessment_slug, why)) != VT_OK)
+	if ((err = rule_texts_optional(NULL, assessment, assessment_path, "deviations",
+				       STATEMENT_LIST_MAX, STATEMENT_TEXT_MAX, assessment_slug,
+				       why)) != VT_OK)
 		return err;
 	return check_report(assessment, why);
 }

@@ -67,7 +67,7 @@ const struct problem_type admission_problems[] = {
     {"accreditation-subject", 422, "The subject is not the key's digest"},
     {"accreditation-aliases", 422, "The keyidAliases are malformed"},
     {"accreditation-predicate-types", 422, "The predicateTypes are malformed or out of bounds"},
-    {"accreditation-status", 422, "The status is none of the three"},
+    {"accreditation-status", 422, "The status is none that this key can have"},
     {"accreditation-valid-until", 422, "validUntil is not an RFC 3339 time"},
     {"accreditation-rules", 422, "These admission rules are unknown or out of place"},
     {"accreditation-recovery", 422, "The recovery key is missing, malformed or out of place"},

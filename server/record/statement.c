@@ -68,38 +68,51 @@ enum vt_err rule_kind(const struct json *value, const char *path, const char *ex
 			   json_kind_name(json_kind(value)), expected);
 }
 
-enum vt_err rule_text(struct bytes *out, const struct json *object, const char *where,
-		      const char *name, const char *slug, struct problem *why)
+const struct json *rule_member(const struct json *object, const char *name)
 {
 	const struct json *value = json_member(object, name);
-	char path[RULE_PATH_MAX];
+
+	return json_kind(value) == JSON_NULL ? NULL : value;
+}
+
+static enum vt_err check_text(struct bytes *out, const struct json *value, const char *path,
+			      size_t most, const char *slug, struct problem *why)
+{
 	struct bytes text;
 
-	snprintf(path, sizeof(path), "%s.%s", where, name);
 	if (!json_text(value, &text))
 		return rule_kind(value, path, "a string", slug, why);
-	if (text.len == 0 || text.len > STATEMENT_TEXT_MAX)
-		return problem_set(why, VT_EMALFORMED, slug, "%s: %zu bytes, expected 1 to %d",
-				   path, text.len, STATEMENT_TEXT_MAX);
+	if (text.len == 0 || text.len > most)
+		return problem_set(why, VT_EMALFORMED, slug, "%s: %zu bytes, expected 1 to %zu",
+				   path, text.len, most);
+	if (memchr(text.data, 0, text.len) != NULL)
+		return problem_set(why, VT_EMALFORMED, slug, "%s: holds U+0000", path);
 	if (out != NULL)
 		*out = text;
 	return VT_OK;
 }
 
+enum vt_err rule_text(struct bytes *out, const struct json *object, const char *where,
+		      const char *name, const char *slug, struct problem *why)
+{
+	char path[RULE_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.%s", where, name);
+	return check_text(out, rule_member(object, name), path, STATEMENT_TEXT_MAX, slug, why);
+}
+
 enum vt_err rule_text_optional(struct bytes *out, const struct json *object, const char *where,
 			       const char *name, const char *slug, struct problem *why)
 {
-	const struct json *value = json_member(object, name);
-
-	if (value != NULL && json_kind(value) != JSON_NULL)
+	if (rule_member(object, name) != NULL)
 		return rule_text(out, object, where, name, slug, why);
 	if (out != NULL)
 		*out = bytes_of(NULL, 0);
 	return VT_OK;
 }
 
-enum vt_err rule_time(int64_t *out, const struct json *object, const char *where, const char *name,
-		      const char *slug, struct problem *why)
+enum vt_err rule_time(struct bytes *out, const struct json *object, const char *where,
+		      const char *name, const char *slug, struct problem *why)
 {
 	char quoted[64];
 	struct bytes text;
@@ -114,7 +127,7 @@ enum vt_err rule_time(int64_t *out, const struct json *object, const char *where
 				   "2026-11-22T14:40:50Z",
 				   where, name, problem_quote(quoted, sizeof(quoted), text));
 	if (out != NULL)
-		*out = seconds;
+		*out = text;
 	return VT_OK;
 }
 
@@ -122,11 +135,11 @@ enum vt_err rule_list_optional(const struct json **out, const struct json *objec
 			       const char *where, const char *name, size_t most, const char *slug,
 			       struct problem *why)
 {
-	const struct json *list = json_member(object, name);
+	const struct json *list = rule_member(object, name);
 	char path[RULE_PATH_MAX];
 
 	*out = NULL;
-	if (list == NULL || json_kind(list) == JSON_NULL)
+	if (list == NULL)
 		return VT_OK;
 	snprintf(path, sizeof(path), "%s.%s", where, name);
 	if (json_kind(list) != JSON_ARRAY)
@@ -139,22 +152,24 @@ enum vt_err rule_list_optional(const struct json **out, const struct json *objec
 	return VT_OK;
 }
 
-enum vt_err rule_texts_optional(const struct json *object, const char *where, const char *name,
-				size_t most, const char *slug, struct problem *why)
+enum vt_err rule_texts_optional(const struct json **out, const struct json *object,
+				const char *where, const char *name, size_t most, size_t most_bytes,
+				const char *slug, struct problem *why)
 {
-	const struct json *list, *item;
-	struct bytes text;
+	const struct json *list;
+	char path[RULE_PATH_MAX];
 	enum vt_err err;
 
 	if ((err = rule_list_optional(&list, object, where, name, most, slug, why)) != VT_OK)
 		return err;
 	for (size_t i = 0; i < json_count(list); i++) {
-		item = json_at(list, i);
-		if (!json_text(item, &text) || text.len > STATEMENT_TEXT_MAX)
-			return problem_set(why, VT_EMALFORMED, slug,
-					   "%s.%s[%zu]: expected a string of at most %d bytes",
-					   where, name, i, STATEMENT_TEXT_MAX);
+		snprintf(path, sizeof(path), "%s.%s[%zu]", where, name, i);
+		if ((err = check_text(NULL, json_at(list, i), path, most_bytes, slug, why)) !=
+		    VT_OK)
+			return err;
 	}
+	if (out != NULL)
+		*out = list;
 	return VT_OK;
 }
 
@@ -301,35 +316,47 @@ enum vt_err rule_strong_digest(const struct json *set, const char *where, const 
 	return VT_OK;
 }
 
+/* Members that in-toto has as strings, whatever they hold. The list ends with NULL. */
+static enum vt_err check_strings(const struct json *object, const char *const *names,
+				 const char *where, const char *slug, struct problem *why)
+{
+	const struct json *member;
+	char path[RULE_PATH_MAX];
+
+	for (; *names != NULL; names++) {
+		member = rule_member(object, *names);
+		if (member == NULL || json_kind(member) == JSON_TEXT)
+			continue;
+		snprintf(path, sizeof(path), "%s.%s", where, *names);
+		return rule_kind(member, path, "a string", slug, why);
+	}
+	return VT_OK;
+}
+
 /* resource_descriptor.md: "a ResourceDescriptor MUST specify one of `uri`, `digest` or `content` at
  * a minimum." */
 enum vt_err rule_resource(const struct json *value, const char *where, const char *slug,
 			  struct problem *why)
 {
-	static const char *const texts[] = {"name", "uri", "content", "downloadLocation",
-					    "mediaType"};
-	const struct json *digest, *member;
+	static const char *const strings[] = {"name",      "uri", "content", "downloadLocation",
+					      "mediaType", NULL};
+	const struct json *digest;
 	char path[RULE_PATH_MAX];
 	size_t n_strong;
 	enum vt_err err;
 
 	if (value == NULL || json_kind(value) != JSON_OBJECT)
 		return rule_kind(value, where, "an object", slug, why);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		member = json_member(value, texts[i]);
-		if (member != NULL && json_kind(member) != JSON_TEXT) {
-			snprintf(path, sizeof(path), "%s.%s", where, texts[i]);
-			return rule_kind(member, path, "a string", slug, why);
-		}
-	}
-	digest = json_member(value, "digest");
+	if ((err = check_strings(value, strings, where, slug, why)) != VT_OK)
+		return err;
+	digest = rule_member(value, "digest");
 	if (digest != NULL) {
 		snprintf(path, sizeof(path), "%s.digest", where);
 		if ((err = check_digest_set(NULL, 0, &n_strong, digest, path, slug, why)) != VT_OK)
 			return err;
 	}
-	if (digest == NULL && json_member(value, "uri") == NULL &&
-	    json_member(value, "content") == NULL)
+	if (digest == NULL && rule_member(value, "uri") == NULL &&
+	    rule_member(value, "content") == NULL)
 		return problem_set(why, VT_EMALFORMED, slug, "%s: expected uri, digest or content",
 				   where);
 	return VT_OK;
@@ -362,8 +389,8 @@ bool uri_plausible(struct bytes text)
 static enum vt_err parse_subject(struct statement *s, const struct json *subject, size_t i,
 				 struct problem *why)
 {
-	static const char *const texts[] = {"name", "uri", "downloadLocation", "mediaType"};
-	const struct json *member;
+	static const char *const strings[] = {"name", "uri", "downloadLocation", "mediaType", NULL};
+	const struct json *digest;
 	char path[RULE_PATH_MAX];
 	size_t n_strong;
 	enum vt_err err;
@@ -371,19 +398,14 @@ static enum vt_err parse_subject(struct statement *s, const struct json *subject
 	snprintf(path, sizeof(path), "subject[%zu]", i);
 	if (json_kind(subject) != JSON_OBJECT)
 		return rule_kind(subject, path, "an object", "statement-subject-shape", why);
-	for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
-		member = json_member(subject, texts[t]);
-		if (member != NULL && json_kind(member) != JSON_TEXT) {
-			snprintf(path, sizeof(path), "subject[%zu].%s", i, texts[t]);
-			return rule_kind(member, path, "a string", "statement-subject-shape", why);
-		}
-	}
+	if ((err = check_strings(subject, strings, path, "statement-subject-shape", why)) != VT_OK)
+		return err;
 	snprintf(path, sizeof(path), "subject[%zu].digest", i);
 	/* statement.md: "Each element MUST have `digest` set." */
-	member = json_member(subject, "digest");
-	if (member == NULL || json_kind(member) != JSON_OBJECT)
-		return rule_kind(member, path, "an object", "statement-subject-shape", why);
-	if ((err = check_digest_set(s, i, &n_strong, member, path, "statement-digest-form", why)) !=
+	digest = rule_member(subject, "digest");
+	if (digest == NULL || json_kind(digest) != JSON_OBJECT)
+		return rule_kind(digest, path, "an object", "statement-subject-shape", why);
+	if ((err = check_digest_set(s, i, &n_strong, digest, path, "statement-digest-form", why)) !=
 	    VT_OK)
 		return err;
 	if (n_strong == 0)
@@ -442,9 +464,7 @@ static enum vt_err parse_predicate(struct statement *s, struct problem *why)
 				   problem_quote(quoted, sizeof(quoted), s->predicate_type),
 				   STATEMENT_URI_MAX);
 	/* statement.md: "Unset is treated the same as set-but-empty." */
-	s->predicate = json_member(s->json, "predicate");
-	if (s->predicate != NULL && json_kind(s->predicate) == JSON_NULL)
-		s->predicate = NULL;
+	s->predicate = rule_member(s->json, "predicate");
 	if (s->predicate != NULL && json_kind(s->predicate) != JSON_OBJECT)
 		return rule_kind(s->predicate, "predicate", "an object", "statement-shape", why);
 	return VT_OK;
@@ -485,9 +505,14 @@ bool statement_names(const struct statement *s, const char *algorithm, struct by
 	return false;
 }
 
+bool statement_is_about(const struct statement *s, struct bytes hex)
+{
+	return s->n_subjects == 1 && s->n_digests == 1 && statement_names(s, "sha256", hex);
+}
+
 const struct json *statement_member(const struct statement *s, const char *name)
 {
-	return s->predicate == NULL ? NULL : json_member(s->predicate, name);
+	return rule_member(s->predicate, name);
 }
 
 bool statement_result(const struct statement *s, struct bytes *out)

@@ -76,7 +76,9 @@ void statement_release(struct statement *s);
 enum vt_err statement_parse(struct statement *s, struct bytes payload, struct problem *why);
 /* Is this digest one of the strong ones of any subject? */
 bool statement_names(const struct statement *s, const char *algorithm, struct bytes hex);
-/* The predicate's member, or NULL. */
+/* Has it one subject, with this SHA-256 and no other strong digest? */
+bool statement_is_about(const struct statement *s, struct bytes hex);
+/* The predicate's member, or NULL: absent or null. */
 const struct json *statement_member(const struct statement *s, const char *name);
 /* A verdict's "PASSED", "WARNED" or "FAILED". false: not a test result, or it has none. */
 bool statement_result(const struct statement *s, struct bytes *out);
@@ -101,18 +103,21 @@ enum vt_err statement_check_predicate(const struct statement *s, struct problem 
  * Helpers for rules. `slug` is the problem to set, `where` the path to name
  * ("predicate.assessment.dates"). Each returns VT_OK or VT_EMALFORMED with *why.
  */
-/* A member that must be there, as text of 1 to STATEMENT_TEXT_MAX bytes. out may be NULL. */
+/* The object's member, or NULL. Where these rules define a member, null counts as absent. */
+const struct json *rule_member(const struct json *object, const char *name);
+/* A member that must be there, as text of 1 to STATEMENT_TEXT_MAX bytes without U+0000. out may be NULL. */
 enum vt_err rule_text(struct bytes *out, const struct json *object, const char *where,
 		      const char *name, const char *slug, struct problem *why);
 /* The same, where it may be absent or null: *out is then empty. */
 enum vt_err rule_text_optional(struct bytes *out, const struct json *object, const char *where,
 			       const char *name, const char *slug, struct problem *why);
-/* RFC 3339. out may be NULL. */
-enum vt_err rule_time(int64_t *out, const struct json *object, const char *where, const char *name,
-		      const char *slug, struct problem *why);
-/* Absent, or a list of at most `most` texts. */
-enum vt_err rule_texts_optional(const struct json *object, const char *where, const char *name,
-				size_t most, const char *slug, struct problem *why);
+/* RFC 3339; *out is its text. out may be NULL. */
+enum vt_err rule_time(struct bytes *out, const struct json *object, const char *where,
+		      const char *name, const char *slug, struct problem *why);
+/* Absent (*out is then NULL), or a list of at most `most` texts of 1 to most_bytes bytes without U+0000. out may be NULL. */
+enum vt_err rule_texts_optional(const struct json **out, const struct json *object,
+				const char *where, const char *name, size_t most, size_t most_bytes,
+				const char *slug, struct problem *why);
 /* {"index": n, "leafHash": "<64 hex digits>"} */
 enum vt_err rule_entry_ref(struct entry_ref *out, const struct json *value, const char *where,
 			   const char *slug, struct problem *why);

@@ -167,8 +167,10 @@ static void what_is_no_envelope_is_refused(void **state)
 	    {"envelope-shape", "{'keyid':'k','sig':'AAAA'}", "'AAAA'",
 	     "signatures[0]: a string, expected an object", 0},
 	    {"envelope-shape", ",'sig':'AAAA'", "", "signatures[0].sig: missing", 0},
-	    {"envelope-shape", "'keyid':'k'", "'keyid':null",
-	     "signatures[0].keyid: null, expected a string", 0},
+	    {"envelope-shape", "'keyid':'k'", "'keyid':7",
+	     "signatures[0].keyid: an integer, expected a string", 0},
+	    {"signature-unregistered", "'keyid':'k'", "'keyid':null", "none of 1 verifies",
+	     VT_EUNTRUSTED},
 	    {"envelope-payload-type", "in-toto+json", "in-toto.json",
 	     "payloadType: \"application/vnd.in-toto.json\", expected", 0},
 	    {"envelope-base64", "e30=", "e31=", "payload: not base64", 0},
@@ -181,7 +183,9 @@ static void what_is_no_envelope_is_refused(void **state)
 		char *text = edited(base, changes[i].from, changes[i].to);
 		char *body = quoted(text);
 
-		refused(w, bytes_str(body), VT_EMALFORMED, changes[i].slug, changes[i].detail);
+		refused(w, bytes_str(body),
+			changes[i].err == VT_OK ? VT_EMALFORMED : changes[i].err, changes[i].slug,
+			changes[i].detail);
 		free(body);
 		free(text);
 	}
@@ -397,7 +401,7 @@ static void names_in_other_letter_case_are_refused(void **state)
 	};
 	static const char *const taken[][2] = {
 	    {"'predicate':{", "'Subjects':[],'RESULT':1,'predicate':{'Extra':1,'eXtra':2,"},
-	    {"'digest':{", "'digest':{'SHA256':'x',"},
+	    {"'digest':{", "'digest':{'MD5':'x','md5':'y',"},
 	    {"'predicate':{", "'predicate':{'PURL':'only a release has one',"},
 	};
 
@@ -546,7 +550,7 @@ static void verdicts_keep_their_rules(void **state)
 	    {"test-result-configuration", "'uri':'https://lab.example/suite/7'", "'uri':7",
 	     "predicate.configuration[0].uri: an integer", 0},
 	    {"test-result-tests", "'boots','updates'", "'boots',7",
-	     "predicate.passedTests[1]: expected a string", 0},
+	     "predicate.passedTests[1]: an integer, expected a string", 0},
 	    {"test-result-tests", "['boots','updates']", "'boots'",
 	     "predicate.passedTests: a string, expected an array", 0},
 	    {"test-result-tests", "'https://lab.example/runs/1'", "[]",
@@ -1175,7 +1179,7 @@ static void corrections_keep_their_rules(void **state)
 	    {"correction-target", "'index':3", "'index':'3'",
 	     "predicate.target.index: a string, expected an integer", 0},
 	    {"correction-subject", "'sha256':'", "'sha3_256':'",
-	     "subject: expected one with digest.sha256", 0},
+	     "subject: expected one, with digest.sha256", 0},
 	    {"correction-target-index", "'index':3", "'index':5",
 	     "predicate.target.index: 5, but the log has 5 entries", 0},
 	    {"correction-target-leaf", "'index':3", "'index':4",

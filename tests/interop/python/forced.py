@@ -467,6 +467,7 @@ class Story:
         for good, signers, *paths in (
                 (verdict(), lab, ("Subject",), ("predicatetype",), ("_TYPE",), ("Predicate",),
                  ("\u017fubject",), ("subject", 0, "Digest"), ("subject", 0, "medIaType"),
+                 ("subject", 0, "digest", "Sha256"), (p, "configuration", 0, "Uri"),
                  ("subject", 0, "Annotations"), (p, "Result"), (p, "assessMent"), (p, "Salt"),
                  (p, "\u017falt"), (p, "configuration", 0, "URI")),
                 (verdict(assessment=assessment()), lab, (p, "assessment", "reportID"),
@@ -485,9 +486,9 @@ class Story:
         for path in ((p, "Party"), (p, "\u212aeyidAliases"), (p, "sp\u212ai")):
             self.log.refuse("statement-member-case", entry_of(
                 changed(self.accreditation(fresh, (TEST_RESULT,)), path, "x"), self.centre))
-        # What nobody defines may be called anything, and digests are named by a map's keys.
+        # What nobody defines may be called anything.
         for good in (changed(verdict(), (p, "Extra"), 1), changed(verdict(), ("RESULT",), "FAILED"),
-                     changed(verdict(), ("subject", 0, "digest", "SHA256"), "x"),
+                     changed(verdict(), ("subject", 0, "digest", "MD5"), "x"),
                      changed(verdict(), (p, "PackageId"), "x"), changed(verdict(), ("subjects",), []),
                      statement(OTHER, {"Result": 1, "result": 2, "RESULT": 3})):
             self.log.take(entry_of(good, *lab))
@@ -656,6 +657,9 @@ class Story:
         other = changed(self.accreditation(centre2, types), (p, "party"), "usurper")
         log.refuse("accreditation-centre-party", entry_of(other, self.centre, centre2))
         recover = self.accreditation(recovery2, (ACCREDITATION,))
+        # It could never be granted again.
+        log.refuse("accreditation-status", entry_of(
+            self.accreditation(self.recovery, (ACCREDITATION,), "suspended"), self.recovery))
         log.refuse("accreditation-recovery-only", entry_of(recover, self.centre, recovery2))
         kept = entry_of(event(), self.centre)
         self.grant(centre2, *types)

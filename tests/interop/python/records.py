@@ -223,7 +223,8 @@ class Envelope:
             raise Problem("envelope-signature-count", str(len(listed)))
         for one in listed:
             need(one, dict, "envelope-shape", "signatures[]")
-            keyid = need(one.get("keyid", ""), str, "envelope-shape", "keyid")
+            keyid = one.get("keyid")
+            keyid = "" if keyid is None else need(keyid, str, "envelope-shape", "keyid")
             self.signatures.append((keyid, self.decode(one.get("sig"), "sig")))
         if len(canonical_entry(self.payload, [])) > ENTRY_MAX:
             raise Problem("entry-too-large")
@@ -249,16 +250,16 @@ def canonical_entry(payload, kept):
 # --- rules that predicates share -------------------------------------------------------------
 
 
-def text(value, slug, path, optional=False):
+def text(value, slug, path, optional=False, most=TEXT_MAX):
     if optional and value is None:
         return None
     need(value, str, slug, path)
-    if not 1 <= len(value.encode()) <= TEXT_MAX:
+    if not 1 <= len(value.encode()) <= most or "\0" in value:
         raise Problem(slug, path)
     return value
 
 
-TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:Z|([+-])(\d\d):(\d\d))",
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))",
                   re.ASCII)
 
 
@@ -268,15 +269,15 @@ def month_days(year, month):
 
 
 def time(value, slug, path):
-    """RFC 3339: seconds since the year 0, decimals dropped. Python's own dates end in 9999."""
+    """RFC 3339: seconds since the year 0 and decimals, to compare. Python's own dates end in 9999."""
     text(value, slug, path)
     form = TIME.fullmatch(value)
     if not form:
         raise Problem(slug, path)
     year, month, day, hour, minute, second = map(int, form.groups()[:6])
-    east = (int(form[8]) * 60 + int(form[9])) * (-1 if form[7] == "-" else 1) if form[7] else 0
+    east = (int(form[9]) * 60 + int(form[10])) * (-1 if form[8] == "-" else 1) if form[8] else 0
     if (not 1 <= month <= 12 or not 1 <= day <= month_days(year, month) or hour > 23 or minute > 59 or
-            second > 60 or form[7] and (int(form[8]) > 23 or int(form[9]) > 59)):
+            second > 60 or form[8] and (int(form[9]) > 23 or int(form[10]) > 59)):
         raise Problem(slug, path)
     if second == 60:
         # The minute that it ends must be a month's last, in UTC.
@@ -287,7 +288,7 @@ def time(value, slug, path):
             raise Problem(slug, path + ": a leap second only ends a month")
     days = (365 * year + (year + 3) // 4 - (year + 99) // 100 + (year + 399) // 400 +
             sum(month_days(year, m) for m in range(1, month)) + day)
-    return ((days * 24 + hour) * 60 + minute - east) * 60 + second
+    return ((days * 24 + hour) * 60 + minute - east) * 60 + second, (form[7] or "").rstrip("0")
 
 
 def listed(value, slug, path, most=LIST_MAX):
@@ -299,11 +300,8 @@ def listed(value, slug, path, most=LIST_MAX):
     return value
 
 
-def texts(value, slug, path):
-    for item in listed(value, slug, path) or ():
-        need(item, str, slug, path)
-        if len(item.encode()) > TEXT_MAX:
-            raise Problem(slug, path)
+def texts(value, slug, path, most=LIST_MAX, most_bytes=TEXT_MAX):
+    return [text(item, slug, path, most=most_bytes) for item in listed(value, slug, path, most) or ()]
 
 
 def entry_ref(value, slug, path):
@@ -342,14 +340,18 @@ def one_strong_digest(value, slug, path):
         raise Problem(slug, path)
 
 
+def strings(value, names, slug, path):
+    for name in names:
+        if value.get(name) is not None:
+            need(value[name], str, slug, path + "." + name)
+
+
 def resource(value, slug, path):
     need(value, dict, slug, path)
-    for name in ("name", "uri", "content", "downloadLocation", "mediaType"):
-        if name in value:
-            need(value[name], str, slug, path + "." + name)
-    if "digest" in value:
+    strings(value, ("name", "uri", "content", "downloadLocation", "mediaType"), slug, path)
+    if value.get("digest") is not None:
         strong_digests(value["digest"], slug, path + ".digest")
-    if not {"digest", "uri", "content"} & set(value):
+    if all(value.get(name) is None for name in ("digest", "uri", "content")):
         raise Problem(slug, path)
 
 
@@ -362,8 +364,9 @@ def plausible_uri(value):
 
 # What is defined for an object: its members, and what is defined inside those (also in lists of them).
 REF = {"index": {}, "leafHash": {}}
-RESOURCE = {name: {} for name in ("name", "uri", "digest", "content", "downloadLocation", "mediaType",
-                                  "annotations")}
+DIGEST = {name: {} for name in DIGESTS}
+RESOURCE = {"name": {}, "uri": {}, "digest": DIGEST, "content": {}, "downloadLocation": {}, "mediaType": {},
+            "annotations": {}}
 ACTOR = {"id": {}, "typeURI": {}, "name": {}}
 RELEASE = {"purl": {}, "firmware": {"vendor": {}, "model": {}, "version": {}, "hardwareRevisions": {},
                                     "suit": RESOURCE}, "salt": {}}
@@ -379,7 +382,7 @@ PREDICATES = {
     AUDIT_EVENT: {
         "id": {}, "action": {}, "eventType": {}, "outcome": {}, "eventTime": {}, "reason": {}, "salt": {},
         "initiator": ACTOR, "target": ACTOR, "observer": ACTOR, "initiatorId": {}, "targetId": {},
-        "observerId": {}, "attachments": {"digest": {}, "content": {}}},
+        "observerId": {}, "attachments": {"digest": DIGEST, "content": {}}},
     ACCREDITATION: {
         **{name: {} for name in ("log", "party", "role", "spki", "scheme", "keyidAliases", "predicateTypes",
                                  "status", "validUntil", "admissionRules")},
@@ -434,9 +437,8 @@ class Statement:
 
     def take_subject(self, subject):
         need(subject, dict, "statement-subject-shape", "subject[]")
-        for name in ("name", "uri", "downloadLocation", "mediaType"):
-            if name in subject:
-                need(subject[name], str, "statement-subject-shape", name)
+        strings(subject, ("name", "uri", "downloadLocation", "mediaType"), "statement-subject-shape",
+                "subject[]")
         digest = need(subject.get("digest"), dict, "statement-subject-shape", "digest")
         strong = strong_digests(digest, "statement-digest-form", "digest")
         if not strong:
@@ -444,6 +446,10 @@ class Statement:
         self.digests += strong
         if len(self.digests) > DIGESTS_MAX:
             raise Problem("statement-digest-count")
+
+    def is_about(self, digest):
+        """One subject, with this SHA-256 and no other strong digest."""
+        return self.subjects == 1 and self.digests == [("sha256", digest)]
 
 
 def check_test_result(s):
@@ -476,7 +482,7 @@ def check_test_result(s):
                              for name in ("started", "completed", "issued"))
     if completed < started:
         raise Problem(slug, "completed before started")
-    if "deviations" not in assessment:
+    if assessment.get("deviations") is None:
         raise Problem(slug, "deviations")
     texts(assessment["deviations"], slug, "deviations")
     resource(assessment.get("report"), slug, "report")
@@ -520,7 +526,7 @@ def check_audit_event(s):
         raise Problem("audit-event-outcome", outcome)
     time(p.get("eventTime"), "audit-event-time", "eventTime")
     for name in ("initiator", "target", "observer"):
-        if name not in p and name + "Id" in p:
+        if p.get(name) is None and p.get(name + "Id") is not None:
             text(p[name + "Id"], "audit-event-resource", name)
             continue
         who = need(p.get(name), dict, "audit-event-resource", name)
@@ -529,9 +535,9 @@ def check_audit_event(s):
         text(who.get("name"), "audit-event-resource", "name", optional=True)
     for attachment in listed(p.get("attachments"), "audit-event-attachment", "attachments") or ():
         need(attachment, dict, "audit-event-attachment", "attachments[]")
-        if "digest" in attachment:
+        if attachment.get("digest") is not None:
             one_strong_digest(attachment["digest"], "audit-event-attachment", "digest")
-        elif "content" not in attachment:
+        elif attachment.get("content") is None:
             raise Problem("audit-event-attachment")
 
 
@@ -549,7 +555,7 @@ def check_correction(s):
         raise Problem("correction-action", action)
     text(s.predicate.get("reason"), "correction-reason", "reason")
     index, leaf = entry_ref(s.predicate.get("target"), "correction-target", "target")
-    if ("sha256", leaf) not in s.digests:
+    if not s.is_about(leaf):
         raise Problem("correction-subject")
     replacement = s.predicate.get("replacement")
     if action == "withdraw" and replacement is not None:
@@ -567,15 +573,12 @@ class Claim:
         self.party = self.name(p.get("party"), "accreditation-party")
         self.role = self.name(p.get("role"), "accreditation-role")
         self.key, self.scheme = self.take_key(p, "accreditation-key", "accreditation-scheme")
-        if s.subjects != 1 or ("sha256", self.key.id) not in s.digests:
+        if not s.is_about(self.key.id):
             raise Problem("accreditation-subject")
-        self.aliases = listed(p.get("keyidAliases"), "accreditation-aliases", "keyidAliases", 8) or []
-        for alias in self.aliases:
-            need(alias, str, "accreditation-aliases", "keyidAliases[]")
-            if not 1 <= len(alias.encode()) <= 255 or "\0" in alias:
-                raise Problem("accreditation-aliases")
+        self.aliases = texts(p.get("keyidAliases"), "accreditation-aliases", "keyidAliases", 8, 255)
         self.status = text(p.get("status"), "accreditation-status", "status")
-        if self.status not in ("granted", "suspended", "ended"):
+        if (self.status not in ("granted", "suspended", "ended") or
+                self.status == "suspended" and self.role == "recovery"):
             raise Problem("accreditation-status", self.status)
         self.take_types(p)
         if "previous" not in p:
