@@ -87,6 +87,18 @@ struct reader {
 	size_t notes, flaky_tests;
 };
 
+/* How many bytes of this UTF-8 text, at most max, end with a whole character. For "%.*s". */
+static int whole_characters(const char *text, size_t max)
+{
+	size_t n = strnlen(text, max + 1);
+
+	if (n <= max)
+		return (int)n;
+	for (n = max; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80;)
+		n--;
+	return (int)n;
+}
+
 /* -- telling ---------------------------------------------------------------------------------------- */
 
 static size_t current_offset(const struct reader *r)
@@ -172,13 +184,9 @@ static const char *attribute(const XML_Char **attributes, const char *name)
 /* Names may be very long: a parameterised test's may hold its data. */
 static void shorten(struct reader *r, char *name, size_t offset)
 {
-	size_t n = LISTED_NAME_MAX - 3;
-
 	if (strlen(name) <= LISTED_NAME_MAX)
 		return;
-	while (n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80)
-		n--;
-	memcpy(name + n, "...", 4);
+	memcpy(name + whole_characters(name, LISTED_NAME_MAX - 3), "...", 4);
 	note_at(r, offset, "a test's name is longer than %d bytes, and was cut", LISTED_NAME_MAX);
 }
 
@@ -288,8 +296,8 @@ static bool add_counter(struct reader *r, uint64_t *sum, const XML_Char **attrib
 	if (text == NULL || *text == '\0')
 		return false;
 	if (decimal_decode(&n, bytes_str(text)) != VT_OK || n > UINT32_MAX) {
-		stop_at(r, VT_EMALFORMED, current_offset(r), "%s=\"%.40s\": a number is expected",
-			name, text);
+		stop_at(r, VT_EMALFORMED, current_offset(r), "%s=\"%.*s\": a number is expected",
+			name, whole_characters(text, 40), text);
 		return false;
 	}
 	*sum += n;
@@ -367,12 +375,13 @@ static bool tests_are_counted(const struct reader *r, const struct suite *s)
 static void list_unnamed_skips(struct reader *r, struct suite *s)
 {
 	uint64_t missing = s->skipped > s->shown_skipped ? s->skipped - s->shown_skipped : 0;
+	const char *suite = s->name ? s->name : "";
 	char *name = NULL;
 
 	if (missing == 0 || !s->counts_tests || s->tests < s->cases + missing)
 		return;
-	if (asprintf(&name, "%.200s (%llu tests that the report does not name)",
-		     s->name ? s->name : "", (unsigned long long)missing) < 0)
+	if (asprintf(&name, "%.*s (%llu tests that the report does not name)",
+		     whole_characters(suite, 200), suite, (unsigned long long)missing) < 0)
 		name = NULL;
 	list_test(r, &r->report->not_run, name);
 	r->report->unnamed_not_run += (size_t)missing - 1;
@@ -430,6 +439,7 @@ static void judge_unseen(struct reader *r, const struct unseen *u)
 static void check_counters(struct reader *r, const struct suite *s)
 {
 	const char *name = s->name ? s->name : "";
+	int shown = whole_characters(name, 80);
 
 	if (s->bad > s->shown_bad && s->root_list && s->shown_bad > 0)
 		/* gotestsum counts what the compiler said as errors of the whole run. The verdict is the same. */
@@ -439,22 +449,21 @@ static void check_counters(struct reader *r, const struct suite *s)
 	else if (s->bad > s->shown_bad)
 		stop_at(
 		    r, VT_EMALFORMED, s->offset,
-		    "contradiction: suite \"%.80s\" counts %llu failures and errors, and the test "
+		    "contradiction: suite \"%.*s\" counts %llu failures and errors, and the test "
 		    "cases in it show %zu",
-		    name, (unsigned long long)s->bad, s->shown_bad);
+		    shown, name, (unsigned long long)s->bad, s->shown_bad);
 	else if (s->skipped > s->shown_skipped)
 		stop_at(
 		    r, VT_EMALFORMED, s->offset,
-		    "contradiction: suite \"%.80s\" counts %llu tests that did not run (skipped, "
+		    "contradiction: suite \"%.*s\" counts %llu tests that did not run (skipped, "
 		    "disabled), and the test cases in it show %zu",
-		    name, (unsigned long long)s->skipped, s->shown_skipped);
+		    shown, name, (unsigned long long)s->skipped, s->shown_skipped);
 	else if (!tests_are_counted(r, s))
-		stop_at(
-		    r, VT_EMALFORMED, s->offset,
-		    "contradiction: suite \"%.80s\" counts %llu tests, and %zu are shown in it; "
-		    "what is not counted may not have run (a todo of Jest is shown so)",
-		    name, (unsigned long long)s->tests,
-		    s->children < s->cases ? s->children : s->cases);
+		stop_at(r, VT_EMALFORMED, s->offset,
+			"contradiction: suite \"%.*s\" counts %llu tests, and %zu are shown in it; "
+			"what is not counted may not have run (a todo of Jest is shown so)",
+			shown, name, (unsigned long long)s->tests,
+			s->children < s->cases ? s->children : s->cases);
 }
 
 static void close_suite(struct reader *r)
@@ -490,14 +499,16 @@ static void close_suite(struct reader *r)
 static enum outcome read_status(struct reader *r, const XML_Char **attributes)
 {
 	enum outcome worst = RAN, one;
+	const char *word;
 
 	for (size_t i = 0; i < N_TELLING; i++) {
+		word = attribute(attributes, telling[i]);
 		one = told_outcome(attributes, telling[i]);
 		if (one == UNKNOWN)
 			stop_at(
 			    r, VT_EMALFORMED, current_offset(r),
-			    "%s=\"%.40s\" is not known: it cannot be told whether this test passed",
-			    telling[i], attribute(attributes, telling[i]));
+			    "%s=\"%.*s\" is not known: it cannot be told whether this test passed",
+			    telling[i], whole_characters(word, 40), word);
 		else if (worst != FAILED && one != RAN)
 			worst = one;
 	}
@@ -594,9 +605,9 @@ static enum mark case_mark(struct reader *r, const char *element)
 	if (word == UNKNOWN)
 		note_at(
 		    r, current_offset(r),
-		    "the element <%.60s> of a test case is not known; it is taken to say nothing "
+		    "the element <%.*s> of a test case is not known; it is taken to say nothing "
 		    "about the result",
-		    element);
+		    whole_characters(element, 60), element);
 	return word == FAILED ? MARK_BAD : word == NOT_RUN ? MARK_SKIPPED : NO_MARK;
 }
 
@@ -641,9 +652,9 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
 			DEPTH_MAX);
 	else if (r->depth == 1 && !list && !suite)
 		stop_at(r, VT_EMALFORMED, current_offset(r),
-			"not a JUnit report: the root element is <%.60s>, neither <testsuites> nor "
+			"not a JUnit report: the root element is <%.*s>, neither <testsuites> nor "
 			"<testsuite>",
-			name);
+			whole_characters(name, 60), name);
 	else if (list || suite)
 		open_suite(r, list, attributes);
 	else if (is_named(name, "testcase"))

@@ -4,7 +4,10 @@
 
 #include "file_digests.h"
 #include "junit_files.h"
+#include "problem.h"
 #include "record.h"
+
+enum { QUOTED_SIZE = 200 };
 
 static struct record_signing how;
 static struct record_subjects subjects;
@@ -102,6 +105,7 @@ static int nothing_ran(const struct junit_report *tests)
 static int decide_result(const struct junit_report *tests, struct compose_verdict *v)
 {
 	const char *shown = junit_result(tests);
+	char quoted[QUOTED_SIZE];
 
 	if (v->result == NULL) {
 		v->result = shown;
@@ -112,16 +116,18 @@ static int decide_result(const struct junit_report *tests, struct compose_verdic
 	if (shown != NULL && strcmp(shown, "FAILED") == 0)
 		return cmd_fail(
 		    "record verdict", CMD_USAGE,
-		    "--result %s: the reports show %zu failed tests, the first is \"%.200s\"; "
+		    "--result %s: the reports show %zu failed tests, the first is \"%s\"; "
 		    "a result may be stated that is worse than what the reports show, not a better "
 		    "one",
-		    v->result, tests->failed.n, tests->failed.name[0]);
+		    v->result, tests->failed.n,
+		    problem_quote(quoted, sizeof(quoted), bytes_str(tests->failed.name[0])));
 	return shown == NULL && strcmp(v->result, "PASSED") == 0 ? nothing_ran(tests) : CMD_HOLDS;
 }
 
 static int read_junit(struct evidence *e, struct compose_verdict *v)
 {
 	const struct junit_report *tests = &e->junit.tests;
+	char quoted[QUOTED_SIZE];
 	size_t not_run;
 	int code = junit_read("record verdict", &opt_junit, &e->junit);
 
@@ -130,10 +136,11 @@ static int read_junit(struct evidence *e, struct compose_verdict *v)
 	if (code != CMD_HOLDS)
 		return code;
 	if ((not_run = junit_not_run(tests)) > 0)
-		(void)cmd_fail("record verdict", CMD_HOLDS,
-			       "note: %zu of %zu tests did not run, the first is \"%.200s\"",
-			       not_run, tests->passed.n + tests->failed.n + not_run,
-			       tests->not_run.name[0]);
+		(void)cmd_fail(
+		    "record verdict", CMD_HOLDS,
+		    "note: %zu of %zu tests did not run, the first is \"%s\"", not_run,
+		    tests->passed.n + tests->failed.n + not_run,
+		    problem_quote(quoted, sizeof(quoted), bytes_str(tests->not_run.name[0])));
 	for (size_t i = 0; i < e->junit.n; i++) {
 		e->test_report[i].name = e->junit.source[i].name;
 		e->test_report[i].hex = e->junit.source[i].hex;
