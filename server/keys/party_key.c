@@ -15,7 +15,7 @@
 
 enum {
 	RSA_BITS_MIN = 3072,
-	RSA_BITS_MAX = 8192,
+	RSA_BITS_MAX = 4096,
 	RSA_EXPONENT_BITS_MAX = 64, /* beyond, verifying gets as dear as signing */
 	ECDSA_DER_MAX = 128,
 	FIXED_MAX = 96, /* r || s on P-384 */
@@ -163,7 +163,7 @@ static enum vt_err explain_unknown_form(struct bytes der, struct key_error *why)
 	else if (mentions(der, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9))
 		text =
 		    "not the canonical SPKI form of an RSA key (NULL parameters, shortest lengths, "
-		    "3072 to 8192 bits)";
+		    "3072 to 4096 bits)";
 	return key_refuse(why, VT_EMALFORMED, "%s", text);
 }
 
@@ -268,11 +268,16 @@ static enum vt_err check_rsa(const EVP_PKEY *pkey, struct key_error *why)
 }
 
 /* What the library knows to check of a public key: on the curve and in its group; no prime power
- * and no small factor as RSA modulus. */
-static enum vt_err check_public(EVP_PKEY *pkey, struct key_error *why)
+ * and no small factor as RSA modulus. Of Ed25519 it knows nothing that check_ed25519() did not see. */
+enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_error *why)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	int ok = ctx == NULL ? 0 : EVP_PKEY_public_check(ctx);
+	EVP_PKEY_CTX *ctx;
+	int ok;
+
+	if (key->kind == KIND_ED25519)
+		return VT_OK;
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	ok = ctx == NULL ? 0 : EVP_PKEY_public_check(ctx);
 
 	EVP_PKEY_CTX_free(ctx);
 	if (ok == 1)
@@ -283,18 +288,14 @@ static enum vt_err check_public(EVP_PKEY *pkey, struct key_error *why)
 
 static enum vt_err check_strength(const struct party_key *key, struct key_error *why)
 {
-	enum vt_err err;
-
 	switch (key->kind) {
 	case KIND_ED25519:
 		return check_ed25519(key->spki + key->spki_len - 32, why);
 	case KIND_RSA:
-		if ((err = check_rsa(key->pkey, why)) != VT_OK)
-			return err;
-		return check_public(key->pkey, why);
+		return check_rsa(key->pkey, why);
 	case KIND_P256:
 	case KIND_P384:
-		return check_public(key->pkey, why);
+		return VT_OK;
 	}
 	return VT_EINTERNAL;
 }
@@ -331,7 +332,7 @@ static enum vt_err fill_in(struct party_key *key)
 	return VT_OK;
 }
 
-enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct key_error *why)
+enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_error *why)
 {
 	enum vt_err err = VT_EINTERNAL;
 	const struct form *form;
@@ -370,6 +371,17 @@ enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct
 done:
 	party_key_free(key);
 	ERR_clear_error();
+	return err;
+}
+
+enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct key_error *why)
+{
+	enum vt_err err = party_key_read(out, der, why);
+
+	if (err == VT_OK && (err = party_key_check_arithmetic(*out, why)) != VT_OK) {
+		party_key_free(*out);
+		*out = NULL;
+	}
 	return err;
 }
 

@@ -29,8 +29,8 @@ const char *key_scheme_name(enum key_scheme scheme);
 enum vt_err key_scheme_parse(enum key_scheme *out, struct bytes name); /* VT_EMALFORMED */
 
 enum {
-	PARTY_KEY_SPKI_MAX = 2048,      /* bytes of DER */
-	PARTY_KEY_SIGNATURE_MAX = 1024, /* bytes of an 8192-bit RSA signature */
+	PARTY_KEY_SPKI_MAX = 2048,     /* bytes of DER */
+	PARTY_KEY_SIGNATURE_MAX = 512, /* bytes of a 4096-bit RSA signature */
 };
 
 struct party_key;
@@ -41,6 +41,12 @@ struct key_error {
 
 /* *out is new. why may be NULL. VT_EMALFORMED, VT_EUNTRUSTED (weak: small order, short RSA). */
 enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct key_error *why);
+/*
+ * The two halves of it. The first is cheap, and all that a key needs that was checked before, when it came into a log. The second is
+ * number theory, tens of milliseconds for RSA: for keys of people who may bring one, once, and under no lock.
+ */
+enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_error *why);
+enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_error *why);
 /* "-----BEGIN PUBLIC KEY-----": one PEM block, nothing else but white space. */
 enum vt_err party_key_from_pem(struct party_key **out, struct bytes pem, struct key_error *why);
 void party_key_free(struct party_key *key);

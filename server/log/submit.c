@@ -200,7 +200,7 @@ static enum checked check_raw(struct log_worker *w, struct submission *s, struct
  * as covered when it has been read back. */
 static enum checked check_record_locked(struct log_worker *w, struct submission *s,
 					struct bytes body, const struct merkle_hash *key_hint,
-					uint64_t *size)
+					uint64_t *size, bool *brings_keys)
 {
 	struct log *log = w->log;
 	struct worker_view v = {.w = w, .size = covered(log)};
@@ -232,6 +232,7 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 	v.consulted = false;
 	if ((err = record_judge(s->record, &view, &s->problem)) != VT_OK)
 		return failed(&v, err);
+	*brings_keys = record_brings_keys(s->record, &view);
 	/* What was admissible for reasons found in other entries, or changes the registry itself, is judged again. */
 	if (!v.consulted && !record_is_accreditation(s->record) &&
 	    registry_end(log->registry) <= v.size)
@@ -242,11 +243,17 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 static enum checked check_record(struct log_worker *w, struct submission *s, struct bytes body,
 				 const struct merkle_hash *key_hint, uint64_t *size)
 {
+	struct worker_view v = {.w = w};
 	enum checked checked;
+	bool brings_keys = false;
+	enum vt_err err;
 
 	(void)pthread_rwlock_rdlock(&w->log->registry_lock);
-	checked = check_record_locked(w, s, body, key_hint, size);
+	checked = check_record_locked(w, s, body, key_hint, size, &brings_keys);
 	(void)pthread_rwlock_unlock(&w->log->registry_lock);
+	/* The dear part, when nothing else can be said against it and nobody waits for the lock. */
+	if (brings_keys && (err = record_check_keys(s->record, &s->problem)) != VT_OK)
+		return failed(&v, err);
 	return checked;
 }
 

@@ -309,6 +309,14 @@ enum vt_err record_judge(const struct record *r, const struct admission_view *vi
 	return p == NULL || p->judge == NULL ? VT_OK : p->judge(r, view, why);
 }
 
+enum vt_err record_judge_with_keys(const struct record *r, const struct admission_view *view,
+				   struct problem *why)
+{
+	enum vt_err err = record_judge(r, view, why);
+
+	return err == VT_OK && record_brings_keys(r, view) ? record_check_keys(r, why) : err;
+}
+
 /* -- replaying -----------------------------------------------------------------------------------
  */
 
@@ -322,5 +330,5 @@ enum vt_err record_replay(const struct record *r, const struct admission_view *v
 		return problem_set(why, VT_EMISMATCH, "entry-known",
 				   "entry %llu holds the same record already",
 				   (unsigned long long)known);
-	return err == VT_ENOTFOUND ? record_judge(r, view, why) : err;
+	return err == VT_ENOTFOUND ? record_judge_with_keys(r, view, why) : err;
 }

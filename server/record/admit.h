@@ -66,6 +66,17 @@ enum vt_err record_known(uint64_t *index, const struct record *r,
 enum vt_err record_judge(const struct record *r, const struct admission_view *view,
 			 struct problem *why);
 
+/*
+ * What is left of an accreditation when record_judge() had nothing against it: does it bring keys that the registry has not seen, and are
+ * they sound? The second takes milliseconds and needs no view, so that it is done once, outside of locks. VT_EMALFORMED with *why.
+ */
+bool record_brings_keys(const struct record *r, const struct admission_view *view);
+enum vt_err record_check_keys(const struct record *r, struct problem *why);
+
+/* Both of the above. */
+enum vt_err record_judge_with_keys(const struct record *r, const struct admission_view *view,
+				   struct problem *why);
+
 /* The canonical bytes, at most RECORD_ENTRY_MAX. */
 struct bytes record_entry(const struct record *r);
 const struct merkle_hash *record_leaf(const struct record *r);
@@ -97,7 +108,7 @@ enum vt_err record_reopen(struct record **out, struct merkle_hasher *h, struct b
 
 /*
  * Of an entry that record_reopen() opened, for replay: was it new, and admissible? record_known() and
- * record_judge(): a known one is VT_EMISMATCH with *why.
+ * record_judge_with_keys(): a known one is VT_EMISMATCH with *why.
  */
 enum vt_err record_replay(const struct record *r, const struct admission_view *view,
 			  struct problem *why);

@@ -424,7 +424,7 @@ static enum vt_err replay(struct record **out, struct merkle_hasher *h, struct b
 	enum vt_err err;
 
 	if ((err = record_reopen(&r, h, entry, view, &fault)) != VT_OK ||
-	    (err = record_judge(r, view, &fault)) != VT_OK)
+	    (err = record_judge_with_keys(r, view, &fault)) != VT_OK)
 		goto done;
 	if (record_is_accreditation(r))
 		err = registry_apply(registry, view->size, record_leaf(r), entry, &fault);

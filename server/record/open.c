@@ -92,27 +92,37 @@ static enum vt_err set_name(struct kept_signature *k, struct bytes party, const 
 	return VT_OK;
 }
 
+static bool copies(const struct opening *o, size_t a, size_t b)
+{
+	return a == b || bytes_equal(o->envelope.sig[a].sig, o->envelope.sig[b].sig);
+}
+
+/* No key is tried twice on one signature, however often that is written down. */
 static bool tried(const struct opening *o, size_t sig, const struct merkle_hash *keyid,
 		  enum key_scheme scheme)
 {
 	for (size_t i = 0; i < o->n_trials; i++)
-		if (o->trial[i].sig == sig && o->trial[i].scheme == scheme &&
+		if (o->trial[i].scheme == scheme && copies(o, o->trial[i].sig, sig) &&
 		    merkle_hash_equal(&o->trial[i].keyid, keyid))
 			return true;
 	return false;
 }
 
-/* Keep signature `sig` if `key` made it. Only a fault ends the search; not fitting is VT_OK. */
+/*
+ * Keep signature `sig` if `key` made it: "one per key (the first that verified)", and no other key has to be tried on a second one.
+ * Only a fault ends the search; not fitting is VT_OK.
+ */
 static enum vt_err try_key(struct opening *o, size_t sig, const struct party_key *key,
 			   enum key_scheme scheme, struct bytes party, const char *role)
 {
 	const struct merkle_hash *keyid = party_key_id(key);
 	struct bytes bytes = o->envelope.sig[sig].sig;
+	bool second = record_signed_by(o->r, keyid);
 	struct kept_signature *k;
 	enum vt_err err;
 
-	/* "One per key (the first that verified)." */
-	if (o->decided[sig] || record_signed_by(o->r, keyid) ||
+	/* An entry that is read back has no second one: what is left undecided is told. */
+	if (o->decided[sig] || (second && o->exact) ||
 	    !party_key_signature_fits(key, scheme, bytes) || tried(o, sig, keyid, scheme))
 		return VT_OK;
 	if (o->n_trials == o->trials_max)
@@ -124,7 +134,11 @@ static enum vt_err try_key(struct opening *o, size_t sig, const struct party_key
 		    sig, RECORD_TRIALS_MAX);
 	k = &o->r->kept[o->r->n]; /* an undecided signature is left, so there is room */
 	o->trial[o->n_trials++] = (struct trial){.sig = sig, .keyid = *keyid, .scheme = scheme};
-	err = party_key_verify(key, scheme, buf_bytes(&o->pae), bytes, &k->sig);
+	err = party_key_verify(key, scheme, buf_bytes(&o->pae), bytes, second ? NULL : &k->sig);
+	if (err == VT_OK && second) {
+		o->decided[sig] = true;
+		return VT_OK;
+	}
 	if (err == VT_OK && (err = set_name(k, party, role)) == VT_OK) {
 		k->who.keyid = *keyid;
 		k->who.scheme = scheme;
@@ -349,6 +363,14 @@ static enum vt_err try_named(struct opening *o)
 	return try_accredited(o);
 }
 
+/* Copies can have different hints, which are all looked at; from then on one stands for all. */
+static void drop_copies(struct opening *o)
+{
+	for (size_t i = 0; i < o->envelope.n && !o->exact; i++)
+		for (size_t j = 0; j < o->envelope.n && !o->decided[i]; j++)
+			o->decided[i] = j != i && (j < i || o->decided[j]) && copies(o, i, j);
+}
+
 static enum vt_err try_all(struct opening *o)
 {
 	enum vt_err err;
@@ -362,6 +384,7 @@ static enum vt_err try_all(struct opening *o)
 	for (size_t i = 0; i < o->envelope.n; i++)
 		if ((err = try_hinted(o, i)) != VT_OK)
 			return err;
+	drop_copies(o);
 	if ((err = try_accredited(o)) != VT_OK || o->exact)
 		return err;
 	if ((err = try_ranks(o, 0, 0)) != VT_OK || (err = try_accredited(o)) != VT_OK)

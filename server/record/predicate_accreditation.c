@@ -71,7 +71,7 @@ static enum vt_err parse_key(struct party_key **key, enum key_scheme *scheme,
 		return problem_set(why, VT_EMALFORMED, key_slug,
 				   "%s.spki: not standard padded base64 of at most %d bytes", where,
 				   PARTY_KEY_SPKI_MAX);
-	err = party_key_from_spki(key, bytes_of(der, len), &fault);
+	err = party_key_read(key, bytes_of(der, len), &fault);
 	if (err == VT_EMALFORMED || err == VT_EUNTRUSTED)
 		return problem_set(why, VT_EMALFORMED, key_slug, "%s.spki: %s", where, fault.text);
 	if (err != VT_OK ||
@@ -304,6 +304,34 @@ enum vt_err accreditation_check(const struct statement *s, struct problem *why)
 	if (err == VT_OK)
 		accreditation_claim_release(&c);
 	return err;
+}
+
+/* -- keys that are new to the log ---------------------------------------------------------------- */
+
+bool record_brings_keys(const struct record *r, const struct admission_view *view)
+{
+	return r->has_claim && view_key(view, party_key_id(r->claim.key)) == NULL;
+}
+
+enum vt_err record_check_keys(const struct record *r, struct problem *why)
+{
+	const struct {
+		const struct party_key *key;
+		const char *where, *slug;
+	} brought[] = {{r->claim.key, "predicate", "accreditation-key"},
+		       {r->claim.recovery, "predicate.recovery", "accreditation-recovery"}};
+	struct key_error fault;
+
+	for (size_t i = 0; i < 2 && brought[i].key != NULL; i++) {
+		enum vt_err err = party_key_check_arithmetic(brought[i].key, &fault);
+
+		if (err == VT_EUNTRUSTED)
+			return problem_set(why, VT_EMALFORMED, brought[i].slug, "%s.spki: %s",
+					   brought[i].where, fault.text);
+		if (err != VT_OK)
+			return err;
+	}
+	return VT_OK;
 }
 
 /* -- who signed it -------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ vitrine_test(record_rules_test LABEL unit SOURCES ${here}/record_rules_test.c
   LINK record_world record base)
 vitrine_test(record_admit_test LABEL unit SOURCES ${here}/record_admit_test.c
   LINK record_world record base)
+vitrine_test(record_signing_keys_test LABEL unit SOURCES ${here}/record_signing_keys_test.c
+  LINK record_world record base OpenSSL::Crypto)
 vitrine_test(record_extra_test LABEL unit SOURCES ${here}/record_extra_test.c
   LINK record_world record base)
 vitrine_test(record_entry_standing_test LABEL unit SOURCES ${here}/record_entry_standing_test.c LINK record base)

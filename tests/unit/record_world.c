@@ -105,7 +105,7 @@ enum vt_err world_submit_named(struct world *w, struct bytes body,
 		goto done;
 	}
 	assert_int_equal(err, VT_ENOTFOUND);
-	if ((err = record_judge(r, &w->view, &w->why)) != VT_OK)
+	if ((err = record_judge_with_keys(r, &w->view, &w->why)) != VT_OK)
 		goto done;
 	*index = w->n;
 	append_record(w, r);

@@ -149,7 +149,7 @@ class Key:
         elif isinstance(self.key, ec.EllipticCurvePublicKey):
             self.schemes = {"secp256r1": ("ecdsa-p256-sha256",),
                             "secp384r1": ("ecdsa-p384-sha384",)}.get(self.key.curve.name, ())
-        elif isinstance(self.key, rsa.RSAPublicKey) and 3072 <= self.key.key_size <= 8192:
+        elif isinstance(self.key, rsa.RSAPublicKey) and 3072 <= self.key.key_size <= 4096:
             self.schemes = tuple("rsa-%s-sha%d" % (how, bits)
                                  for how in ("pss", "pkcs1") for bits in (256, 384, 512))
         if not self.schemes:

@@ -21,21 +21,20 @@ key p256 -algorithm EC -pkeyopt ec_paramgen_curve:P-256
 key p384 -algorithm EC -pkeyopt ec_paramgen_curve:P-384
 key rsa3072 -algorithm RSA -pkeyopt rsa_keygen_bits:3072
 key rsa4096-e3 -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -pkeyopt rsa_keygen_pubexp:3
-key rsa8192 -algorithm RSA -pkeyopt rsa_keygen_bits:8192
-for name in ed25519 p256 p384 rsa3072 rsa4096-e3 rsa8192; do public $name; done
+for name in ed25519 p256 p384 rsa3072 rsa4096-e3; do public $name; done
 openssl pkey -in "$tmp/p256.pem" -pubout -out p256.pub.pem
 
 # Refused.
 key bad-rsa2048 -algorithm RSA -pkeyopt rsa_keygen_bits:2048
 key bad-rsa3071 -algorithm RSA -pkeyopt rsa_keygen_bits:3071
-key bad-rsa8200 -algorithm RSA -pkeyopt rsa_keygen_bits:8200
+key bad-rsa8192 -algorithm RSA -pkeyopt rsa_keygen_bits:8192
 key bad-rsa-pss -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:3072
 key bad-p521 -algorithm EC -pkeyopt ec_paramgen_curve:P-521
 key bad-p224 -algorithm EC -pkeyopt ec_paramgen_curve:P-224
 key bad-secp256k1 -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1
 key bad-ed448 -algorithm ED448
 key bad-x25519 -algorithm X25519
-for name in rsa2048 rsa3071 rsa8200 rsa-pss p521 p224 secp256k1 ed448 x25519; do public bad-$name; done
+for name in rsa2048 rsa3071 rsa8192 rsa-pss p521 p224 secp256k1 ed448 x25519; do public bad-$name; done
 for curve in p256 p384; do
 	openssl ec -in "$tmp/$curve.pem" -pubout -outform DER -conv_form compressed -out bad-$curve-compressed.spki 2>/dev/null
 	openssl ec -in "$tmp/$curve.pem" -pubout -outform DER -conv_form hybrid -out bad-$curve-hybrid.spki 2>/dev/null
@@ -51,7 +50,6 @@ for bits in 256 384 512; do
 	openssl dgst -sha$bits -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest \
 		-sign "$tmp/rsa3072.pem" -out rsa-pss-sha$bits.sig message
 done
-openssl dgst -sha256 -sign "$tmp/rsa8192.pem" -out rsa8192.sig message
 openssl dgst -sha256 -sign "$tmp/rsa4096-e3.pem" -out rsa4096-e3.sig message
 # Refused: another salt length, another MGF1 digest.
 openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:max \
