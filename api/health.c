@@ -62,14 +62,16 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 		api_problem(x, "not-ready", "signing has stopped: %s", status.frozen_why);
 		return;
 	}
+	missing = quorum_missing(api, why, sizeof(why));
 	if (status.holding && !status.has_mark) {
 		api_problem(
 		    x, "not-ready",
 		    "the high-water mark is missing: nothing is taken in until the witnesses' "
-		    "quorum has cosigned the head");
+		    "quorum, of those that have cosigned this log before, has cosigned the head, "
+		    "or the log is started once with --new-mark%s%s",
+		    missing ? ": " : "", why);
 		return;
 	}
-	missing = quorum_missing(api, why, sizeof(why));
 	if (missing && status.published_size < status.size) {
 		api_problem(x, "not-ready",
 			    "the witnesses' quorum is missing, and %llu entries wait for it: %s",

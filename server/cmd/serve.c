@@ -194,11 +194,12 @@ static int open_witnesses(struct service *s)
 	return serve_witnesses_open(&s->witnesses, &o, &s->identity.signer.key);
 }
 
-static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head)
+static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head,
+		      bool remembered)
 {
 	struct service *s = ctx;
 
-	gather_begin(s->witnesses.gather, signed_note, head);
+	gather_begin(s->witnesses.gather, signed_note, head, remembered);
 }
 
 static enum vt_err on_policy_met(void *ctx, struct bytes note)

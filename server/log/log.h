@@ -25,8 +25,11 @@ enum log_mode {
  * Begin asking witnesses for this head: signed_note is the checkpoint with the log's own signature alone. Called on the
  * sequencer's thread, must not block. One head at a time: the next call comes after log_gathered(..., done = true) for this
  * one. The same head may come again: after a round without a quorum, and after a restart.
+ * remembered: the high-water mark is missing. Only who has cosigned a head of this log before can say that there is no later
+ * one, and nobody else may be asked, for once asked it would have.
  */
-typedef void (*log_gather_fn)(void *ctx, struct bytes signed_note, const struct tree_head *head);
+typedef void (*log_gather_fn)(void *ctx, struct bytes signed_note, const struct tree_head *head,
+			      bool remembered);
 /* Does a published note satisfy the policy? It may be another process's, or one from before a restart. VT_EUNTRUSTED: no;
  * any other error: it could not be told. Thread-safe. */
 typedef enum vt_err (*log_policy_met_fn)(void *ctx, struct bytes note);

@@ -179,7 +179,7 @@ static void hand_over(struct log *log)
 	if (log->status.quorum_missing_since == 0)
 		log->status.quorum_missing_since = clock_unix();
 	(void)pthread_mutex_unlock(&log->lock);
-	log->config.gather(log->config.ctx, buf_bytes(&r->note), &r->head);
+	log->config.gather(log->config.ctx, buf_bytes(&r->note), &r->head, log->probation);
 }
 
 static enum vt_err begin(struct log *log)

@@ -42,7 +42,8 @@ struct round {
 	uint64_t number;
 	struct buf note;
 	struct tree_head head;
-	uint64_t begun; /* monotonic nanoseconds */
+	bool remembered; /* only who remembers a head of this log is asked */
+	uint64_t begun;  /* monotonic nanoseconds */
 	bool *cosigned;
 	bool *
 	    ahead; /* has a later head of ours, from another process: nothing is wrong, and nothing to be had */
@@ -201,7 +202,8 @@ static void clear_lines(struct gather *g)
 	g->round.n_lines = 0;
 }
 
-void gather_begin(void *ctx, struct bytes signed_note, const struct tree_head *head)
+void gather_begin(void *ctx, struct bytes signed_note, const struct tree_head *head,
+		  bool remembered)
 {
 	struct gather *g = ctx;
 	struct round *r = &g->round;
@@ -218,6 +220,7 @@ void gather_begin(void *ctx, struct bytes signed_note, const struct tree_head *h
 		}
 	}
 	r->head = *head;
+	r->remembered = remembered;
 	r->begun = clock_monotonic_nanos();
 	r->told_lines = 0;
 	r->told_quorum = r->told_done = false;
@@ -412,7 +415,7 @@ static void *attend(void *ctx)
 	struct tree_head head;
 	struct buf note;
 	uint64_t number = 0, start;
-	bool changed, stopping;
+	bool changed, stopping, remembered;
 
 	buf_init(&note);
 	start = clock_monotonic_nanos();
@@ -431,13 +434,14 @@ static void *attend(void *ctx)
 			break;
 		number = g->round.number;
 		head = g->round.head;
+		remembered = g->round.remembered;
 		buf_reset(&note);
 		got = (struct asked){.trouble = GATHER_NO_PROOF, .why = "out of memory"};
 		if (buf_append(&note, buf_bytes(&g->round.note)) != VT_OK)
 			continue;
 		(void)pthread_mutex_unlock(&g->lock);
 		start = clock_monotonic_nanos();
-		ask_for_cosignature(&got, &w->asker, buf_bytes(&note), &head);
+		ask_for_cosignature(&got, &w->asker, buf_bytes(&note), &head, remembered);
 		(void)pthread_mutex_lock(&g->lock);
 	}
 	(void)pthread_mutex_unlock(&g->lock);
@@ -747,6 +751,7 @@ const char *gather_trouble_name(enum gather_trouble trouble)
 	    [GATHER_BUSY] = "busy",
 	    [GATHER_FAILING] = "failing",
 	    [GATHER_NO_PROOF] = "no-proof",
+	    [GATHER_NEW] = "new",
 	    [GATHER_CONTRADICTS] = "contradicts",
 	};
 

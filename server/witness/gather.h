@@ -38,6 +38,7 @@ enum gather_trouble {
 	GATHER_BUSY,        /* 429 */
 	GATHER_FAILING,     /* 5xx */
 	GATHER_NO_PROOF,    /* our own: the consistency proof could not be made */
+	GATHER_NEW,         /* only who has cosigned this log before is asked, and it never has */
 	GATHER_CONTRADICTS, /* it shows a checkpoint signed by us that contradicts the log */
 };
 
@@ -87,8 +88,9 @@ enum vt_err gather_new(struct gather **out, const struct gather_config *config,
 /* Begin to ask: each witness first for what it shows of this log. VT_EINTERNAL: no thread, and none is left. */
 enum vt_err gather_start(struct gather *g);
 /* A new round, for this head; g is a struct gather. Copies; does not block. The last round must be done. With the same note
- * as the last round the lines that it brought are kept. */
-void gather_begin(void *g, struct bytes signed_note, const struct tree_head *head);
+ * as the last round the lines that it brought are kept. remembered: ask only witnesses that have cosigned a head of this log
+ * before, and in such a way that no other one begins to (GATHER_NEW). */
+void gather_begin(void *g, struct bytes signed_note, const struct tree_head *head, bool remembered);
 /* Break off what is under way (within about a second) and end the threads: no callback after it. */
 void gather_stop(struct gather *g);
 void gather_free(struct gather *g); /* stops; NULL is legal */

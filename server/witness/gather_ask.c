@@ -104,8 +104,10 @@ static bool look(struct asked *out, struct asker *a, bool *shown, uint64_t *size
 			"the checkpoint that it shows could not be compared with the log: %s",
 			vt_err_text(err));
 	/* "it MUST include the cosignature(s) from the witness's key(s) that were returned from add-checkpoint" */
-	else if (cosigned_by(a, body))
+	else if (cosigned_by(a, body)) {
 		a->size = cp.head.size;
+		a->shows = true;
+	}
 done:
 	note_free(note);
 	return answered;
@@ -284,14 +286,30 @@ static void read_refusal(struct asked *out, struct asker *a)
 			"answered with HTTP status %u, which the protocol does not have", status);
 }
 
+static void has_seen_nothing(struct asked *out)
+{
+	trouble(out, GATHER_NEW,
+		"has cosigned nothing of this log yet, so it cannot tell whether a store without "
+		"its high-water mark is the newest: it is not asked. If the store is, start once "
+		"with --new-mark");
+}
+
 void ask_for_cosignature(struct asked *out, struct asker *a, struct bytes note,
-			 const struct tree_head *head)
+			 const struct tree_head *head, bool remembered)
 {
 	/* "The old size MUST be equal to or lower than the checkpoint size." From what is beyond us it has to tell again. */
 	uint64_t old = a->size <= head->size ? a->size : 0, told;
 	struct buf url;
 
 	*out = (struct asked){0};
+	/* From size 0 anyone cosigns. From another one nobody does who has cosigned nothing: it says so, and goes on
+	 * remembering nothing. */
+	if (remembered && old == 0)
+		old = head->size;
+	if (remembered && old == 0 && !a->shows) {
+		has_seen_nothing(out);
+		return;
+	}
 	buf_init(&url);
 	if (buf_append_str(&url, a->url) != VT_OK ||
 	    buf_append(&url, bytes_of("/add-checkpoint", 16)) != VT_OK) {
@@ -321,6 +339,10 @@ void ask_for_cosignature(struct asked *out, struct asker *a, struct bytes note,
 		}
 		if (told > head->size) {
 			check_claim(out, a, told, head->size);
+			goto done;
+		}
+		if (remembered && told == 0 && old > 0) {
+			has_seen_nothing(out);
 			goto done;
 		}
 		if (told == old)

@@ -22,6 +22,7 @@ struct asker {
 	struct buf request;
 	struct buf answer;
 	uint64_t size;     /* what it cosigned last, as far as is known */
+	bool shows;        /* it has shown a checkpoint of this log that it cosigned */
 	uint64_t requests; /* so far */
 };
 
@@ -34,9 +35,9 @@ struct asked {
 	struct note *note;    /* with GATHER_FINE and not ahead: its lines, verified */
 };
 
-/* Ask it to cosign. out->note points into a->answer: free it, and be done with it, before asking again. */
+/* Ask it to cosign; with `remembered` only if it has cosigned a head of this log before. out->note points into a->answer: free it, and be done with it, before asking again. */
 void ask_for_cosignature(struct asked *out, struct asker *a, struct bytes note,
-			 const struct tree_head *head);
+			 const struct tree_head *head, bool remembered);
 /* See what it shows of this log, and learn from it what it cosigned last. GATHER_FINE also if it shows nothing. */
 void ask_what_it_shows(struct asked *out, struct asker *a);
 

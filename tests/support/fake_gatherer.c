@@ -69,7 +69,7 @@ static void append_cosignatures(struct buf *out, const struct fake_gatherer *g, 
 	note_free(parsed);
 }
 
-static void gather(void *ctx, struct bytes note, const struct tree_head *head)
+static void gather(void *ctx, struct bytes note, const struct tree_head *head, bool remembered)
 {
 	struct fake_gatherer *g = ctx;
 	uint64_t now = clock_monotonic_nanos();
@@ -81,6 +81,7 @@ static void gather(void *ctx, struct bytes note, const struct tree_head *head)
 		g->least_gap = now - g->began;
 	g->open = true;
 	g->head = *head;
+	g->remembered += remembered;
 	g->began = now;
 	g->rounds++;
 	buf_reset(&g->note);

@@ -18,6 +18,7 @@ struct fake_gatherer {
 	struct buf note; /* as it was handed over */
 	uint64_t began;  /* monotonic nanoseconds */
 	unsigned rounds;
+	unsigned remembered;  /* rounds for those only that have cosigned this log before */
 	unsigned overlapping; /* rounds that were begun before the last one was done */
 	uint64_t least_gap;   /* between two rounds' beginnings */
 	/* What the log told. */

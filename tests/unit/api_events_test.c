@@ -475,8 +475,9 @@ static struct buf held_note;
 static struct tree_head held_head;
 static bool is_held;
 
-static void hold_head(void *ctx, struct bytes note, const struct tree_head *head)
+static void hold_head(void *ctx, struct bytes note, const struct tree_head *head, bool remembered)
 {
+	(void)remembered;
 	(void)ctx;
 	pthread_mutex_lock(&held_lock);
 	buf_reset(&held_note);

@@ -510,8 +510,9 @@ static enum vt_err die_signing(void *ctx, uint8_t sig[64], struct bytes msg)
 	return VT_EINTERNAL;
 }
 
-static void die_asking(void *ctx, struct bytes note, const struct tree_head *head)
+static void die_asking(void *ctx, struct bytes note, const struct tree_head *head, bool remembered)
 {
+	(void)remembered;
 	(void)ctx;
 	(void)note;
 	if (head->size > 0)

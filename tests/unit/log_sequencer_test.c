@@ -376,10 +376,12 @@ struct quorum {
 	struct log_fixture *f;
 };
 
-static void ask_quorum(void *ctx, struct bytes note, const struct tree_head *head)
+static void ask_quorum(void *ctx, struct bytes note, const struct tree_head *head, bool remembered)
 {
 	struct quorum *q = ctx;
 	bool missing = atomic_load(&q->missing) > 0;
+
+	assert_false(remembered);
 
 	atomic_fetch_add(&q->rounds, 1);
 	if (missing)

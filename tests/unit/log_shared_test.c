@@ -382,6 +382,7 @@ static void nobody_vouches_before_the_round_is_over(void **state)
 	gatherer_install(&w->g, &w->f);
 	fixture_start(&w->f);
 	gatherer_wait(&w->g, 4);
+	assert_int_equal(w->g.remembered, 1);
 	/* Two that saw no more are quicker than the third. */
 	gatherer_reply(&w->g, 2, false);
 	assert_true(status_of(&w->f).holding);
@@ -391,6 +392,31 @@ static void nobody_vouches_before_the_round_is_over(void **state)
 	fixture_stop(&w->f);
 	assert_int_not_equal(access(w->mark, F_OK), 0);
 	buf_release(&newest);
+}
+
+static void who_has_seen_nothing_of_a_log_is_asked_once_its_store_was_vouched_for(void **state)
+{
+	struct world *w = *state;
+	unsigned before;
+
+	gatherer_install(&w->g, &w->f);
+	w->g.generous = true;
+	fixture_start(&w->f);
+	add(&w->f, 0, 4);
+	fixture_free(&w->f);
+	assert_int_equal(w->g.remembered, 0);
+	assert_int_equal(unlink(w->mark), 0);
+	open_store(w);
+	gatherer_release(&w->g);
+	gatherer_install(&w->g, &w->f);
+	w->g.generous = true;
+	fixture_start(&w->f);
+	while (status_of(&w->f).holding)
+		(void)sched_yield();
+	before = w->g.remembered;
+	assert_true(before > 0);
+	add(&w->f, 4, 1);
+	assert_int_equal(w->g.remembered, before);
 }
 
 /* -- freezes -------------------------------------------------------------------------------------------------------- */
@@ -436,6 +462,7 @@ int main(int argc, char **argv)
 	    SHARED_TEST(a_policy_without_a_quorum_vouches_for_nothing),
 	    SHARED_TEST(no_memory_to_judge_the_policy_vouches_for_nothing),
 	    SHARED_TEST(nobody_vouches_before_the_round_is_over),
+	    SHARED_TEST(who_has_seen_nothing_of_a_log_is_asked_once_its_store_was_vouched_for),
 	    SHARED_TEST(a_freeze_outlasts_the_process_on_a_full_disk),
 	};
 

@@ -185,15 +185,20 @@ static void append_checkpoint(struct world *w, struct buf *out, uint64_t size, c
 	test_checkpoint(out, 'l', &head, cosigned);
 }
 
-static void begin(struct world *w, uint64_t size)
+static void begin_as(struct world *w, uint64_t size, bool remembered)
 {
 	struct tree_head head = head_of(w, size);
 	struct buf note;
 
 	buf_init(&note);
 	append_checkpoint(w, &note, size, "");
-	gather_begin(w->gather, buf_bytes(&note), &head);
+	gather_begin(w->gather, buf_bytes(&note), &head, remembered);
 	buf_release(&note);
+}
+
+static void begin(struct world *w, uint64_t size)
+{
+	begin_as(w, size, false);
 }
 
 /* -- the world ---------------------------------------------------------------------------------------- */
@@ -430,6 +435,57 @@ static void empty_log_is_cosigned(void **state)
 	(void)round_holds(w, 0);
 	(void)round_holds(w, 1);
 	assert_int_equal(w->witness[2].old, 0);
+	assert_int_equal(w->n_alerts, 0);
+}
+
+static void who_has_cosigned_nothing_of_this_log_is_not_made_to(void **state)
+{
+	struct world *w = *state;
+
+	start(w, ONLY_C);
+	begin_as(w, 20, true);
+	wait_alert(w, "c", GATHER_NEW);
+	(void)wait_told(w, 20, false, true, 0);
+	assert_int_equal(w->witness[2].old, 20);
+	assert_int_equal(w->witness[2].head.size, 0);
+	/* Nor of an empty log, where asking would leave no trace: it would only seem to have been there. */
+	begin_as(w, 0, true);
+	(void)wait_told(w, 0, false, true, 0);
+	/* When it matters no more, it is asked like everybody. */
+	(void)round_holds(w, 20);
+	assert_int_equal(w->witness[2].old, 0);
+	wait_alert(w, "c", GATHER_FINE);
+}
+
+static void who_remembers_any_head_of_this_log_is_asked(void **state)
+{
+	struct world *w = *state;
+	struct tree_head small = head_of(w, 7), same = head_of(w, 20);
+	struct told t;
+
+	fake_witness_remembers(&w->witness[0], &small);
+	fake_witness_remembers(&w->witness[1], &same);
+	start(w, ALL_HONEST);
+	begin_as(w, 20, true);
+	t = wait_told(w, 20, true, true, 2);
+	assert_int_equal(t.lines, 2);
+	assert_accepted(w, &t);
+	wait_alert(w, "c", GATHER_NEW);
+	assert_int_equal(w->witness[2].head.size, 0);
+}
+
+static void an_empty_head_that_a_witness_shows_is_remembered(void **state)
+{
+	struct world *w = *state;
+	struct buf note;
+
+	buf_init(&note);
+	append_checkpoint(w, &note, 0, "c");
+	fake_witness_shows(&w->witness[2], buf_bytes(&note));
+	buf_release(&note);
+	start(w, ONLY_C);
+	begin_as(w, 0, true);
+	(void)wait_told(w, 0, true, true, 1);
 	assert_int_equal(w->n_alerts, 0);
 }
 
@@ -1121,12 +1177,12 @@ static void round_without_memory_is_over_and_says_so(void **state)
 	append_checkpoint(w, &note, 5, "");
 	/* No thread runs yet that could be the one to go without. */
 	alloc_fail_at(1);
-	gather_begin(w->gather, buf_bytes(&note), &head);
+	gather_begin(w->gather, buf_bytes(&note), &head, false);
 	assert_true(alloc_failed());
 	assert_int_equal(gather_start(w->gather), VT_OK);
 	t = wait_told(w, 5, false, true, 0);
 	assert_string_equal(t.note, "");
-	gather_begin(w->gather, buf_bytes(&note), &head);
+	gather_begin(w->gather, buf_bytes(&note), &head, false);
 	(void)wait_told(w, 5, true, true, 2);
 	buf_release(&note);
 }
@@ -1142,6 +1198,9 @@ int main(void)
 	    TEST(size_is_learned_from_what_the_witness_shows),
 	    TEST(same_size_is_cosigned_again),
 	    TEST(empty_log_is_cosigned),
+	    TEST(who_has_cosigned_nothing_of_this_log_is_not_made_to),
+	    TEST(who_remembers_any_head_of_this_log_is_asked),
+	    TEST(an_empty_head_that_a_witness_shows_is_remembered),
 	    TEST(one_proof_serves_witnesses_of_one_size),
 	    TEST(late_cosignature_is_handed_in_afterwards),
 	    TEST(cosignature_of_a_head_that_is_gone_is_dropped),
