@@ -471,6 +471,8 @@ static void take_answer(struct follower *f)
 	if (f->fault != VT_OK || f->answered_at == 0 || f->doubt)
 		return;
 	f->state.answered = f->answered_at;
+	f->unsaved = f->unsaved || f->state.unanswered_at != 0;
+	f->state.unanswered_at = f->state.silent_seconds = 0;
 	trouble_end(f, TROUBLE_SILENT);
 }
 

@@ -69,16 +69,34 @@ void trouble_end(struct follower *f, enum trouble t)
 	f->unsaved = true;
 }
 
+/*
+ * How much of the time between two looks counts against the log. Nobody knows what it did when nobody looked: a
+ * monitor that runs now and then, or was stopped for a week, has not watched it meanwhile. So a pause counts for
+ * a quarter of the deadline at most, and it takes several looks to be told of, however far they lie apart.
+ */
+static uint64_t counted_pause(const struct follower *f, uint64_t from, uint64_t to)
+{
+	uint64_t most = (f->m->config.silent_seconds + 3) / 4, pause = to > from ? to - from : 0;
+
+	return pause < most ? pause : most;
+}
+
 static enum vt_err silent(struct follower *f, const struct client_error *why)
 {
-	uint64_t now = f->m->config.now(), since = f->state.answered;
+	struct log_state *s = &f->state;
+	uint64_t now = f->m->config.now(), last = s->answered;
 	char text[600], id[32];
 
-	if (now < since + f->m->config.silent_seconds)
+	if (s->unanswered_at > last)
+		last = s->unanswered_at;
+	s->silent_seconds += counted_pause(f, last, now);
+	s->unanswered_at = now;
+	f->unsaved = true;
+	if (s->silent_seconds < f->m->config.silent_seconds)
 		return VT_OK;
-	snprintf(id, sizeof(id), "%llu", (unsigned long long)since);
-	snprintf(text, sizeof(text), "the log has not answered for %llu seconds: %s",
-		 (unsigned long long)(now - since), why->text);
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)s->answered);
+	snprintf(text, sizeof(text), "the log has answered no look of the last %llu seconds: %s",
+		 (unsigned long long)(now - s->answered), why->text);
 	return trouble_begin(f, TROUBLE_SILENT, bytes_str(id), text, NULL);
 }
 
@@ -97,25 +115,27 @@ static void count_refusal(struct follower *f, uint64_t now)
 
 	if (s->stalled == 0 || s->stalled > now) {
 		s->stalled = now;
-		s->lag_seconds = 0;
+		s->lag_seconds = s->watched_seconds = 0;
 		s->lag_size = f->shown_size > f->seen.size ? f->shown_size : f->seen.size;
 	} else if (s->refused_at != 0 && now > s->refused_at) {
-		refused = now - s->refused_at;
+		refused = counted_pause(f, s->refused_at, f->answered_at) +
+			  (now > f->answered_at ? now - f->answered_at : 0);
 	}
 	s->lag_seconds += refused;
+	s->watched_seconds += refused;
 	s->lag_seconds -= 2 * served < s->lag_seconds ? 2 * served : s->lag_seconds;
 	s->refused_at = now;
 	f->served_at = 0; /* counted */
 	f->unsaved = true;
 }
 
-static bool is_withheld(const struct follower *f, uint64_t now)
+static bool is_withheld(const struct follower *f)
 {
 	const struct log_state *s = &f->state;
 	uint64_t deadline = f->m->config.silent_seconds;
 
 	return s->since[TROUBLE_WITHHELD] != 0 || s->lag_seconds >= deadline ||
-	       now - s->stalled >= LAG_BOUND * deadline;
+	       s->watched_seconds >= LAG_BOUND * deadline;
 }
 
 /* A log that shows heads and keeps back what they cover answers, so it is not silent. */
@@ -126,14 +146,14 @@ enum heads_verdict withheld(struct follower *f, const struct client_error *why)
 	char text[700], id[64];
 
 	count_refusal(f, now);
-	if (!is_withheld(f, now))
+	if (!is_withheld(f))
 		return follow_commit(f) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
 	snprintf(id, sizeof(id), "%llu %llu", (unsigned long long)s->lag_size,
 		 (unsigned long long)s->stalled);
 	snprintf(
 	    text, sizeof(text),
-	    "the log shows a head of size %llu, and for %llu seconds it has not served all that it "
-	    "covers: entry %llu is the next: %s",
+	    "the log showed a head of size %llu %llu seconds ago, and no look since was served all "
+	    "that it covers: entry %llu is the next: %s",
 	    (unsigned long long)s->lag_size, (unsigned long long)(now - s->stalled),
 	    (unsigned long long)s->range.size, why->text);
 	return trouble_begin(f, TROUBLE_WITHHELD, bytes_str(id), text, NULL) == VT_OK
@@ -147,6 +167,7 @@ void not_withheld(struct follower *f)
 	if (f->state.stalled == 0 || f->state.range.size < f->state.lag_size)
 		return;
 	f->state.stalled = f->state.refused_at = f->state.lag_seconds = f->state.lag_size = 0;
+	f->state.watched_seconds = 0;
 	f->unsaved = true;
 }
 

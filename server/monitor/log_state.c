@@ -129,8 +129,11 @@ static struct json *state_json(const struct log_state *s)
 	    json_set(o, "hits", number(s->hits)) == VT_OK &&
 	    json_set(o, "stalled", number(s->stalled)) == VT_OK &&
 	    json_set(o, "refusedAt", number(s->refused_at)) == VT_OK &&
+	    json_set(o, "watchedSeconds", number(s->watched_seconds)) == VT_OK &&
 	    json_set(o, "lagSeconds", number(s->lag_seconds)) == VT_OK &&
 	    json_set(o, "lagSize", number(s->lag_size)) == VT_OK &&
+	    json_set(o, "unansweredAt", number(s->unanswered_at)) == VT_OK &&
+	    json_set(o, "silentSeconds", number(s->silent_seconds)) == VT_OK &&
 	    json_set(o, "provenAt", number(s->proven_at)) == VT_OK &&
 	    json_set(o, "inadmissibleAt", number(s->inadmissible_at)) == VT_OK &&
 	    json_set(o, "evidence", number(s->evidence)) == VT_OK &&
@@ -247,7 +250,10 @@ static void get_what_stands(struct log_state *s, const struct json *o)
 {
 	if (!get_number(&s->refused_at, o, "refusedAt"))
 		s->refused_at = s->stalled;
+	get_number(&s->watched_seconds, o, "watchedSeconds");
 	get_number(&s->lag_seconds, o, "lagSeconds");
+	get_number(&s->unanswered_at, o, "unansweredAt");
+	get_number(&s->silent_seconds, o, "silentSeconds");
 	if (!get_number(&s->lag_size, o, "lagSize"))
 		s->lag_size = s->stalled > 0 ? s->range.size + 1 : 0;
 	if (!get_number(&s->proven_at, o, "provenAt"))

@@ -41,10 +41,13 @@ struct log_state {
 	uint64_t hits;         /* of watches */
 	/*
 	 * What is refused of what a head covers. Since then (POSIX seconds, 0: nothing is) the head of
-	 * lag_size entries is not served as a whole; the latest refusal was at refused_at; and
-	 * lag_seconds of the time between were spent being refused rather than served.
+	 * lag_size entries is not served as a whole; the latest refusal was at refused_at. Of the time between
+	 * watched_seconds count at all (counted_pause()), and lag_seconds were spent being refused rather than served.
 	 */
-	uint64_t stalled, refused_at, lag_seconds, lag_size;
+	uint64_t stalled, refused_at, watched_seconds, lag_seconds, lag_size;
+	/* The latest look that was not answered (POSIX seconds; 0: the last one was), and how much counts of the time
+	 * since the last answer. */
+	uint64_t unanswered_at, silent_seconds;
 	/* POSIX seconds; 0: never. What can be made good by nothing that the log shows later: two
 	 * signed histories, and entries that must not be there. Until somebody acknowledges it. */
 	uint64_t proven_at, inadmissible_at;

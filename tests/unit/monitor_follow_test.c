@@ -1017,7 +1017,72 @@ static void a_log_that_trickles_is_told_of_all_the_same(void **state)
 {
 	(void)state;
 	/* Each look has one bundle at its beginning and one at its end: 24 times the deadline is all that this gains. */
-	assert_int_equal(give_out(2, 300, 10), 8);
+	assert_int_equal(give_out(2, 300, 10), 9);
+}
+
+enum { A_DAY = 86400 };
+
+/* As from cron: after how many runs, a day apart, the log is told of. */
+static unsigned runs_until_told(const char *kind)
+{
+	for (unsigned run = 1; run <= 200; run++) {
+		restart();
+		look();
+		if (n_alerts > 0) {
+			assert_told(kind);
+			return run;
+		}
+		now += A_DAY;
+	}
+	return 0;
+}
+
+static void a_pause_in_which_nobody_looked_is_no_withholding(void **state)
+{
+	(void)state;
+	config.silent_seconds = 100;
+	fake_log_cut(256);
+	fake_log_publish();
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow((uint64_t)20 * 256, "one");
+	fake_log_publish();
+	/* A hiccup today and one tomorrow. */
+	for (unsigned day = 1; day <= 2; day++) {
+		serve_bundles(day);
+		assert_int_equal(look(), MONITOR_UNSURE);
+		assert_int_equal(n_alerts, 0);
+		now += A_DAY;
+	}
+	fake_log_mend();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	/* Every day from the first to the fifth: four pauses. */
+	fake_log_grow((uint64_t)30 * 256, "one");
+	fake_log_publish();
+	serve_bundles(20);
+	assert_int_equal(runs_until_told("withheld"), 5);
+}
+
+static void a_pause_in_which_nobody_looked_is_no_silence(void **state)
+{
+	static const struct fake_fault down = {.times = 1000000};
+
+	(void)state;
+	config.silent_seconds = 100;
+	restart();
+	for (unsigned day = 1; day <= 6; day++) {
+		assert_int_equal(look(), MONITOR_HOLDS);
+		now += A_DAY;
+		fake_log_fault(&down);
+		assert_int_equal(look(), MONITOR_UNSURE);
+		assert_int_equal(n_alerts, 0);
+		now += A_DAY;
+		fake_log_mend();
+	}
+	assert_int_equal(look(), MONITOR_HOLDS);
+	now += A_DAY;
+	fake_log_fault(&down);
+	assert_int_equal(runs_until_told("silent"), 4);
 }
 
 static void entries_that_are_kept_back_are_told_after_a_deadline(void **state)
@@ -1352,6 +1417,8 @@ int main(void)
 	    TEST(entries_that_are_kept_back_are_told_after_a_deadline),
 	    TEST(tiles_that_are_kept_back_are_told_after_a_deadline),
 	    TEST(a_log_that_changes_sides_at_each_look_fills_no_disk),
+	    TEST(a_pause_in_which_nobody_looked_is_no_withholding),
+	    TEST(a_pause_in_which_nobody_looked_is_no_silence),
 	    TEST(a_long_catch_up_from_a_slow_log_is_not_withheld),
 	    TEST(waiting_for_a_bundle_is_no_time_in_which_entries_came_in),
 	    TEST(a_log_that_trickles_is_told_of_all_the_same),
