@@ -36,7 +36,7 @@ struct outbox {
 	size_t shown; /* bytes of the line that outbox_next() showed */
 	uint64_t waiting, waiting_bytes;
 	uint64_t synced_n, synced_at; /* the reader stops here */
-	bool unmarked;                /* alerts were taken since the mark was written */
+	bool unmarked; /* alerts were taken since the mark was written; whoever takes them knows */
 };
 
 static enum vt_err digest_of(char out[2 * MERKLE_HASH_SIZE + 1], struct outbox *o,
@@ -248,29 +248,13 @@ void outbox_free(struct outbox *o)
 
 /* -- in --------------------------------------------------------------------------------------- */
 
-static enum vt_err sync_locked(struct outbox *o)
-{
-	enum vt_err err;
-
-	if (!o->dirty)
-		return VT_OK;
-	if ((err = files_sync(o->write_fd)) != VT_OK ||
-	    (o->new_name && (err = files_sync_folder(o->dir)) != VT_OK))
-		return err;
-	o->dirty = o->new_name = false;
-	o->synced_n = o->write_n;
-	o->synced_at = o->write_at;
-	close_write(o);
-	return VT_OK;
-}
-
+/* All of the last one is on disk. */
 static enum vt_err next_segment(struct outbox *o)
 {
 	int fd = -1;
-	enum vt_err err;
+	enum vt_err err = open_segment(&fd, o, o->write_n + 1, O_RDWR | O_CREAT | O_TRUNC);
 
-	if ((err = sync_locked(o)) != VT_OK ||
-	    (err = open_segment(&fd, o, o->write_n + 1, O_RDWR | O_CREAT | O_TRUNC)) != VT_OK)
+	if (err != VT_OK)
 		return err;
 	close_write(o);
 	o->write_fd = fd;
@@ -290,7 +274,8 @@ enum vt_err outbox_add(struct outbox *o, struct bytes alert)
 		return VT_EINVAL;
 	buf_init(&line);
 	pthread_mutex_lock(&o->lock);
-	if ((o->write_at >= SEGMENT && (err = next_segment(o)) != VT_OK) ||
+	/* A file grows on until it is synced: nobody who adds waits for the disk. */
+	if ((o->write_at >= SEGMENT && !o->dirty && (err = next_segment(o)) != VT_OK) ||
 	    (o->write_fd < 0 &&
 	     (err = open_segment(&o->write_fd, o, o->write_n, O_RDWR)) != VT_OK) ||
 	    (err = digest_of(digest, o, alert)) != VT_OK ||
@@ -365,6 +350,7 @@ static bool something_to_take(const struct outbox *o)
 	return o->read_n < o->synced_n || (o->read_n == o->synced_n && o->read_at < o->synced_at);
 }
 
+/* Without the lock: where the reader is, is for whoever takes alerts to change. */
 static enum vt_err write_mark(struct outbox *o)
 {
 	char path[FILES_PATH_MAX];
@@ -389,9 +375,11 @@ static enum vt_err read_next_segment(struct outbox *o)
 
 	o->read_n++;
 	o->read_at = 0;
+	pthread_mutex_unlock(&o->lock);
 	if ((err = write_mark(o)) == VT_OK &&
 	    files_path(path, o->dir, "alerts", o->read_n - 1) == VT_OK)
 		unlink(path);
+	pthread_mutex_lock(&o->lock);
 	return err;
 }
 
@@ -426,28 +414,19 @@ enum vt_err outbox_next(struct outbox *o, struct buf *alert)
 
 enum vt_err outbox_mark(struct outbox *o)
 {
-	enum vt_err err;
-
-	pthread_mutex_lock(&o->lock);
-	err = o->unmarked ? write_mark(o) : VT_OK;
-	pthread_mutex_unlock(&o->lock);
-	return err;
+	return o->unmarked ? write_mark(o) : VT_OK;
 }
 
 enum vt_err outbox_taken(struct outbox *o, bool later)
 {
-	enum vt_err err = VT_OK;
-
 	pthread_mutex_lock(&o->lock);
 	o->read_at += o->shown;
 	o->waiting--;
 	o->waiting_bytes -= o->shown;
 	o->shown = 0;
-	o->unmarked = true;
-	if (!later)
-		err = write_mark(o);
 	pthread_mutex_unlock(&o->lock);
-	return err;
+	o->unmarked = true;
+	return later ? VT_OK : write_mark(o);
 }
 
 bool outbox_ready(struct outbox *o)

@@ -4,7 +4,8 @@
  * whoever takes alerts has said so; so each is delivered at least once, whatever crashes when, and
  * in order.
  *
- * Any thread may add; one takes.
+ * Any thread may add; one takes. No function holds a lock while the disk flushes, so none waits for
+ * another's flush.
  */
 #ifndef MONITOR_OUTBOX_H
 #define MONITOR_OUTBOX_H

@@ -148,23 +148,32 @@ void outboxes_free(struct outboxes *o)
 
 /* -- in --------------------------------------------------------------------------------------- */
 
-static enum vt_err lane_for(struct lane **out, struct outboxes *o, const char *log,
-			    enum severity severity)
+static struct outbox *find_box(const struct outboxes *o, const char *log, enum severity severity)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (o->lane[i].severity == severity && strcmp(o->lane[i].log, log) == 0)
+			return o->lane[i].box;
+	return NULL;
+}
+
+/* With the lock, which is let go while a folder is made: by then another thread may have begun the same lane. */
+static enum vt_err box_for(struct outbox **out, struct outboxes *o, const char *log,
+			   enum severity severity)
 {
 	char path[FILES_PATH_MAX], why[256];
 	enum vt_err err;
 
-	for (size_t i = 0; i < o->n; i++) {
-		*out = &o->lane[i];
-		if ((*out)->severity == severity && strcmp((*out)->log, log) == 0)
-			return VT_OK;
-	}
-	if ((err = lane_path(path, o, log, severity)) != VT_OK ||
-	    (err = durable_mkdir(path)) != VT_OK ||
-	    (err = add_lane(o, path, log, severity, why)) != VT_OK)
+	if ((*out = find_box(o, log, severity)) != NULL)
+		return VT_OK;
+	if ((err = lane_path(path, o, log, severity)) != VT_OK)
 		return err;
-	*out = &o->lane[o->n - 1];
-	return VT_OK;
+	pthread_mutex_unlock(&o->lock);
+	err = durable_mkdir(path);
+	pthread_mutex_lock(&o->lock);
+	if (err == VT_OK && find_box(o, log, severity) == NULL)
+		err = add_lane(o, path, log, severity, why);
+	*out = find_box(o, log, severity);
+	return err;
 }
 
 static void remember_recent(struct outboxes *o, struct bytes alert)
@@ -179,14 +188,14 @@ static void remember_recent(struct outboxes *o, struct bytes alert)
 enum vt_err outboxes_add(struct outboxes *o, const char *log, enum severity severity,
 			 struct bytes alert)
 {
-	struct lane *lane;
+	struct outbox *box;
 	enum vt_err err;
 
 	if (log[0] == '\0')
 		return VT_EINVAL;
 	pthread_mutex_lock(&o->lock);
-	if ((err = lane_for(&lane, o, log, severity)) == VT_OK &&
-	    (err = outbox_add(lane->box, alert)) == VT_OK)
+	if ((err = box_for(&box, o, log, severity)) == VT_OK &&
+	    (err = outbox_add(box, alert)) == VT_OK)
 		remember_recent(o, alert);
 	pthread_mutex_unlock(&o->lock);
 	return err;
@@ -234,6 +243,7 @@ static size_t pick_lane(const struct outboxes *o)
 enum vt_err outboxes_next(struct outboxes *o, struct buf *alert)
 {
 	enum vt_err err = VT_ENOTFOUND, failed = VT_ENOTFOUND;
+	struct outbox *box;
 	bool again = false;
 	size_t i;
 
@@ -248,7 +258,11 @@ enum vt_err outboxes_next(struct outboxes *o, struct buf *alert)
 				o->lane[k].passed_over = false;
 			continue;
 		}
-		if ((err = outbox_next(o->lane[i].box, alert)) == VT_OK)
+		box = o->lane[i].box;
+		pthread_mutex_unlock(&o->lock);
+		err = outbox_next(box, alert);
+		pthread_mutex_lock(&o->lock);
+		if (err == VT_OK)
 			break;
 		/* One damaged file must not keep all others back. */
 		o->lane[i].passed_over = true;
@@ -261,13 +275,13 @@ enum vt_err outboxes_next(struct outboxes *o, struct buf *alert)
 
 enum vt_err outboxes_taken(struct outboxes *o, bool later)
 {
-	enum vt_err err;
+	struct outbox *box;
 
 	pthread_mutex_lock(&o->lock);
 	o->lane[o->shown].served = ++o->turn;
-	err = outbox_taken(o->lane[o->shown].box, later);
+	box = o->lane[o->shown].box;
 	pthread_mutex_unlock(&o->lock);
-	return err;
+	return outbox_taken(box, later);
 }
 
 void outboxes_not_taken(struct outboxes *o)
@@ -277,14 +291,24 @@ void outboxes_not_taken(struct outboxes *o)
 	pthread_mutex_unlock(&o->lock);
 }
 
-enum vt_err outboxes_mark(struct outboxes *o)
+/* NULL: there are no more. Lanes are only ever added. */
+static struct outbox *box_at(struct outboxes *o, size_t i)
 {
-	enum vt_err err = VT_OK;
+	struct outbox *box;
 
 	pthread_mutex_lock(&o->lock);
-	for (size_t i = 0; i < o->n && err == VT_OK; i++)
-		err = outbox_mark(o->lane[i].box);
+	box = i < o->n ? o->lane[i].box : NULL;
 	pthread_mutex_unlock(&o->lock);
+	return box;
+}
+
+enum vt_err outboxes_mark(struct outboxes *o)
+{
+	struct outbox *box;
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; err == VT_OK && (box = box_at(o, i)) != NULL; i++)
+		err = outbox_mark(box);
 	return err;
 }
 

@@ -5,7 +5,7 @@
  * safe as outbox.h says. Alerts of versions that had a single outbox lie in the folder itself, and
  * go out among the most urgent ones.
  *
- * Any thread may add; one takes.
+ * Any thread may add; one takes. No lock is held while the disk flushes, so no log waits for another's flush.
  */
 #ifndef MONITOR_OUTBOXES_H
 #define MONITOR_OUTBOXES_H

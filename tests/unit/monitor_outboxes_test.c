@@ -233,8 +233,7 @@ static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t disk_moved = PTHREAD_COND_INITIALIZER;
 static enum { DISK_FREE, DISK_HOLDS_NEXT, DISK_HOLDS } disk_state;
 
-/* In place of the C library's. */
-int fdatasync(int fd)
+static void flush_when_let(void)
 {
 	pthread_mutex_lock(&disk);
 	if (disk_state == DISK_HOLDS_NEXT) {
@@ -244,45 +243,171 @@ int fdatasync(int fd)
 			pthread_cond_wait(&disk_moved, &disk);
 	}
 	pthread_mutex_unlock(&disk);
+}
+
+/* Both in place of the C library's. */
+int fdatasync(int fd)
+{
+	flush_when_let();
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
-static void *sync_a(void *err)
+int fsync(int fd)
 {
-	*(enum vt_err *)err = outboxes_sync(boxes, "a");
+	flush_when_let();
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static enum vt_err held_err; /* of what the disk held */
+
+static void *sync_a(void *unused)
+{
+	(void)unused;
+	held_err = outboxes_sync(boxes, "a");
 	return NULL;
 }
 
-static void no_log_waits_for_the_disk_of_another(void **state)
+static void *take_one(void *unused)
 {
-	enum vt_err err = VT_EIO;
+	(void)unused;
+	held_err = outboxes_taken(boxes, false);
+	return NULL;
+}
+
+static void *mark_all(void *unused)
+{
+	(void)unused;
+	held_err = outboxes_mark(boxes);
+	return NULL;
+}
+
+static void *begin_c(void *unused)
+{
+	(void)unused;
+	held_err = outboxes_add(boxes, "c", SEVERITY_NOTICE, bytes_str("c1"));
+	return NULL;
+}
+
+/* On a thread of its own; returns when the disk holds it. */
+static pthread_t begin_and_hold(void *(*act)(void *))
+{
 	pthread_t thread;
 
-	(void)state;
-	alarm(60); /* if one waits, it waits for ever */
-	assert_int_equal(outboxes_add(boxes, "a", SEVERITY_NOTICE, bytes_str("a0")), VT_OK);
+	alarm(60); /* if somebody waits for it, then for ever */
 	disk_state = DISK_HOLDS_NEXT;
-	assert_int_equal(pthread_create(&thread, NULL, sync_a, &err), 0);
+	assert_int_equal(pthread_create(&thread, NULL, act, NULL), 0);
 	pthread_mutex_lock(&disk);
 	while (disk_state != DISK_HOLDS)
 		pthread_cond_wait(&disk_moved, &disk);
 	pthread_mutex_unlock(&disk);
+	return thread;
+}
+
+static void let_go(pthread_t thread)
+{
+	pthread_mutex_lock(&disk);
+	disk_state = DISK_FREE;
+	pthread_cond_broadcast(&disk_moved);
+	pthread_mutex_unlock(&disk);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(held_err, VT_OK);
+	alarm(0);
+}
+
+static void no_log_waits_for_the_disk_of_another(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(outboxes_add(boxes, "a", SEVERITY_NOTICE, bytes_str("a0")), VT_OK);
+	thread = begin_and_hold(sync_a);
 	/* Neither another log, nor who takes alerts or counts them, nor the same log's next alert; and what is not
 	 * on disk does not count. */
 	add("b", SEVERITY_NOTICE, "b0");
 	assert_int_equal(outboxes_add(boxes, "a", SEVERITY_NOTICE, bytes_str("a1")), VT_OK);
 	assert_int_equal(outboxes_waiting(boxes), 3);
 	assert_string_equal(take_all(), "b0");
-	pthread_mutex_lock(&disk);
-	disk_state = DISK_FREE;
-	pthread_cond_broadcast(&disk_moved);
-	pthread_mutex_unlock(&disk);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_int_equal(err, VT_OK);
+	let_go(thread);
 	assert_string_equal(take_all(), "a0");
 	assert_int_equal(outboxes_sync(boxes, "a"), VT_OK);
 	assert_string_equal(take_all(), "a1");
-	alarm(0);
+}
+
+static void no_log_waits_until_it_is_on_disk_what_was_taken_of_another(void **state)
+{
+	struct buf alert;
+
+	(void)state;
+	buf_init(&alert);
+	add("a", SEVERITY_NOTICE, "a0");
+	add("a", SEVERITY_NOTICE, "a1");
+	for (int later = 0; later < 2; later++) {
+		pthread_t thread;
+
+		assert_true(next(&alert));
+		if (later == 1)
+			assert_int_equal(outboxes_taken(boxes, true), VT_OK);
+		thread = begin_and_hold(later == 1 ? mark_all : take_one);
+		add("b", SEVERITY_ERROR, "b");
+		add("a", SEVERITY_NOTICE, "more");
+		assert_int_equal(outboxes_waiting(boxes), later == 1 ? 4 : 3);
+		let_go(thread);
+	}
+	assert_int_equal(reopen(), VT_OK);
+	assert_int_equal(outboxes_waiting(boxes), 4);
+	assert_null(strstr(take_all(), "a0"));
+	buf_release(&alert);
+}
+
+static void no_log_waits_until_the_folder_of_another_is_on_disk(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	thread = begin_and_hold(begin_c);
+	add("b", SEVERITY_NOTICE, "b0");
+	add("c", SEVERITY_NOTICE, "c0"); /* the same folder, made by both at once */
+	assert_int_equal(outboxes_waiting(boxes), 2);
+	let_go(thread);
+	assert_int_equal(outboxes_sync(boxes, "c"), VT_OK);
+	assert_int_equal(reopen(), VT_OK);
+	assert_int_equal(outboxes_waiting(boxes), 3);
+	assert_string_equal(take_all(), "b0 c0 c1");
+}
+
+static void a_long_file_of_alerts_is_flushed_by_nobody_who_adds(void **state)
+{
+	static char text[OUTBOX_ALERT_MAX];
+	size_t n = 0;
+	struct buf alert;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	buf_init(&alert);
+	add("a", SEVERITY_NOTICE, "first");
+	assert_string_equal(take_all(), "first");
+	for (int files = 0; files < 3; files++) {
+		disk_state = DISK_HOLDS_NEXT;
+		alarm(60);
+		for (int i = 0; i < 40; i++, n++) /* 2.5 MiB; a file is begun at 1 MiB */
+			assert_int_equal(
+			    outboxes_add(boxes, "a", SEVERITY_NOTICE, bytes_of(text, sizeof(text))),
+			    VT_OK);
+		assert_int_equal(disk_state, DISK_HOLDS_NEXT);
+		disk_state = DISK_FREE;
+		alarm(0);
+		assert_int_equal(outboxes_sync(boxes, "a"), VT_OK);
+	}
+	assert_int_equal(reopen(), VT_OK);
+	assert_int_equal(outboxes_waiting(boxes), n);
+	for (; next(&alert); n--) {
+		assert_int_equal(alert.len, sizeof(text));
+		assert_int_equal(outboxes_taken(boxes, true), VT_OK);
+	}
+	assert_int_equal(n, 0);
+	/* What was read to its end is gone. */
+	assert_int_equal(access(scratch_path("a-notice/alerts-00000000"), F_OK), -1);
+	buf_release(&alert);
 }
 
 int main(void)
@@ -297,6 +422,9 @@ int main(void)
 	    TEST(a_file_that_is_gone_keeps_no_other_log_back),
 	    TEST(the_latest_are_shown_newest_first),
 	    TEST(no_log_waits_for_the_disk_of_another),
+	    TEST(no_log_waits_until_it_is_on_disk_what_was_taken_of_another),
+	    TEST(no_log_waits_until_the_folder_of_another_is_on_disk),
+	    TEST(a_long_file_of_alerts_is_flushed_by_nobody_who_adds),
 	    TEST(more_logs_than_files_may_be_open),
 	};
 
