@@ -30,10 +30,35 @@ static enum vt_err closure_add(struct closure *c, uint64_t index)
 	return VT_OK;
 }
 
+/* The key that an accreditation is about; NULL: e is none. */
+static const struct registered_key *subject_key(const struct logged_entry *e,
+						const struct registry *registry)
+{
+	struct merkle_hash keyid;
+
+	if (!bytes_is(e->statement.predicate_type, PREDICATE_ACCREDITATION) ||
+	    hex_decode_exact(keyid.b, MERKLE_HASH_SIZE, e->statement.digest[0].hex) != VT_OK)
+		return NULL;
+	return registry_find(registry, &keyid);
+}
+
+/*
+ * An accreditation says all about its key anew, and the centre signs it: what came before for that key, the file need not
+ * show. But a key that accredits others must be seen to begin.
+ */
+static enum vt_err add_first(struct closure *c, const struct logged_entry *e,
+			     const struct registered_key *about)
+{
+	if (about == NULL || about->history[0].index >= e->index ||
+	    (strcmp(about->role, ROLE_CENTRE) != 0 && strcmp(about->role, ROLE_RECOVERY) != 0))
+		return VT_OK;
+	return closure_add(c, about->history[0].index);
+}
+
 static enum vt_err add_signers(struct closure *c, struct merkle_hasher *h,
 			       const struct logged_entry *e, const struct admission_view *view)
 {
-	const struct registered_key *key;
+	const struct registered_key *key, *about = subject_key(e, view->registry);
 	const struct accreditation *in_force;
 	struct signer_basis basis;
 	struct merkle_hash keyid;
@@ -45,6 +70,8 @@ static enum vt_err add_signers(struct closure *c, struct merkle_hasher *h,
 		key = registry_find(view->registry, &keyid);
 		if (key == NULL)
 			return VT_EMISMATCH;
+		if (key == about)
+			continue;
 		if ((err = signer_basis_find(&basis, h, e, key, view)) != VT_OK)
 			return err;
 		if (basis.accreditation != e->index &&
@@ -56,7 +83,7 @@ static enum vt_err add_signers(struct closure *c, struct merkle_hasher *h,
 					(err = closure_add(c, in_force->index)) != VT_OK))
 			return err;
 	}
-	return VT_OK;
+	return add_first(c, e, about);
 }
 
 /* The entry that a member of the predicate names, if there is one. */
@@ -72,12 +99,10 @@ static enum vt_err add_named(struct closure *c, const struct logged_entry *e, co
 	return closure_add(c, ref.index);
 }
 
-static enum vt_err add_all_named(struct closure *c, const struct logged_entry *e)
+static enum vt_err add_corrected(struct closure *c, const struct logged_entry *e)
 {
 	enum vt_err err;
 
-	if (bytes_is(e->statement.predicate_type, PREDICATE_ACCREDITATION))
-		return add_named(c, e, "previous");
 	if (!bytes_is(e->statement.predicate_type, PREDICATE_CORRECTION))
 		return VT_OK;
 	if ((err = add_named(c, e, "target")) != VT_OK)
@@ -94,7 +119,9 @@ enum vt_err extra_named(uint64_t out[EXTRA_NAMED_MAX], size_t *n, uint64_t index
 
 	if ((err = logged_entry_parse(&e, index, entry)) != VT_OK)
 		return err == VT_EMISMATCH ? VT_EMALFORMED : err;
-	err = add_all_named(&c, &e);
+	err = bytes_is(e.statement.predicate_type, PREDICATE_ACCREDITATION)
+		  ? add_named(&c, &e, "previous")
+		  : add_corrected(&c, &e);
 	logged_entry_release(&e);
 	*n = c.n;
 	memcpy(out, c.index, c.n * sizeof(out[0]));
@@ -106,7 +133,7 @@ static enum vt_err add_dependencies(struct closure *c, struct merkle_hasher *h,
 {
 	enum vt_err err = add_signers(c, h, e, view);
 
-	return err != VT_OK ? err : add_all_named(c, e);
+	return err != VT_OK ? err : add_corrected(c, e);
 }
 
 static int compare_indexes(const void *a, const void *b)
@@ -480,6 +507,7 @@ enum vt_err extra_verify(struct extra_verdict *out, struct merkle_hasher *h, con
 	memcpy(file.support, x->support, x->n * sizeof(*file.support));
 	if ((err = registry_new(&out->registry)) != VT_OK)
 		goto done;
+	registry_allow_gaps(out->registry);
 	view.registry = out->registry;
 	for (size_t i = 0; i < file.n; i++) {
 		view.size = file.support[i].index;

@@ -7,10 +7,11 @@
  *	{"entry":E,"support":[{"index":0,"entry":E0,"proof":["<base64>",...]},...]}
  *
  * E and E0 are entries, embedded as they are (an entry is JSON). support is ordered by index:
- *everything that the entry's admission depended on, back to entry 0. That is, for every entry in
- *the file: the accreditation in force for each of its signers, the `previous` entries of each
- *accreditation, the sealed record that it reveals, the target and replacement of a correction. Each
- *proof is an inclusion proof under the same checkpoint as the tlog-proof's own.
+ *what the entry's admission depended on, back to entry 0. That is, for every entry in the file: the
+ *accreditation in force for each of its signers, the sealed record that it reveals, the target and
+ *replacement of a correction; and for an accreditation of a centre's or recovery key, that key's first
+ *entry. What was said about a key before is not there, however long that history is. Each proof is an
+ *inclusion proof under the same checkpoint as the tlog-proof's own.
  */
 #ifndef RECORD_EXTRA_H
 #define RECORD_EXTRA_H
@@ -75,7 +76,8 @@ void extra_verdict_release(struct extra_verdict *v);
  * caller's to check (tlog_proof_verify() with its leaf hash). centre empty: not pinned.
  *
  * What this cannot show, and the caller must say: that no accreditation of these keys was left out
- * between the ones in the file (a suspension, say), and what happened after (corrections).
+ * between the ones in the file (a suspension, say), and what happened after (corrections). `previous`
+ * may name an entry that is not in the file, but never one before what the file has for that key.
  *
  * VT_EMISMATCH, VT_EUNTRUSTED, VT_EMALFORMED, VT_ECONFLICT with *why: it does not hold.
  */

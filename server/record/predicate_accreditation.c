@@ -425,7 +425,8 @@ enum vt_err accreditation_judge(const struct record *r, const struct admission_v
 		return err;
 	if (view->size == 0)
 		return judge_entry_zero(r, view, why);
-	if (view_key(view, party_key_id(c->key)) == NULL)
+	/* One that has an earlier entry has proven it there. */
+	if (!c->has_previous && view_key(view, party_key_id(c->key)) == NULL)
 		return judge_possession(r, c->key, "the key itself", why);
 	return VT_OK;
 }

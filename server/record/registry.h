@@ -44,6 +44,10 @@ struct registry;
 
 enum vt_err registry_new(struct registry **out);
 void registry_free(struct registry *r);
+/* From now on it is of a file that shows of a key what is in force, not its whole history: `previous` may name an entry
+ * that is not in the file, if it came after all that are there for this key. A centre's or recovery key's first entry is
+ * there always. */
+void registry_allow_gaps(struct registry *r);
 /*
  * Take in the accreditation entry at `index` (larger than all before). The entry must have been
  * judged, or read from a log that is trusted: signatures are not verified here, the rest is.

@@ -659,8 +659,9 @@ class Registered:
 class Log:
     """The entries so far, and what they make admissible next."""
 
-    def __init__(self, origin, centre=None):
+    def __init__(self, origin, centre=None, gaps=False):
         self.origin, self.centre = origin, centre  # SPKI that must sign entry 0, if it is pinned
+        self.gaps = gaps  # of a file, which shows of each key what is in force, not its whole history
         self.entries, self.leaves, self.keys = [], [], {}
         self.pairs = {}       # (PAE hash, keyid) -> its first index
         self.sealed = {}      # (PAE hash, keyid) -> indexes of sealed records
@@ -782,6 +783,8 @@ class Log:
                 raise Problem("accreditation-centre")
         if claim.recovery:
             raise Problem("accreditation-recovery")
+        if claim.previous is not None and claim.previous[0] >= len(self.entries):
+            raise Problem("accreditation-previous-stale")
         known = self.keys.get(claim.key.id)
         if known is None:
             self.judge_new_key(claim, keyids)
@@ -801,6 +804,8 @@ class Log:
             raise Problem("accreditation-possession")
 
     def judge_new_key(self, claim, keyids):
+        if self.gaps and claim.previous is not None and claim.role not in ("centre", "recovery"):
+            return
         if claim.status != "granted":
             raise Problem("accreditation-first-status")
         if claim.previous is not None:
@@ -811,8 +816,7 @@ class Log:
         if claim.key.id not in keyids:
             raise Problem("accreditation-possession")
 
-    @staticmethod
-    def judge_known_key(claim, known):
+    def judge_known_key(self, claim, known):
         if claim.party != known.party:
             raise Problem("accreditation-key-party")
         if claim.role != known.role:
@@ -822,6 +826,8 @@ class Log:
         newest = known.history[-1]
         if newest[2] == "ended":
             raise Problem("accreditation-ended")
+        if self.gaps and claim.previous is not None and claim.previous[0] > newest[0]:
+            return
         if claim.previous != newest[:2]:
             raise Problem("accreditation-previous-stale")
 
@@ -933,3 +939,30 @@ class Log:
                 recovery.history.append((index, leaf, "granted", [ACCREDITATION]))
                 self.keys[claim.recovery.id] = recovery
         known.history.append((index, leaf, claim.status, claim.types))
+
+
+def verify_extra(origin, centre, extra, index, included):
+    """The extra line of the entry at `index` (its bytes): the entry, judged by what the file has.
+
+    included(index, entry, proof) tells whether an entry is in the log. Problem if it does not hold.
+    """
+    value = parse_json(extra, "extra-shape")
+    log, last = Log(origin, centre, gaps=True), -1
+    for support in value["support"]:
+        entry, at = compact(support["entry"]), support["index"]
+        if not last < at < index or not included(at, entry, [decode_base64(h, False) for h in support["proof"]]):
+            raise Problem("extra-support", "entry %d" % at)
+        while len(log.entries) < at:
+            log.pass_over(b"")
+        log.replay(entry)
+        last = at
+    if last < 0 < index:
+        raise Problem("extra-support", "entry 0 is not in the file")
+    while len(log.entries) < index:
+        log.pass_over(b"")
+    log.replay(compact(value["entry"]))
+    return log.entries[-1]
+
+
+def compact(entry):
+    return json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,6 +1,6 @@
 """Read a whole records log over HTTP and replay every admission (records.py).
 
-    replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER | --verdicts | --standing]
+    replay.py --log URL --vkey FILE [--centre PEM] [--refused FOLDER | --verdicts | --standing | --proofs]
 
 Exits 0 if the checkpoint's signature and root hold, every entry is what admission would have made at
 its index, and the same entries do not pass with one of them repeated, changed, or an accreditation that
@@ -10,10 +10,15 @@ type that the server gave as its reason: the same must come out here.
 With --verdicts it does not stop at an entry that must not be there, but prints "INDEX RULE" for each,
 goes on as if that had never counted, and exits 1 if there was one.
 
+With --proofs it takes the proofs that the log hands out for its newest entries, and holds what is in their
+`extra` lines against the rules. With one entry left out or changed, or another centre, they must not hold.
+
 With --standing it prints "INDEX PARTY..." for each entry: for whom it stands in the end.
 """
 
 import argparse
+import base64
+import json
 import pathlib
 import sys
 
@@ -82,6 +87,54 @@ def print_standing(log, refused):
     return 1 if refused else 0
 
 
+PROOFS = 150
+
+
+def check_proofs(url, vkey, centre, log):
+    """Of the newest entries. Corrections of corrections apart, every one has room for what carries it."""
+    key = rawlog.VerifierKey(pathlib.Path(vkey).read_text(encoding="utf-8"))
+    wrong = held = without = 0
+    for index in range(max(0, len(log.entries) - PROOFS), len(log.entries)):
+        with rawlog.urllib.request.urlopen("%sapi/v1/entries/%d/tlog-proof" % (url, index)) as answer:
+            proof, _, note = answer.read().partition(b"\n\n")
+        checkpoint = rawlog.Checkpoint(note, key)
+        lines = [line.split(" ") for line in proof.decode().split("\n")]
+        extra = next((base64.b64decode(line[1]) for line in lines if line[0] == "extra"), None)
+        if extra is None:
+            without += 1
+            wrong |= log.statements[index].type != records.CORRECTION and len(log.entries[index]) < 30000
+            continue
+
+        def included(at, entry, path):
+            return at < checkpoint.size and rawlog.root_from_inclusion(
+                rawlog.leaf_hash(entry), at, checkpoint.size, path) == checkpoint.root
+
+        if records.verify_extra(key.name, centre, extra, index, included) != log.entries[index]:
+            wrong = 1
+        held += 1
+        for name, others, whose in false_extras(log, extra, centre):
+            try:
+                records.verify_extra(key.name, whose, json.dumps(others).encode(), index, included)
+            except (records.Problem, rawlog.Refused):
+                continue
+            print("replay: the proof of entry %d holds with %s" % (index, name), file=sys.stderr)
+            wrong = 1
+    print("replay: %d proofs hold, %d have no room for what carries them" % (held, without))
+    return wrong or held == 0
+
+
+def false_extras(log, extra, centre):
+    value = json.loads(extra)
+    support = value["support"]
+    yield "another centre", value, next(key.key.spki for key in log.keys.values() if key.key.spki != centre)
+    for i, one in enumerate(support):
+        rest = support[:i] + support[i + 1:]
+        yield "entry %d at another index" % one["index"], {
+            **value, "support": support[:i] + [{**one, "index": one["index"] + 1}] + support[i + 1:]}, centre
+        if one["index"] == 0:
+            yield "entry 0 left out", {**value, "support": rest}, centre
+
+
 def disturbed(log, entries):
     """The same log with something amiss, each with a name."""
     for i, statement in enumerate(log.statements):
@@ -112,6 +165,7 @@ def main():
     parser.add_argument("--refused")
     parser.add_argument("--verdicts", action="store_true")
     parser.add_argument("--standing", action="store_true")
+    parser.add_argument("--proofs", action="store_true")
     given = parser.parse_args()
     centre = None
     if given.centre:
@@ -127,6 +181,8 @@ def main():
         print("replay: entry %d is not admissible: %s" % fault, file=sys.stderr)
         return 1
     print("replay: %d entries, each admissible at its index" % len(entries))
+    if given.proofs:
+        return check_proofs(given.log.rstrip("/") + "/", given.vkey, centre, log)
     return check_refused(log, given.refused) + check_disturbed(log, origin, centre, entries)
 
 
