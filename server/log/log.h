@@ -146,6 +146,7 @@ struct log_answer {
 	uint64_t index;
 	struct merkle_hash
 	    leaf; /* of the entry in the log: with LOG_KNOWN not always of what was submitted */
+	struct record_sent sent; /* added and known records: whose signatures came */
 	struct problem problem;
 	const char *reason;   /* LOG_LATER: "the queue is full"; lives as long as the call */
 	unsigned retry_after; /* seconds */

@@ -194,6 +194,8 @@ static void answer_waiting(struct log *log)
 			submission_later(log, s, "the store could not be read", RETRY_AFTER_BUSY);
 			continue;
 		}
+		if (s->record != NULL)
+			record_sent(&a.sent, s->record);
 		submission_answer(log, s, &a);
 	}
 	log->waiting = still;

@@ -346,6 +346,8 @@ static void answer_now(struct log_worker *w, const struct submission *s, enum lo
 		answer_later(w->log, "the store could not be read", s->answer, s->ctx);
 		return;
 	}
+	if (outcome == LOG_KNOWN && s->record != NULL)
+		record_sent(&a.sent, s->record);
 	(void)pthread_mutex_lock(&w->log->lock);
 	count(w->log, outcome);
 	(void)pthread_mutex_unlock(&w->log->lock);

@@ -43,6 +43,15 @@ const struct record_signer *record_signers(const struct record *r, size_t *n)
 	return r->signer;
 }
 
+void record_sent(struct record_sent *out, const struct record *r)
+{
+	*out = (struct record_sent){.n = r->n_sent};
+	for (size_t i = 0; i < r->n; i++) {
+		out->kept[r->kept[i].sent] = true;
+		out->keyid[r->kept[i].sent] = r->kept[i].who.keyid;
+	}
+}
+
 /* -- index keys ----------------------------------------------------------------------------------
  */
 

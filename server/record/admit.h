@@ -96,6 +96,14 @@ struct record_signer {
 };
 const struct record_signer *record_signers(const struct record *r, size_t *n);
 
+/* Whose the signatures are, in the order in which they came: by place, for those that were kept. */
+struct record_sent {
+	size_t n;
+	bool kept[RECORD_SIGNATURES_MAX];
+	struct merkle_hash keyid[RECORD_SIGNATURES_MAX];
+};
+void record_sent(struct record_sent *out, const struct record *r);
+
 /*
  * Re-open an entry of a log, for replay (fsck, monitor) and for describing it: exact canonical
  * form, signatures verified against keys registered before view->size. VT_EMISMATCH with *why if

@@ -142,6 +142,7 @@ static enum vt_err try_key(struct opening *o, size_t sig, const struct party_key
 	if (err == VT_OK && (err = set_name(k, party, role)) == VT_OK) {
 		k->who.keyid = *keyid;
 		k->who.scheme = scheme;
+		k->sent = sig;
 		o->r->n++;
 		o->decided[sig] = true;
 		return VT_OK;
@@ -528,6 +529,7 @@ static enum vt_err open_envelope(struct opening *o, struct bytes body)
 
 	if ((err = dsse_parse(&o->envelope, body, o->why)) != VT_OK)
 		return err;
+	o->r->n_sent = o->envelope.n;
 	o->r->kept = calloc(o->envelope.n, sizeof(*o->r->kept));
 	if (o->r->kept == NULL)
 		return VT_ENOMEM;

@@ -11,6 +11,7 @@ struct kept_signature {
 	struct record_signer who; /* party and role point at the two below */
 	char *party;
 	char *role;
+	size_t sent;               /* its place among the signatures as they came */
 	struct buf sig;            /* canonical bytes */
 	struct merkle_hash sealed; /* index key of a sealed record of this one, by the same key */
 };
@@ -25,7 +26,7 @@ struct record {
 	struct buf entry;
 	struct merkle_hash leaf;
 	struct merkle_hash pae;
-	size_t n;
+	size_t n, n_sent; /* signatures that are kept; that came */
 	struct record_signer signer[RECORD_SIGNATURES_MAX];
 	struct kept_signature *kept; /* room for one per signature of the envelope */
 	bool parsed;                 /* the payload was looked at */

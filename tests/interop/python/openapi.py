@@ -11,6 +11,7 @@ checkpoint that the raw log's key signed for another history: after it the raw l
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import pathlib
@@ -366,6 +367,12 @@ def ask_records(asker, url, party, refused):
         asker.problems.append("a known record was answered with %r" % again)
     asker.ask("appendEntry", url, status=200, body=envelope,
               headers={**as_json, "Accept": "text/plain"})
+    unknown = {"keyid": "a key that nobody knows", "sig": base64.b64encode(b"x" * 64).decode()}
+    more = {**record["envelope"], "signatures": record["envelope"]["signatures"] + [unknown]}
+    again, _ = asker.ask("appendEntry", url, status=200, body=json.dumps(more).encode(), headers=as_json)
+    dropped = [{"signature": len(more["signatures"]) - 1, "keyid": unknown["keyid"]}]
+    if again and again.get("droppedSignatures") != dropped:
+        asker.problems.append("a signature that nobody knows was answered with %r" % again)
     asker.ask("appendEntry", url, status=400, body=b"{", headers=as_json)
     asker.ask("appendEntry", url, status=413, body=b" " * (256 * 1024 + 1), headers=as_json)
     asker.ask("appendEntry", url, status=403, body=refused, headers=as_json)
