@@ -178,24 +178,43 @@ done:
 	return err;
 }
 
-enum vt_err folder_look(enum folder_state *out, const char *path)
+enum vt_err folder_each(const char *path, enum vt_err (*visit)(void *ctx, const char *name),
+			void *ctx)
 {
-	struct dirent *entry;
-	int failed;
+	struct dirent *entry = NULL;
+	enum vt_err err = VT_OK;
+	int failed = 0;
 	DIR *d = opendir(path);
 
-	*out = FOLDER_MISSING;
 	if (d == NULL)
-		return errno == ENOENT ? VT_OK : VT_EIO;
-	*out = FOLDER_EMPTY;
-	while ((errno = 0, entry = readdir(d)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    strcmp(entry->d_name, "lost+found") != 0)
-			*out = FOLDER_FULL;
+		return errno == ENOENT ? VT_ENOTFOUND : errno == ENOMEM ? VT_ENOMEM : VT_EIO;
+	while (err == VT_OK && (errno = 0, entry = readdir(d)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			err = visit(ctx, entry->d_name);
+	/* It ends with NULL, and so does it where it fails. */
 	failed = errno;
+	if (entry == NULL && failed != 0)
+		err = VT_EIO;
 	(void)closedir(d);
 	errno = failed;
-	return failed == 0 ? VT_OK : VT_EIO;
+	return err;
+}
+
+static enum vt_err note_name(void *out, const char *name)
+{
+	if (strcmp(name, "lost+found") != 0)
+		*(enum folder_state *)out = FOLDER_FULL;
+	return VT_OK;
+}
+
+enum vt_err folder_look(enum folder_state *out, const char *path)
+{
+	enum vt_err err;
+
+	*out = FOLDER_EMPTY;
+	if ((err = folder_each(path, note_name, out)) == VT_ENOTFOUND)
+		*out = FOLDER_MISSING;
+	return err == VT_ENOTFOUND ? VT_OK : err;
 }
 
 enum vt_err durable_mkdir(const char *path)

@@ -43,6 +43,10 @@ enum folder_state {
 };
 /* What is there? VT_EIO: not a folder, or it cannot be read. */
 enum vt_err folder_look(enum folder_state *out, const char *path);
+/* Each name in a folder but "." and "..", until a visit fails, with that visit's error. VT_ENOTFOUND: there is no folder;
+ * VT_ENOMEM, VT_EIO: it cannot be read (to its end), which never means that nothing (more) is in it. */
+enum vt_err folder_each(const char *path, enum vt_err (*visit)(void *ctx, const char *name),
+			void *ctx);
 /* Make a folder (0700) if it is missing; its parent must be there. VT_EIO. */
 enum vt_err durable_mkdir(const char *path);
 

@@ -1,7 +1,6 @@
 /* A key that has made a log or a witness is told by the marker beside it. */
 #include "key_marker.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -86,29 +85,36 @@ static int look_at(const struct key_marker *m, const char *path)
 	return code;
 }
 
+struct folder_search {
+	const struct key_marker *m;
+	const char *folder;
+	bool began; /* it has given a name */
+	int code;
+};
+
+static enum vt_err look_at_name(void *ctx, const char *name)
+{
+	struct folder_search *look = ctx;
+	const size_t len = strlen(name);
+	char path[PATH_MAX];
+
+	look->began = true;
+	if (len > strlen(SUFFIX) && strcmp(name + len - strlen(SUFFIX), SUFFIX) == 0 &&
+	    snprintf(path, sizeof(path), "%s/%s", look->folder, name) < (int)sizeof(path))
+		look->code = look_at(look->m, path);
+	return look->code == CMD_HOLDS ? VT_OK : VT_ECONFLICT;
+}
+
 /* Every marker in a folder: the key may have been copied or renamed in it. */
 static int look_in_folder(const struct key_marker *m, const char *folder)
 {
-	char path[PATH_MAX];
-	struct dirent *entry;
-	DIR *d = opendir(folder);
-	int code = CMD_HOLDS;
+	struct folder_search look = {m, folder, false, CMD_HOLDS};
+	enum vt_err err = folder_each(folder, look_at_name, &look);
 
-	if (d == NULL)
-		return errno == EACCES
-			   ? CMD_HOLDS /* one may use a key and not list its folder */
-			   : cmd_fail(m->command, CMD_UNSURE, "%s: %s", folder, strerror(errno));
-	while (code == CMD_HOLDS && (entry = readdir(d)) != NULL) {
-		const size_t len = strlen(entry->d_name);
-
-		if (len > strlen(SUFFIX) &&
-		    strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX) == 0 &&
-		    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) <
-			(int)sizeof(path))
-			code = look_at(m, path);
-	}
-	(void)closedir(d);
-	return code;
+	/* One may use a key and not list its folder. */
+	if (err == VT_OK || look.code != CMD_HOLDS || (errno == EACCES && !look.began))
+		return look.code;
+	return cmd_fail(m->command, CMD_UNSURE, "%s: %s", folder, strerror(errno));
 }
 
 /* The real path of a file that may be missing: its folder must be there. */

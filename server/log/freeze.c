@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -208,6 +209,14 @@ static enum vt_err append_evidence(struct buf *out, struct bytes text)
 	return buf_append(out, bytes_of(at + title, text.len - (size_t)(at - text.data) - title));
 }
 
+/* By any name of this kind: a link that leads nowhere (to what is not mounted, say) is a freeze that cannot be read. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uint64_t *time,
 			     struct buf *evidence)
 {
@@ -217,11 +226,11 @@ enum vt_err frozen_file_read(const char *path, char why[LOG_FROZEN_WHY_MAX], uin
 	enum vt_err err;
 
 	*time = clock_unix();
-	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (!is_there(path))
 		return VT_ENOTFOUND;
 	buf_init(&text);
 	err = file_read(&text, path, FROZEN_SIZE_MAX);
-	if (err == VT_ENOTFOUND)
+	if (err == VT_ENOTFOUND && !is_there(path)) /* removed just now */
 		goto done;
 	if (err == VT_OK) {
 		said = line_of(buf_bytes(&text), "why: ");

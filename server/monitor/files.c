@@ -1,6 +1,5 @@
 #include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -68,23 +67,6 @@ done:
 		close(*fd);
 		*fd = -1;
 	}
-	return err;
-}
-
-enum vt_err files_each(const char *dir, enum vt_err (*visit)(void *ctx, const char *name),
-		       void *ctx)
-{
-	DIR *d = opendir(dir);
-	enum vt_err err = VT_OK;
-	struct dirent *e = NULL;
-
-	if (d == NULL)
-		return errno == ENOENT ? VT_ENOTFOUND : errno == ENOMEM ? VT_ENOMEM : VT_EIO;
-	while (err == VT_OK && (errno = 0, e = readdir(d)) != NULL)
-		err = visit(ctx, e->d_name);
-	if (e == NULL && errno != 0)
-		err = VT_EIO;
-	closedir(d);
 	return err;
 }
 

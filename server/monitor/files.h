@@ -14,10 +14,6 @@ enum vt_err files_write_at(int fd, const void *data, size_t len, uint64_t at);
 /* Open to read and write, made if it is missing (mode 0600), and cut to `len` bytes. VT_EMISMATCH:
  * it is shorter. VT_EIO. *fd is -1 on failure. */
 enum vt_err files_open_at_length(int *fd, const char *path, uint64_t len);
-/* Each name in a folder, dots and all, until a visit fails. VT_ENOTFOUND: there is no folder; VT_ENOMEM, VT_EIO: it
- * cannot be read, which never means that nothing is in it. */
-enum vt_err files_each(const char *dir, enum vt_err (*visit)(void *ctx, const char *name),
-		       void *ctx);
 enum vt_err files_sync(int fd);
 enum vt_err files_sync_folder(const char *dir);
 void files_put64(uint8_t out[8], uint64_t n); /* big-endian */

@@ -359,7 +359,7 @@ enum vt_err gossip_load_evidence(struct gossip *g, char why[GOSSIP_WHY_MAX])
 		struct place_loading loading = {g, g->place[i]};
 
 		if ((err = gossip_path(path, g->place[i], "evidence")) == VT_OK &&
-		    (err = files_each(path, load_file, &loading)) == VT_ENOTFOUND)
+		    (err = folder_each(path, load_file, &loading)) == VT_ENOTFOUND)
 			err = VT_EIO;
 	}
 	if (err == VT_OK)

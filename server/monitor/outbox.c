@@ -183,7 +183,7 @@ static enum vt_err open_files(struct outbox *o, char why[256])
 	enum vt_err err;
 
 	snprintf(why, 256, "%s/taken cannot be read", o->dir);
-	if ((err = files_each(o->dir, find_end, &ends)) != VT_OK)
+	if ((err = folder_each(o->dir, find_end, &ends)) != VT_OK)
 		return err == VT_ENOTFOUND ? VT_EIO : err;
 	/* Nobody knows what was taken: all that is there is told again. */
 	if ((err = read_mark(o)) == VT_ENOTFOUND && ends.first != UINT64_MAX)

@@ -101,7 +101,7 @@ static enum vt_err open_lanes(struct outboxes *o, char why[256])
 	enum vt_err err;
 
 	snprintf(why, 256, "%s cannot be read", o->dir);
-	err = files_each(o->dir, open_found, &r);
+	err = folder_each(o->dir, open_found, &r);
 	if (err == VT_ENOTFOUND)
 		return VT_EIO;
 	return err == VT_OK && r.before ? add_lane(o, o->dir, "", SEVERITY_CRITICAL, why) : err;

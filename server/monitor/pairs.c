@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "durable.h"
 #include "files.h"
 #include "run_file.h"
 
@@ -504,7 +505,7 @@ enum vt_err pairs_open(struct pairs **out, const char *dir, const struct pairs_m
 	for (size_t i = 0; i < mark->n; i++)
 		if ((err = open_run(r, i)) != VT_OK)
 			goto done;
-	if ((err = read_tail(r)) != VT_OK || (err = files_each(r->dir, drop_stranger, r)) != VT_OK)
+	if ((err = read_tail(r)) != VT_OK || (err = folder_each(r->dir, drop_stranger, r)) != VT_OK)
 		goto done;
 	*out = r;
 	r = NULL; /* transferred */

@@ -330,7 +330,7 @@ enum vt_err standing_evidence(struct standing_list *out, const char *monitor_dir
 		if (snprintf(folder, sizeof(folder), "%s/%s", monitor_dir, place[i]) >=
 		    (int)sizeof(folder))
 			return VT_ELIMIT;
-		if ((err = files_each(folder, add_evidence, &r)) == VT_ENOTFOUND)
+		if ((err = folder_each(folder, add_evidence, &r)) == VT_ENOTFOUND)
 			err = VT_OK;
 	}
 	standing_list_drop_acknowledged(out, monitor_dir);
@@ -346,7 +346,7 @@ enum vt_err standing_of_folder(struct standing_list *out, const char *monitor_di
 	if (snprintf(folder, sizeof(folder), "%s/logs", monitor_dir) >= (int)sizeof(folder) ||
 	    snprintf(gossip, sizeof(gossip), "%s/gossip", monitor_dir) >= (int)sizeof(gossip))
 		return VT_ELIMIT;
-	if ((err = files_each(folder, standing_of_state_file, &r)) == VT_OK &&
+	if ((err = folder_each(folder, standing_of_state_file, &r)) == VT_OK &&
 	    (err = standing_evidence(out, monitor_dir)) == VT_OK)
 		err = gossip_standing_of_folder(out, gossip, monitor_dir);
 	standing_list_drop_acknowledged(out, monitor_dir);

@@ -204,7 +204,7 @@ static enum vt_err adopt_logs(struct state_folder *s, char why[MONITOR_WHY_MAX])
 	enum vt_err err;
 
 	if ((err = path_in(logs, s->dir, "logs")) == VT_OK && is_there(s->dir, "logs"))
-		err = files_each(logs, adopt_log, &adoption);
+		err = folder_each(logs, adopt_log, &adoption);
 	if (err != VT_OK)
 		return why[0] != '\0' ? err : refuse_file(why, err, "logs");
 	if (s->list.len == 0)

@@ -6,7 +6,6 @@
  */
 #include "cosigner_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -126,52 +125,56 @@ enum vt_err cosigner_list_upgrade(const struct cosigner *c)
 	return err;
 }
 
-/* What this file is of, into the list. Nothing: it was given and nothing was cosigned yet, and does not say its name. */
-static enum vt_err list_found(struct buf *list, const char *folder, const char *hash,
-			      const struct vkey *by, char why[COSIGNER_WHY_MAX])
-{
-	struct cosigned s;
-	enum vt_err err;
-
-	cosigned_init(&s);
-	if ((err = cosigned_read(&s, folder, hash, &(struct vkey_set){NULL, 0}, by, why)) ==
-		VT_OK &&
-	    s.origin != NULL)
-		err = buf_appendf(list, "%s\n", s.origin);
-	cosigned_release(&s);
-	return err;
-}
-
 static bool is_hash(const char *name)
 {
 	return strlen(name) == COSIGNED_HASH_TEXT - 1 &&
 	       strspn(name, "0123456789abcdef") == COSIGNED_HASH_TEXT - 1;
 }
 
+struct list_making {
+	struct buf *list;
+	const char *folder;
+	struct vkey by;
+	char *why;
+};
+
+/* What this file is of, into the list. Nothing: it was given and nothing was cosigned yet, and does not say its name. */
+static enum vt_err list_found(void *ctx, const char *name)
+{
+	const struct list_making *making = ctx;
+	struct cosigned s;
+	enum vt_err err;
+
+	if (!is_hash(name))
+		return VT_OK;
+	cosigned_init(&s);
+	if ((err = cosigned_read(&s, making->folder, name, &(struct vkey_set){NULL, 0}, &making->by,
+				 making->why)) == VT_OK &&
+	    s.origin != NULL)
+		err = buf_appendf(making->list, "%s\n", s.origin);
+	cosigned_release(&s);
+	return err;
+}
+
 /* A folder without a list, as an earlier version leaves it: all that it has files of were given before. Else the first log
  * that is added would make a list of itself alone. */
 static enum vt_err list_from_files(struct buf *list, const char *folder, char why[COSIGNER_WHY_MAX])
 {
+	struct list_making making = {.list = list, .folder = folder, .why = why};
 	struct buf text;
 	char path[PATH_MAX];
-	struct dirent *e;
-	struct vkey by;
-	DIR *dir = NULL;
 	enum vt_err err;
 
 	buf_init(&text);
+	why[0] = '\0';
 	if ((err = path_in(path, folder, "vkey") == VT_OK ? file_read(&text, path, 4096)
-							  : VT_EIO) != VT_OK ||
-	    (err = text.len == 0 ? VT_EMALFORMED
-				 : vkey_parse(&by, bytes_of(text.data, text.len - 1))) != VT_OK ||
-	    (err = (dir = opendir(folder)) != NULL ? VT_OK : VT_EIO) != VT_OK)
+							  : VT_EIO) == VT_OK &&
+	    (err = text.len == 0
+		       ? VT_EMALFORMED
+		       : vkey_parse(&making.by, bytes_of(text.data, text.len - 1))) == VT_OK)
+		err = folder_each(folder, list_found, &making);
+	if (err != VT_OK && why[0] == '\0')
 		(void)fail_with(why, err, "its list of logs is missing, and cannot be made");
-	while (err == VT_OK && (e = readdir(dir)) != NULL)
-		if (is_hash(e->d_name) &&
-		    (err = list_found(list, folder, e->d_name, &by, why)) != VT_OK)
-			break;
-	if (dir != NULL)
-		(void)closedir(dir);
 	buf_release(&text);
 	return err;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "durable.h"
+#include "failing_readdir.h"
 
 static char folder[] = "/tmp/base_durable_test.XXXXXX";
 static char path[sizeof(folder) + 16];
@@ -193,6 +194,53 @@ static void a_folder_is_missing_empty_or_full(void **state)
 	assert_int_equal(folder_look(&is, path), VT_EIO);
 }
 
+static enum vt_err count_name(void *n, const char *name)
+{
+	assert_string_not_equal(name, ".");
+	assert_string_not_equal(name, "..");
+	++*(unsigned *)n;
+	return VT_OK;
+}
+
+static enum vt_err refuse_name(void *n, const char *name)
+{
+	(void)name;
+	++*(unsigned *)n;
+	return VT_ECONFLICT;
+}
+
+static void a_folder_that_is_read_half_is_not_half_as_full(void **state)
+{
+	(void)state;
+	enum folder_state is;
+	unsigned n = 0;
+
+	assert_int_equal(folder_each(path, count_name, &n), VT_ENOTFOUND);
+	for (char name = '1'; name <= '3'; name++) {
+		snprintf(path, sizeof(path), "%s/%c", folder, name);
+		assert_int_equal(durable_write(path, bytes_str("x"), 0600), VT_OK);
+	}
+	assert_int_equal(folder_each(folder, count_name, &n), VT_OK);
+	assert_int_equal(n, 3);
+	n = 0;
+	assert_int_equal(folder_each(folder, refuse_name, &n), VT_ECONFLICT);
+	assert_int_equal(n, 1);
+	for (readdir_names = 0; readdir_names <= 5; readdir_names++) {
+		errno = 0;
+		assert_int_equal(folder_each(folder, count_name, &n), VT_EIO);
+		assert_int_equal(errno, EIO);
+		assert_int_equal(folder_look(&is, folder), VT_EIO);
+		assert_int_equal(errno, EIO);
+	}
+	readdir_names = -1;
+	snprintf(path, sizeof(path), "%s/1", folder);
+	assert_int_equal(folder_each(path, count_name, &n), VT_EIO); /* no folder */
+	for (char name = '1'; name <= '3'; name++) {
+		snprintf(path, sizeof(path), "%s/%c", folder, name);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static void a_path_is_whole_or_refused(void **state)
 {
 	(void)state;
@@ -217,6 +265,7 @@ int main(void)
 	    IN_FOLDER(write_replaces_the_whole_file_and_leaves_nothing_beside_it),
 	    IN_FOLDER(create_does_not_replace),
 	    IN_FOLDER(a_folder_is_missing_empty_or_full),
+	    IN_FOLDER(a_folder_that_is_read_half_is_not_half_as_full),
 	    cmocka_unit_test(a_path_is_whole_or_refused),
 	    IN_FOLDER(create_does_not_follow_a_dangling_link),
 	    IN_FOLDER(a_folder_in_the_way_is_an_error_that_leaves_nothing),

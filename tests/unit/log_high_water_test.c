@@ -728,6 +728,12 @@ static void whatever_the_file_says_nothing_is_signed(void **state)
 	assert_int_equal(mkdir(w->frozen, 0700), 0);
 	fixture_start(&w->f);
 	assert_frozen(w, 5, "cannot be read");
+	fixture_stop(&w->f);
+	/* What it leads to is not mounted, say. */
+	assert_int_equal(rmdir(w->frozen), 0);
+	assert_int_equal(symlink("nowhere", w->frozen), 0);
+	fixture_start(&w->f);
+	assert_frozen(w, 5, "cannot be read");
 }
 
 static void the_other_process_stops_too(void **state)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc_fail.h"
+#include "failing_readdir.h"
 #include "fake_log.h"
 #include "json.h"
 #include "monitor.h"
@@ -1297,6 +1298,42 @@ static void what_stood_in_a_state_of_before_stands(void **state)
 	assert_int_equal(n_alerts, 1);
 }
 
+/* The list of the logs is made from what is there; what could not be read of that is there all the same. */
+static void a_folder_that_is_read_half_is_not_half_a_state(void **state)
+{
+	char why[MONITOR_WHY_MAX], path[1200];
+	struct standing_list all;
+
+	(void)state;
+	assert_int_equal(look(), MONITOR_HOLDS);
+	monitor_free(monitor);
+	monitor = NULL;
+	standing_list_init(&all);
+	snprintf(path, sizeof(path), "%s/logs.list", state_dir);
+	assert_int_equal(unlink(path), 0);
+	/* More than in the state folder, which is looked into before. */
+	for (unsigned i = 0; i < 20; i++) {
+		char name[1200];
+
+		snprintf(name, sizeof(name), "%s/logs/%u", state_dir, i);
+		assert_int_equal(mkdir(name, 0700), 0);
+	}
+	for (readdir_names = 0; readdir_names <= 20; readdir_names++) {
+		assert_int_equal(monitor_new(&monitor, &config, why), VT_EIO);
+		assert_int_equal(monitor_check_state(state_dir, why), VT_EIO);
+		assert_non_null(strstr(why, readdir_names > 10 ? "logs: " : ": "));
+		assert_int_equal(standing_of_folder(&all, state_dir), VT_EIO);
+		assert_int_equal(standing_evidence(&all, state_dir),
+				 readdir_names > 2 ? VT_OK : VT_EIO);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+	readdir_names = -1;
+	restart();
+	assert_int_equal(access(path, F_OK), 0);
+	assert_followed(300);
+	standing_list_release(&all);
+}
+
 /* Or whatever was seen would be forgotten, and the tiles with it. */
 static void a_state_that_is_gone_is_no_new_beginning(void **state)
 {
@@ -1437,6 +1474,7 @@ int main(void)
 	    TEST(an_alert_about_something_large_is_told_without_it),
 	    TEST(what_stood_in_a_state_of_before_stands),
 	    TEST(a_folder_is_for_one_monitor_at_a_time),
+	    TEST(a_folder_that_is_read_half_is_not_half_a_state),
 	    TEST(a_state_that_is_gone_is_no_new_beginning),
 	    TEST(a_centre_that_is_named_and_is_not_the_logs_is_one_fault_that_stands),
 	    TEST(a_damaged_state_is_no_state),
