@@ -276,6 +276,10 @@ static enum vt_err ask_until_answered(struct http_reply *reply, struct asker *a,
 		else
 			snprintf(reason, sizeof(reason), "%s",
 				 said[0] != '\0' ? said : vt_err_text(err));
+		if (err == VT_EUNTRUSTED) /* nothing is known of the log, and will not be soon */
+			return client_refuse(why, VT_EIO,
+					     "%s: %s (--ca FILE names other authorities)", ask->url,
+					     reason);
 		if (err != VT_OK && err != VT_EIO)
 			return client_refuse(why, err, "%s: %s", ask->url, reason);
 		/* No connection, again and again: most likely there is nobody. */
@@ -335,8 +339,9 @@ enum vt_err ask_post(struct http_reply *reply, struct asker *a, const char *path
 
 /* -- resources -------------------------------------------------------------------------------- */
 
-enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, const char *accept,
-			   size_t max, struct client_error *why)
+static enum vt_err fetch_file(struct buf *out, struct asker *a, const char *path,
+			      const char *accept, size_t max, bool forbidden_is_gone,
+			      struct client_error *why)
 {
 	enum vt_err err;
 	struct http_reply reply;
@@ -347,7 +352,8 @@ enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, c
 		goto done;
 	if (reply.status != 200) {
 		client_explain(reason, sizeof(reason), &reply);
-		err = status_error(reply.status);
+		err = reply.status == 403 && forbidden_is_gone ? VT_ENOTFOUND
+							       : status_error(reply.status);
 		/*
 		 * Only a missing file is an answer here; any other refusal leaves the caller as
 		 * wise as before.
@@ -361,6 +367,12 @@ enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, c
 done:
 	http_reply_release(&reply);
 	return err;
+}
+
+enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, const char *accept,
+			   size_t max, struct client_error *why)
+{
+	return fetch_file(out, a, path, accept, max, false, why);
 }
 
 static size_t tile_bytes_max(const struct tile_id *id)
@@ -377,7 +389,10 @@ static enum vt_err fetch_tile_as_it_is(struct buf *out, struct asker *a, const s
 
 	if ((err = tile_path_format(path + 1, &len, id)) != VT_OK)
 		return client_refuse(why, err, "no such tile");
-	if ((err = fetch_resource(out, a, path, NULL, tile_bytes_max(id), why)) != VT_OK)
+	/* An object store that may not list its keys says "forbidden" of what is not there. A full tile has no substitute, and then
+	 * that is an error. */
+	if ((err = fetch_file(out, a, path, NULL, tile_bytes_max(id), id->width < TILE_WIDTH,
+			      why)) != VT_OK)
 		return err;
 	if (!id->entries && out->len - start != tile_bytes_max(id)) {
 		err = client_refuse(why, VT_EMALFORMED, "%s%s is %zu bytes long, expected %zu",

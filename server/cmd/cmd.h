@@ -62,6 +62,17 @@ int cmd_write_output(const char *name, const char *label, const char *path, stru
 		     bool secret);
 /* Do both names stand for one file that is there? */
 bool cmd_same_file(const char *a, const char *b);
+/* A row of the option tables of commands that fetch; with options.h and http_fetch.h. */
+#define CMD_OPTION_CA                                                                              \
+	{                                                                                          \
+		"ca", OPTION_TEXT, &http_fetch_ca_file, "FILE",                                    \
+		    "Authorities to believe for https (PEM certificates), in place of the "        \
+		    "system's and of "                                                             \
+		    "SSL_CERT_FILE.",                                                              \
+		    0, 0, false, true                                                              \
+	}
+/* For client_config's wait: says on standard error why a log is asked again, and when, and sleeps. ctx is the command's name. */
+bool cmd_wait_before_retry(void *ctx, uint64_t millis, const char *why);
 /* A policy file, parse errors told with their line. */
 struct policy;
 int cmd_read_policy(const char *name, const char *path, struct policy **out);

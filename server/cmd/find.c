@@ -5,6 +5,7 @@
 #include "client.h"
 #include "describe.h"
 #include "file_digests.h"
+#include "http_fetch.h"
 #include "json.h"
 #include "options.h"
 #include "party_key.h"
@@ -17,6 +18,7 @@ enum {
 	PAGE_BYTES_MAX = 64 * 1024 * 1024,
 };
 
+static char command_name[] = "find";
 static const char *opt_log, *opt_policy, *opt_centre, *opt_verdict, *opt_party;
 static bool opt_json;
 
@@ -34,6 +36,7 @@ static const struct option options[] = {
      "It excuses "
      "nothing: what others found failed still fails.",
      0, 0, false, false},
+    CMD_OPTION_CA,
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, true},
 };
 static const struct command_usage usage = {
@@ -517,7 +520,8 @@ static int print_json(const struct search *s, const char *path, int code)
 
 static int search_file(struct search *s, const char *path)
 {
-	struct client_config config = {.url = opt_log};
+	struct client_config config = {
+	    .url = opt_log, .wait = cmd_wait_before_retry, .ctx = command_name};
 	struct client_error why = {""};
 	int printed, code = cmd_read_policy("find", opt_policy, &s->policy);
 

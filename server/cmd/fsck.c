@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "fsck.h"
+#include "http_fetch.h"
 #include "log.h"
 #include "log_folder.h"
 #include "options.h"
@@ -28,6 +29,7 @@ static const struct option options[] = {
      true},
     {"threads", OPTION_COUNT, &opt_threads, "N",
      "Verify signatures on so many threads; 0: one for each core.", 0, 64, false, true},
+    CMD_OPTION_CA,
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object.", 0, 0, false, true},
 };
 static const struct option_exclusion exclusions[] = {{"data", "log", NULL}};

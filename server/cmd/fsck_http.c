@@ -6,6 +6,8 @@
 #include "party_key.h"
 #include "replay.h"
 
+static char command_name[] = "fsck";
+
 struct walk {
 	struct fsck_run *run;
 	struct replay *replay; /* NULL: a raw log, its entries have no rules */
@@ -45,6 +47,13 @@ static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
 	return err;
 }
 
+/* As a monitor has it: what cannot be the log's is as wrong as what contradicts it. */
+static int reading_code(enum vt_err err)
+{
+	return err == VT_EMISMATCH || err == VT_EMALFORMED || err == VT_ELIMIT ? CMD_FAILS
+									       : CMD_UNSURE;
+}
+
 static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 {
 	struct client_error why = {""};
@@ -55,8 +64,7 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 
 	w->size = client_head(c)->size;
 	if (w->size > 0 && (err = client_holds_records(&records, c, centre, &why)) != VT_OK)
-		return cmd_fail("fsck", err == VT_EMISMATCH ? CMD_FAILS : CMD_UNSURE, "%s",
-				why.text);
+		return cmd_fail("fsck", reading_code(err), "%s", why.text);
 	w->run->raw = w->size > 0 && !records;
 	if (records &&
 	    (err = replay_new(&w->replay, c, centre, w->run->threads, refused, w, reason)) != VT_OK)
@@ -73,9 +81,7 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 	if (w->run->faults > 0)
 		return CMD_FAILS;
 	if (err != VT_OK)
-		return cmd_fail(
-		    "fsck", err == VT_EMISMATCH || err == VT_EMALFORMED ? CMD_FAILS : CMD_UNSURE,
-		    "%s", why.text);
+		return cmd_fail("fsck", reading_code(err), "%s", why.text);
 	if ((err = merkle_range_root(&root, &w->hasher, &w->range)) != VT_OK)
 		return cmd_fail("fsck", CMD_UNSURE, "%s", vt_err_text(err));
 	if (!merkle_hash_equal(&root, &client_head(c)->root)) {
@@ -88,7 +94,8 @@ static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 int fsck_over_http(struct fsck_run *run, const char *url, const char *policy_path,
 		   const char *centre_path, struct tree_head *head)
 {
-	struct client_config config = {.url = url};
+	struct client_config config = {
+	    .url = url, .wait = cmd_wait_before_retry, .ctx = command_name};
 	struct client_error why = {""};
 	struct policy *policy = NULL;
 	struct party_key *centre = NULL;

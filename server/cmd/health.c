@@ -11,6 +11,7 @@ static const struct option options[] = {
     {"listen", OPTION_TEXT, &opt_listen, "ADDR",
      "Where the log listens, as given to `vitrine serve`; used when no URL is given.", 0, 0, false,
      true},
+    CMD_OPTION_CA,
 };
 static const struct command_usage usage = {"vitrine health [URL]",
 					   "Asks a log whether it is ready: exit code 0 if it "

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "cmd.h"
 #include "durable.h"
@@ -153,4 +154,15 @@ int cmd_print_json(const char *name, enum vt_err err, struct json *j)
 	buf_release(&out);
 	json_free(j);
 	return err == VT_OK ? CMD_HOLDS : cmd_fail(name, CMD_UNSURE, "%s", vt_err_text(err));
+}
+
+bool cmd_wait_before_retry(void *ctx, uint64_t millis, const char *why)
+{
+	struct timespec pause = {(time_t)(millis / 1000), (long)(millis % 1000) * 1000000};
+
+	fprintf(stderr, "vitrine %s: %s; trying again in %.1f s\n", (const char *)ctx, why,
+		(double)millis / 1000);
+	while (nanosleep(&pause, &pause) != 0)
+		;
+	return true;
 }

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "cmd.h"
 #include "durable.h"
+#include "http_fetch.h"
 #include "logline.h"
 #include "monitor.h"
 #include "monitor_acknowledge.h"
@@ -53,6 +54,7 @@ static const struct option options[] = {
      "if something that a log did and must not stands, told now or before (vitrine monitor "
      "acknowledge), 3 if a log or whoever takes alerts could not be reached.",
      0, 0, false, true},
+    CMD_OPTION_CA,
     {"peer", OPTION_LIST, &opt_peer, "URL",
      "Another monitor or log to exchange tree heads and evidence with (its /gossip/v1). The "
      "policy's "

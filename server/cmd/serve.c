@@ -7,6 +7,7 @@
 
 #include "api.h"
 #include "cmd.h"
+#include "http_fetch.h"
 #include "index.h"
 #include "log.h"
 #include "log_folder.h"
@@ -60,6 +61,7 @@ static const struct option options[] = {
      "and "
      "a checkpoint is published once its quorum has.",
      0, 0, false, true},
+    CMD_OPTION_CA,
     {"without-quorum", OPTION_TEXT, &opt_without_quorum, "hold|publish",
      "While the quorum is missing: hold appends (they wait, then are answered 503; reads go on), "
      "or publish without it, and say so.",

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admit.h"
 #include "client.h"
 #include "cmd.h"
 #include "durable.h"
+#include "http_fetch.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -20,6 +20,8 @@ static const char *opt_log, *opt_policy, *opt_out;
 static uint64_t opt_seconds = 300;
 static bool opt_json, opt_quiet;
 static char standard_input[] = "/dev/stdin";
+
+static char command_name[] = "submit";
 
 static const struct option options[] = {
     {"log", OPTION_TEXT, &opt_log, "URL", "The log.", 0, 0, true, true},
@@ -33,6 +35,7 @@ static const struct option options[] = {
     {"seconds", OPTION_COUNT, &opt_seconds, "N",
      "How long to keep trying while the log says \"not now\" or cannot be reached.", 1, 86400,
      false, true},
+    CMD_OPTION_CA,
     {"json", OPTION_FLAG, &opt_json, NULL, "Print one JSON object a record.", 0, 0, false, true},
     {"quiet", OPTION_FLAG, &opt_quiet, NULL, "Do not say that a record is sent again.", 0, 0, false,
      true},
@@ -50,19 +53,6 @@ static const struct command_usage usage = {
     "RECORD...",
     options,
     sizeof(options) / sizeof(*options)};
-
-static bool wait_before_retry(void *ctx, uint64_t millis, const char *why)
-{
-	struct timespec pause = {(time_t)(millis / 1000), (long)(millis % 1000) * 1000000};
-
-	(void)ctx;
-	if (!opt_quiet)
-		fprintf(stderr, "vitrine submit: %s; trying again in %.1f s\n", why,
-			(double)millis / 1000);
-	while (nanosleep(&pause, &pause) != 0)
-		;
-	return true;
-}
 
 /* FILE.tlog-proof, in --out when given. */
 static bool proof_path(char *out, size_t cap, const char *record, const char *suffix)
@@ -259,7 +249,8 @@ int cmd_submit(int argc, char **argv)
 					.submit_seconds = (unsigned)opt_seconds,
 					.read_seconds = (unsigned)opt_seconds,
 					.keep_trying = true,
-					.wait = wait_before_retry};
+					.wait = opt_quiet ? NULL : cmd_wait_before_retry,
+					.ctx = command_name};
 	if (client_new(&c, &config, &why) != VT_OK)
 		code = cmd_fail("submit", CMD_USAGE, "--log %s: %s", opt_log, why.text);
 	/* Nothing is sent to a log that the policy does not accept; and every answer must then be consistent with

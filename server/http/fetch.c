@@ -96,6 +96,11 @@ static const char *value_of(const char *line, size_t len, const char *name, size
 	return line;
 }
 
+static bool is_word(const char *value, size_t len, const char *word)
+{
+	return len == strlen(word) && strncasecmp(value, word, len) == 0;
+}
+
 /* Keep it, if it is short enough and has no control character. */
 static void keep(char *out, size_t cap, const char *value, size_t len)
 {
@@ -155,8 +160,9 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	} else if ((value = value_of(line, len, "Location", &n)) != NULL) {
 		keep(r->location, sizeof(r->location), value, n);
 	} else if ((value = value_of(line, len, "Content-Encoding", &n)) != NULL) {
-		t->gzip = n == 4 && strncasecmp(value, "gzip", 4) == 0;
-		t->encoded = !t->gzip && !(n == 8 && strncasecmp(value, "identity", 8) == 0);
+		/* RFC 9110, 8.4.1.3: "A recipient SHOULD consider "x-gzip" to be equivalent to "gzip"." */
+		t->gzip = is_word(value, n, "gzip") || is_word(value, n, "x-gzip");
+		t->encoded = !t->gzip && !is_word(value, n, "identity");
 	} else if ((value = value_of(line, len, "Retry-After", &n)) != NULL) {
 		r->retry_after = parse_retry_after(value, n);
 	}
@@ -181,12 +187,25 @@ static long millis_of(double seconds, long otherwise)
 	return seconds < 86400 ? (long)(seconds * 1000) + 1 : 86400L * 1000;
 }
 
+const char *http_fetch_ca_file;
+
+/* What libcurl's own command and other programs with OpenSSL do. */
+static bool configure_trust(CURL *c)
+{
+	const char *file = http_fetch_ca_file;
+
+	if (file == NULL)
+		file = getenv("SSL_CERT_FILE");
+	return file == NULL || *file == '\0' ||
+	       curl_easy_setopt(c, CURLOPT_CAINFO, file) == CURLE_OK;
+}
+
 /* What is the same for every fetch. */
 static bool configure(struct http_fetcher *f, const struct http_fetch_config *config)
 {
 	CURL *c = f->curl;
 
-	return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	return configure_trust(c) && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK &&
@@ -339,6 +358,10 @@ static enum vt_err error_of(CURLcode code)
 		return VT_ENOMEM;
 	case CURLE_URL_MALFORMAT:
 		return VT_EINVAL;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CACERT_BADFILE:
+		return VT_EUNTRUSTED;
 	default:
 		return VT_EIO;
 	}

@@ -76,10 +76,13 @@ enum vt_err gzip_expand(struct buf *out, struct bytes packed, size_t max)
 	z.avail_in = (uInt)packed.len;
 	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
 		return VT_ENOMEM;
-	while (err == VT_OK && !ended)
-		err = expand_some(out, &z, max - (out->len - before), &ended);
-	if (err == VT_OK && z.avail_in > 0)
-		err = VT_EMALFORMED;
+	/* RFC 1952, 2.2: "A gzip file consists of a series of "members"". */
+	while (err == VT_OK && (!ended || z.avail_in > 0)) {
+		if (ended && inflateReset(&z) != Z_OK)
+			err = VT_EINTERNAL;
+		else
+			err = expand_some(out, &z, max - (out->len - before), &ended);
+	}
 	inflateEnd(&z);
 	if (err != VT_OK)
 		out->len = before;

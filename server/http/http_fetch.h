@@ -15,6 +15,9 @@ struct http_fetch_config {
 	double total_seconds;   /* 0: 60; from start to the last byte of the answer */
 	const char *user_agent; /* NULL: "vitrine/VERSION" */
 };
+/* PEM: the authorities whose certificates are believed. NULL: the file named by SSL_CERT_FILE, or else the system's. Set before the first
+ * fetcher is made. */
+extern const char *http_fetch_ca_file;
 enum vt_err http_fetcher_new(struct http_fetcher **out, const struct http_fetch_config *config);
 void http_fetcher_free(struct http_fetcher *f); /* NULL is fine */
 /* From any thread: the fetch under way ends within about a second, and that and every later one fails
@@ -48,7 +51,7 @@ struct http_ask {
  * Ask, and wait for the whole answer. Any status is VT_OK. out has to be initialised; what it held is
  * dropped, and after an error it is empty. gzip is undone, and body_max counts what comes out of it.
  * VT_EIO: no complete answer (refused, timed out, cut short, not HTTP). VT_ELIMIT: it is larger than
- * body_max. VT_EINVAL: not an http(s) URL, or another method. VT_ENOMEM. why (at least 160 bytes, may
+ * body_max. VT_EUNTRUSTED: the other side's certificate does not verify, which asking again does not mend. VT_EINVAL: not an http(s) URL, or another method. VT_ENOMEM. why (at least 160 bytes, may
  * be NULL) says what happened.
  */
 enum vt_err http_fetch(struct http_reply *out, struct http_fetcher *f, const struct http_ask *ask,

@@ -29,7 +29,7 @@ static struct {
 	char answer_type[64];
 	struct fake_fault fault[FAULTS_MAX];
 	size_t n_faults;
-	bool pruned;
+	unsigned pruned;
 	unsigned requests;
 	char (*path)[PATH_SIZE];
 } fake;
@@ -206,9 +206,9 @@ void fake_log_mend(void)
 	fake.n_faults = 0;
 }
 
-void fake_log_prune_partials(void)
+void fake_log_prune_partials(unsigned status)
 {
-	fake.pruned = true;
+	fake.pruned = status;
 }
 
 void fake_log_answer_post(unsigned status, const char *content_type, struct bytes body)
@@ -256,8 +256,9 @@ static unsigned serve_tile(struct buf *out, const struct tile_id *id)
 	if (id->level >= LEVELS)
 		return 404;
 	have = fake.size >> (id->level * TILE_HEIGHT);
-	if (first + id->width > have ||
-	    (fake.pruned && id->width < TILE_WIDTH && first + TILE_WIDTH <= have))
+	if (fake.pruned != 0 && id->width < TILE_WIDTH && first + TILE_WIDTH <= have)
+		return fake.pruned;
+	if (first + id->width > have)
 		return 404;
 	for (uint64_t i = first; i < first + id->width; i++) {
 		if (id->entries)

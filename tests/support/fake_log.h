@@ -50,7 +50,7 @@ struct fake_fault {
 void fake_log_fault(const struct fake_fault *fault);
 void fake_log_mend(void); /* no more faults */
 /* Partial tiles are gone where there are full ones. */
-void fake_log_prune_partials(void);
+void fake_log_prune_partials(unsigned status);
 
 /* What POST /api/v1/entries answers; the body that came is kept. */
 void fake_log_answer_post(unsigned status, const char *content_type, struct bytes body);

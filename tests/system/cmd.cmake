@@ -1,4 +1,6 @@
 if(TARGET vitrine_program)
-  add_test(NAME junit_reports COMMAND ${here}/junit_reports $<TARGET_FILE:vitrine_program>)
-  set_tests_properties(junit_reports PROPERTIES LABELS system TIMEOUT 600)
+  foreach(script junit_reports tls)
+    add_test(NAME ${script} COMMAND ${here}/${script} $<TARGET_FILE:vitrine_program>)
+  endforeach()
+  set_tests_properties(junit_reports tls PROPERTIES LABELS system TIMEOUT 600)
 endif()

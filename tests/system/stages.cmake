@@ -44,7 +44,7 @@ if(VITRINE_STAGES)
       COMMAND ${here}/valgrind $<TARGET_FILE:vitrine_program>)
     vitrine_long_test(hundred_restarts CORES 1
       COMMAND ${here}/split_view $<TARGET_FILE:vitrine_program> 100)
-    # A seeded selection; the whole of each by hand, without the last argument.
+    # A seeded selection; the whole of each by hand, without the last arguments.
     vitrine_long_test(monitor_kills CORES ${cores} COMMAND ${here}/monitor_kills
       $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load> 20)
     # The same code runs over small logs, in log_fsck_test. 200 flips, if nobody says how many.
@@ -53,7 +53,7 @@ if(VITRINE_STAGES)
     target_link_libraries(fsck_flips PRIVATE log_fixture record_world base SQLite::SQLite3
       Threads::Threads vitrine_warnings)
     vitrine_long_test(fsck_flips CORES ${cores}
-      COMMAND $<TARGET_FILE:fsck_flips> $<TARGET_FILE:vitrine_program> 100000 40)
+      COMMAND $<TARGET_FILE:fsck_flips> $<TARGET_FILE:vitrine_program> 40000 40)
     foreach(script first_run readme)
       add_test(NAME ${script} COMMAND ${here}/${script})
       list(APPEND release_tests ${script})

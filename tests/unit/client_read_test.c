@@ -239,13 +239,12 @@ static void tiles_are_fetched_once(void **state)
 	assert_int_equal(fake_log_requests_of("/tile/entries/002"), 1);
 }
 
-static void a_partial_tile_that_is_gone_is_found_in_the_full_one(void **state)
+static void partial_tiles_are_gone(unsigned status)
 {
-	(void)state;
 	OPEN();
 	fake_log_grow(70000, "one");
 	fake_log_publish_at(65537 + 44, "");
-	fake_log_prune_partials();
+	fake_log_prune_partials(status);
 	assert_ok(client_refresh(client, &why));
 	assert_int_equal(fake_log_requests_of("/tile/0/256.p/45"), 1);
 	assert_int_equal(fake_log_requests_of("/tile/0/256"), 1);
@@ -253,6 +252,19 @@ static void a_partial_tile_that_is_gone_is_found_in_the_full_one(void **state)
 	assert_int_equal(fake_log_requests_of("/tile/entries/256.p/45"), 1);
 	assert_int_equal(fake_log_requests_of("/tile/entries/256"), 1);
 	check_consistency_with(fake_log_head_at(65536));
+}
+
+static void a_partial_tile_that_is_gone_is_found_in_the_full_one(void **state)
+{
+	(void)state;
+	partial_tiles_are_gone(404);
+}
+
+/* So answers an object store whose readers may not list what it has. */
+static void a_partial_tile_that_is_forbidden_is_found_in_the_full_one(void **state)
+{
+	(void)state;
+	partial_tiles_are_gone(403);
 }
 
 /* -- entries in a stream ---------------------------------------------------------------------- */
@@ -941,6 +953,7 @@ int main(void)
 	    WITH_LOG(a_cache_of_nothing_but_a_few_tiles_is_enough),
 	    WITH_LOG(tiles_are_fetched_once),
 	    WITH_LOG(a_partial_tile_that_is_gone_is_found_in_the_full_one),
+	    WITH_LOG(a_partial_tile_that_is_forbidden_is_found_in_the_full_one),
 	    WITH_LOG(entries_come_in_order_from_any_place_to_any_other),
 	    WITH_LOG(a_visitor_may_stop_and_may_ask_the_client),
 	    WITH_LOG(a_stream_survives_answers_of_not_now),

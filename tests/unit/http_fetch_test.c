@@ -310,9 +310,9 @@ static void truncated_or_broken_gzip_is_no_answer(void **state)
 	for (size_t cut = 0; cut <= len; cut++) {
 		buf_reset(&says);
 		assert_int_equal(buf_appendf(&says,
-					     "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+					     "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n"
 					     "Content-Length: %zu\r\n\r\n",
-					     len - cut),
+					     cut % 2 == 0 ? "X-Gzip" : "gzip", len - cut),
 				 VT_OK);
 		assert_int_equal(buf_append(&says, bytes_of(packed, len - cut)), VT_OK);
 		enum vt_err err = hear(f, buf_bytes(&says), 1000);

@@ -169,6 +169,7 @@ static void accept_encoding_is_weighed(void **state)
 static void what_is_packed_unpacks_to_the_same(void **state)
 {
 	struct buf text, packed, again;
+	size_t n;
 
 	(void)state;
 	buf_init(&text);
@@ -184,6 +185,17 @@ static void what_is_packed_unpacks_to_the_same(void **state)
 	assert_int_equal(gzip_expand(&again, buf_bytes(&packed), text.len - 1), VT_ELIMIT);
 	assert_int_equal(again.len, 0);
 	assert_int_equal(gzip_expand(&again, buf_bytes(&packed), 0), VT_ELIMIT);
+	/* Several members are one text, and nothing else may follow. */
+	n = packed.len;
+	assert_int_equal(buf_append(&packed, buf_bytes(&packed)), VT_OK);
+	assert_int_equal(gzip_expand(&again, buf_bytes(&packed), 2 * text.len - 1), VT_ELIMIT);
+	assert_int_equal(gzip_expand(&again, buf_bytes(&packed), 2 * text.len), VT_OK);
+	assert_int_equal(again.len, 2 * text.len);
+	assert_memory_equal(again.data + text.len, text.data, text.len);
+	buf_reset(&again);
+	packed.len = 2 * n - 1;
+	assert_int_equal(gzip_expand(&again, buf_bytes(&packed), 2 * text.len), VT_EMALFORMED);
+	packed.len = n;
 	assert_int_equal(buf_append_byte(&packed, 0), VT_OK);
 	assert_int_equal(gzip_expand(&again, buf_bytes(&packed), text.len), VT_EMALFORMED);
 	/* What does not shrink is not packed. */
