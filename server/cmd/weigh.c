@@ -87,7 +87,8 @@ static bool is_verdict(const struct weighed *w, struct bytes *result)
 	return w->usable && w->about && statement_result(&w->checked->statement, result);
 }
 
-static bool meets(const struct weighed *w, struct bytes result, const struct weigh_demands *d)
+static bool meets_demands(const struct weighed *w, struct bytes result,
+			  const struct weigh_demands *d)
 {
 	if (d->result != NULL && !bytes_is(result, d->result))
 		return false;
@@ -95,7 +96,8 @@ static bool meets(const struct weighed *w, struct bytes result, const struct wei
 				: entry_standing_for_anyone(&w->standing);
 }
 
-static struct tally count(const struct weighed *list, size_t n, const struct weigh_demands *d)
+static struct tally tally_verdicts(const struct weighed *list, size_t n,
+				   const struct weigh_demands *d)
 {
 	struct tally t = {.met = d->result == NULL && d->party == NULL};
 	struct bytes result;
@@ -111,7 +113,7 @@ static struct tally count(const struct weighed *list, size_t n, const struct wei
 		t.verdicts++;
 		t.standing += stands;
 		t.failed |= stands && bytes_is(result, "FAILED");
-		t.met |= meets(&list[i], result, d);
+		t.met |= meets_demands(&list[i], result, d);
 	}
 	return t;
 }
@@ -226,7 +228,7 @@ static enum vt_err tell_entry(struct sentence *s, const struct weighed *w)
 }
 
 /* A verdict that stands and failed, one that stands, one that does not, anything else. */
-static unsigned rank(const struct weighed *w)
+static unsigned rank_to_tell(const struct weighed *w)
 {
 	struct bytes result;
 
@@ -276,7 +278,8 @@ static enum vt_err tell_entries(struct sentence *s, const struct weighed *list, 
 
 	for (unsigned r = 0; r <= 3; r++)
 		for (size_t i = 0; i < n && err == VT_OK; i++)
-			if (worth_telling(&list[i]) && rank(&list[i]) == r && !seen_before(list, i))
+			if (worth_telling(&list[i]) && rank_to_tell(&list[i]) == r &&
+			    !seen_before(list, i))
 				err = tell_entry(s, &list[i]);
 	if (err == VT_OK && s->left_out > 0 && (err = begin_part(s)) == VT_OK)
 		err = buf_appendf(s->out, "and %zu further entries", s->left_out);
@@ -308,8 +311,8 @@ static enum vt_err tell_demands(struct sentence *s, const struct tally *t,
 			   d->party == NULL ? "" : " for ", d->party == NULL ? "" : party);
 }
 
-static enum vt_err tell(struct buf *why, const struct weighed *list, size_t n,
-			const struct tally *t, const struct weigh_demands *d)
+static enum vt_err tell_all(struct buf *why, const struct weighed *list, size_t n,
+			    const struct tally *t, const struct weigh_demands *d)
 {
 	struct sentence s = {.out = why};
 	size_t start = why->len;
@@ -342,8 +345,8 @@ int weigh(struct weighed *list, size_t n, const struct weigh_demands *demands, s
 
 	if (judge_all(list, n) != VT_OK)
 		return CMD_UNSURE;
-	t = count(list, n, demands);
-	if (tell(why, list, n, &t, demands) != VT_OK) {
+	t = tally_verdicts(list, n, demands);
+	if (tell_all(why, list, n, &t, demands) != VT_OK) {
 		buf_reset(why); /* half a sentence is none */
 		return CMD_UNSURE;
 	}

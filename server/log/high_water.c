@@ -22,8 +22,8 @@ static void stop_for(struct log *log, const char *why)
 	log_freeze_for_now(log, text);
 }
 
-static enum vt_err unreadable(char why[LOG_FROZEN_WHY_MAX], const char *path, enum vt_err err,
-			      int system_error)
+static enum vt_err explain_unreadable(char why[LOG_FROZEN_WHY_MAX], const char *path,
+				      enum vt_err err, int system_error)
 {
 	(void)snprintf(
 	    why, LOG_FROZEN_WHY_MAX,
@@ -37,8 +37,8 @@ static enum vt_err unreadable(char why[LOG_FROZEN_WHY_MAX], const char *path, en
 }
 
 /* What the store has lost it may still hold behind a damaged page, so what to do begins with a copy. */
-static enum vt_err behind(char why[LOG_FROZEN_WHY_MAX], const char *path, uint64_t size,
-			  uint64_t marked)
+static enum vt_err explain_behind(char why[LOG_FROZEN_WHY_MAX], const char *path, uint64_t size,
+				  uint64_t marked)
 {
 	(void)snprintf(why, LOG_FROZEN_WHY_MAX,
 		       "the store has %" PRIu64 " entries, but this log has had %" PRIu64
@@ -51,7 +51,8 @@ static enum vt_err behind(char why[LOG_FROZEN_WHY_MAX], const char *path, uint64
 	return VT_EMISMATCH;
 }
 
-static enum vt_err other_root(char why[LOG_FROZEN_WHY_MAX], const char *path, uint64_t marked)
+static enum vt_err explain_other_root(char why[LOG_FROZEN_WHY_MAX], const char *path,
+				      uint64_t marked)
 {
 	(void)snprintf(why, LOG_FROZEN_WHY_MAX,
 		       "the store's tree of %" PRIu64
@@ -80,15 +81,15 @@ enum vt_err high_water_compare(struct tree_head *mark, const char *path, const c
 	if (err == VT_ENOTFOUND || err == VT_ENOMEM || err == VT_EBUSY)
 		return err;
 	if (err != VT_OK)
-		return unreadable(why, path, err, errno);
+		return explain_unreadable(why, path, err, errno);
 	/* Read after the mark: another process may have committed and raised it since this one looked at the head. */
 	if ((err = store_read_state(r, &state)) != VT_OK)
 		return err;
 	if (mark->size > state.head.size)
-		return behind(why, path, state.head.size, mark->size);
+		return explain_behind(why, path, state.head.size, mark->size);
 	err = tile_root(&root, h, mark->size, read_tile, r);
 	if (err == VT_ENOTFOUND || (err == VT_OK && !merkle_hash_equal(&root, &mark->root)))
-		return other_root(why, path, mark->size);
+		return explain_other_root(why, path, mark->size);
 	return err;
 }
 
@@ -96,7 +97,7 @@ static void stop_unreadable(struct log *log, enum vt_err err, int system_error)
 {
 	char why[LOG_FROZEN_WHY_MAX];
 
-	(void)unreadable(why, log->config.mark_path, err, system_error);
+	(void)explain_unreadable(why, log->config.mark_path, err, system_error);
 	stop_for(log, why);
 }
 
@@ -111,7 +112,7 @@ static void mark_moved(void *ctx)
 }
 
 /* A mark that is there: compare, and open it to be raised. */
-static enum vt_err adopt(struct log *log)
+static enum vt_err adopt_mark(struct log *log)
 {
 	const char *origin = log->store->identity.origin;
 	char why[LOG_FROZEN_WHY_MAX];
@@ -146,7 +147,7 @@ static enum vt_err adopt(struct log *log)
 	return VT_OK;
 }
 
-static enum vt_err make(struct log *log, const struct tree_head *head)
+static enum vt_err make_mark(struct log *log, const struct tree_head *head)
 {
 	enum vt_err err;
 
@@ -157,7 +158,7 @@ static enum vt_err make(struct log *log, const struct tree_head *head)
 		return VT_OK;
 	}
 	/* VT_ECONFLICT: another process was quicker. Its mark is as good. */
-	return err == VT_OK || err == VT_ECONFLICT ? adopt(log) : err;
+	return err == VT_OK || err == VT_ECONFLICT ? adopt_mark(log) : err;
 }
 
 static void missing_why(const struct log *log, char why[LOG_FROZEN_WHY_MAX])
@@ -170,7 +171,7 @@ static void missing_why(const struct log *log, char why[LOG_FROZEN_WHY_MAX])
 	    log->config.mark_path, log->state.head.size);
 }
 
-static enum vt_err missing(struct log *log)
+static enum vt_err judge_missing(struct log *log)
 {
 	char why[LOG_FROZEN_WHY_MAX];
 
@@ -179,7 +180,7 @@ static enum vt_err missing(struct log *log)
 	if (log->config.new_mark) {
 		logline(LOGLINE_WARN, "a new high-water mark is made, as asked for",
 			"size=%" PRIu64, log->state.head.size);
-		return make(log, &log->state.head);
+		return make_mark(log, &log->state.head);
 	}
 	if (log->config.gather != NULL) {
 		logline(LOGLINE_WARN,
@@ -200,8 +201,8 @@ enum vt_err high_water_open(struct log *log)
 
 	if (log->config.mark_path == NULL)
 		return VT_OK;
-	err = adopt(log);
-	return err == VT_ENOTFOUND ? missing(log) : err;
+	err = adopt_mark(log);
+	return err == VT_ENOTFOUND ? judge_missing(log) : err;
 }
 
 enum vt_err high_water_vouched(struct log *log, const struct tree_head *head)
@@ -222,7 +223,7 @@ enum vt_err high_water_vouched(struct log *log, const struct tree_head *head)
 	}
 	if (err != VT_EUNTRUSTED)
 		return err;
-	if ((err = make(log, head)) != VT_OK)
+	if ((err = make_mark(log, head)) != VT_OK)
 		return err;
 	if (log->mark == NULL)
 		return VT_EBUSY;
@@ -241,7 +242,7 @@ void high_water_raise(struct log *log, const struct tree_head *head)
 		mark_raise(log->mark, head);
 }
 
-static enum vt_err failed(struct log *log, const struct tree_head *head, enum vt_err err)
+static enum vt_err raising_failed(struct log *log, const struct tree_head *head, enum vt_err err)
 {
 	char why[LOG_FROZEN_WHY_MAX];
 
@@ -270,7 +271,7 @@ enum vt_err high_water_choose(struct log *log, struct tree_head *head)
 	if (err == VT_OK && there.size >= head->size)
 		return VT_OK;
 	if (err != VT_OK && err != VT_ENOTFOUND)
-		return failed(log, head, err);
+		return raising_failed(log, head, err);
 	log->mark_pending = true;
 	/* Heads that were begun have been read back since: the sequencer does that before it comes here. */
 	*head = there;
@@ -287,5 +288,5 @@ enum vt_err high_water_wait(struct log *log, const struct tree_head *head)
 		return VT_OK;
 	mark_raise(log->mark, head);
 	err = mark_wait(log->mark, head->size);
-	return err == VT_OK ? VT_OK : failed(log, head, err);
+	return err == VT_OK ? VT_OK : raising_failed(log, head, err);
 }
