@@ -26,6 +26,8 @@ struct suite {
 	/* <testsuites> */
 	bool root_list;
 	bool counts_tests;
+	/* Failures and errors, both of them. */
+	bool counts_bad;
 	/* What the attributes count; bad: failures and errors. */
 	uint64_t tests, bad, skipped;
 	size_t shown_bad, shown_skipped;

@@ -32,8 +32,8 @@ static void read_bad(struct reader *r, struct suite *s, const char **attributes)
 	uint64_t failed = 0;
 
 	add_counter(r, &failed, attributes, "failed");
-	add_counter(r, &s->bad, attributes, "failures");
-	add_counter(r, &s->bad, attributes, "errors");
+	s->counts_bad = add_counter(r, &s->bad, attributes, "failures");
+	s->counts_bad &= add_counter(r, &s->bad, attributes, "errors");
 	for (size_t i = 0; i < JUNIT_TELLING && failed == 0; i++)
 		failed = junit_told_outcome(attributes, junit_telling[i]) == FAILED;
 	if (s->bad < failed)
@@ -135,7 +135,8 @@ static void look_for_unseen(struct reader *r, struct suite *s)
 	if (!s->counts_tests || s->tests <= explained)
 		return;
 	here.n = s->tests - explained;
-	if (s->other_counts != NULL) {
+	/* Whoever counts what it does not show must say that none of it failed. Of nothing at all there are no assertions. */
+	if (s->other_counts != NULL && s->counts_bad && s->cases > 0) {
 		note_counted(r, &here, s->other_counts);
 		s->more_runs += here.n;
 	} else if (s->unseen.n == 0) {
