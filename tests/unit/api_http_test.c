@@ -232,6 +232,24 @@ static void the_form_that_is_preferred_is_sent(void **state)
 	}
 }
 
+static void an_append_is_answered_in_the_form_that_is_preferred(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"Accept: application/json, text/plain, */*\r\n", "application/json"}, /* axios */
+	    {"Accept: text/plain\r\n", "text/plain; charset=utf-8"},
+	    {"Accept: application/json;q=0.5, text/plain;q=0.6\r\n", "text/plain; charset=utf-8"},
+	    {"", "application/json"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ask(&records, "POST /api/v1/entries", cases[i][0],
+				     buf_bytes(&world.entry[1].bytes)),
+				 200);
+		assert_string_equal(raw_field(&reply, "Content-Type"), cases[i][1]);
+	}
+}
+
 static void references_are_relative_so_that_a_prefix_may_be_put_before(void **state)
 {
 	(void)state;
@@ -371,6 +389,7 @@ int main(void)
 	    cmocka_unit_test(of_any_size_and_form),
 	    cmocka_unit_test(add_is_answered_200_with_the_index),
 	    cmocka_unit_test(the_form_that_is_preferred_is_sent),
+	    cmocka_unit_test(an_append_is_answered_in_the_form_that_is_preferred),
 	    cmocka_unit_test(references_are_relative_so_that_a_prefix_may_be_put_before),
 	    cmocka_unit_test(a_plus_in_a_query_is_a_plus),
 	    cmocka_unit_test(a_body_in_a_coding_is_refused),

@@ -122,6 +122,22 @@ static void refusals_have_their_own_problem_types(void **state)
 	assert_says(w, "does not know the origin");
 }
 
+static void a_body_to_what_a_witness_has_not_is_404(void **state)
+{
+	struct world *w = *state;
+	static const char *const paths[] = {"/sign-subtree", "/add", "/api/v1/entries"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char request[160];
+
+		(void)snprintf(request, sizeof(request),
+			       "POST %s HTTP/1.1\r\nHost: w\r\nContent-Length: 4\r\n\r\nbody",
+			       paths[i]);
+		assert_int_equal(raw_ask(w->server.url, request, &w->r), 404);
+		assert_says(w, "urn:vitrine:problem:not-found");
+	}
+}
+
 static void the_checkpoint_is_read_by_its_origin_hash_alone(void **state)
 {
 	struct world *w = *state;
@@ -241,6 +257,7 @@ int main(void)
 	    TEST(answers_carry_the_headers_of_the_api),
 	    TEST(refusals_have_their_own_problem_types),
 	    TEST(the_checkpoint_is_read_by_its_origin_hash_alone),
+	    TEST(a_body_to_what_a_witness_has_not_is_404),
 	    TEST(other_methods_and_paths_are_told_so),
 	    TEST(a_body_beyond_the_bound_is_refused),
 	    TEST(as_many_lines_as_fit_are_borne),
