@@ -621,7 +621,6 @@ static void *hub_main(void *arg)
 enum vt_err hub_start(struct hub **out, struct log *log, double heartbeat_seconds)
 {
 	struct hub *hub = calloc(1, sizeof(*hub));
-	pthread_condattr_t monotonic;
 	enum vt_err err = VT_ENOMEM;
 
 	*out = NULL;
@@ -636,10 +635,7 @@ enum vt_err hub_start(struct hub **out, struct log *log, double heartbeat_second
 	list_init(&hub->current);
 	list_init(&hub->behind);
 	pthread_mutex_init(&hub->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&hub->work, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&hub->work);
 	/* "a comment line (one starting with a ':' character) every 15 seconds or so" (section 9.2.7). */
 	if ((hub->beat = http_chunk_new(bytes_str(":\n\n"))) == NULL ||
 	    (err = log_worker_new(&hub->worker, log)) != VT_OK)

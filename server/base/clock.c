@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const int64_t DAY_SECONDS = 86400;
 enum { RFC3339_DOT = 19 };                /* where a fraction begins, after YYYY-MM-DDTHH:MM:SS */
@@ -33,6 +32,22 @@ uint64_t clock_monotonic_nanos(void)
 	struct timespec t = now(CLOCK_MONOTONIC);
 
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t monotonic;
+
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(cond, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec clock_timespec(uint64_t monotonic_nanos)
+{
+	return (struct timespec){(time_t)(monotonic_nanos / 1000000000),
+				 (long)(monotonic_nanos % 1000000000)};
 }
 
 /*

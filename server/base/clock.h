@@ -2,6 +2,9 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
+#include <time.h>
+
 #include "vitrine/bytes.h"
 
 enum {
@@ -11,6 +14,9 @@ enum {
 uint64_t clock_unix(void);        /* POSIX seconds */
 uint64_t clock_unix_millis(void); /* POSIX milliseconds */
 uint64_t clock_monotonic_nanos(void);
+/* A condition whose timed waits end at a time of the monotonic clock, and such a time. */
+void clock_cond_init(pthread_cond_t *cond);
+struct timespec clock_timespec(uint64_t monotonic_nanos);
 /* "2026-11-22T14:40:50Z", NUL-terminated. Times beyond the year 9999 are shown as its last second.
  */
 void clock_format_rfc3339(char out[CLOCK_RFC3339_SIZE], uint64_t unix_seconds);

@@ -75,7 +75,7 @@ static int print_json(const struct standing *s)
 			    : cmd_fail("monitor acknowledge", CMD_UNSURE, "%s", vt_err_text(err));
 }
 
-static int list(const struct standing_list *all)
+static int print_list(const struct standing_list *all)
 {
 	int code = CMD_HOLDS;
 
@@ -113,7 +113,7 @@ static int check_id(const struct standing_list *all, const char *id)
 	return CMD_HOLDS;
 }
 
-static int acknowledge(const struct standing_list *all, const struct operands *rest)
+static int acknowledge_all(const struct standing_list *all, const struct operands *rest)
 {
 	int code = CMD_HOLDS;
 	enum vt_err err;
@@ -151,7 +151,7 @@ int cmd_monitor_acknowledge(int argc, char **argv)
 	if (err != VT_OK)
 		code = cmd_monitor_refused("monitor acknowledge", opt_state, err, why);
 	else
-		code = rest.n == 0 ? list(&all) : acknowledge(&all, &rest);
+		code = rest.n == 0 ? print_list(&all) : acknowledge_all(&all, &rest);
 	standing_list_release(&all);
 	options_release(&usage);
 	return code;

@@ -86,7 +86,7 @@ done:
 	return code;
 }
 
-static int add(const struct vkey *key)
+static int add_log(const struct vkey *key)
 {
 	char why[MONITOR_WHY_MAX];
 	uint64_t size;
@@ -113,8 +113,8 @@ static int take_away(const struct vkey *key)
 	return CMD_HOLDS;
 }
 
-static int change(const struct command_usage *usage, int argc, char **argv, const char *name,
-		  int (*act)(const struct vkey *key))
+static int change_logs(const struct command_usage *usage, int argc, char **argv, const char *name,
+		       int (*act)(const struct vkey *key))
 {
 	struct operands rest;
 	bool help = false;
@@ -144,10 +144,10 @@ static int change(const struct command_usage *usage, int argc, char **argv, cons
 
 int cmd_monitor_add(int argc, char **argv)
 {
-	return change(&add_usage, argc, argv, "monitor add", add);
+	return change_logs(&add_usage, argc, argv, "monitor add", add_log);
 }
 
 int cmd_monitor_remove(int argc, char **argv)
 {
-	return change(&remove_usage, argc, argv, "monitor remove", take_away);
+	return change_logs(&remove_usage, argc, argv, "monitor remove", take_away);
 }

@@ -186,7 +186,6 @@ done:
 static void init_locks(struct log *log)
 {
 	pthread_rwlockattr_t prefer_writer;
-	pthread_condattr_t monotonic;
 
 	/* Signatures are verified under the read lock, one record after the other: a writer must not wait for a gap. */
 	(void)pthread_rwlockattr_init(&prefer_writer);
@@ -196,11 +195,8 @@ static void init_locks(struct log *log)
 	(void)pthread_rwlockattr_destroy(&prefer_writer);
 	(void)pthread_mutex_init(&log->lock, NULL);
 	(void)pthread_mutex_init(&log->frozen_lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&log->work, &monotonic);
-	(void)pthread_cond_init(&log->progress, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&log->work);
+	clock_cond_init(&log->progress);
 }
 
 static void init(struct log *log, const struct log_config *config)

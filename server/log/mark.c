@@ -358,7 +358,6 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 		      void (*moved)(void *ctx), void *ctx)
 {
 	struct mark *m = calloc(1, sizeof(*m));
-	pthread_condattr_t monotonic;
 	enum vt_err err = VT_EIO;
 
 	*out = NULL;
@@ -370,10 +369,7 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 	m->moved = moved;
 	m->ctx = ctx;
 	(void)pthread_mutex_init(&m->lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&m->changed, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&m->changed);
 	if ((m->fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
 		goto done;
 	if ((err = merkle_hasher_init(&m->hasher)) != VT_OK)

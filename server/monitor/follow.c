@@ -162,8 +162,8 @@ enum vt_err follow_read_earlier(void *ctx, uint64_t index, struct buf *entry)
 	return err;
 }
 
-static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
-			  const struct record *record, const struct checks_refusal *refusal);
+static enum vt_err entry_judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
+				const struct record *record, const struct checks_refusal *refusal);
 
 static enum vt_err open_checks(struct follower *f, char why[PAIRS_WHY_MAX])
 {
@@ -173,7 +173,7 @@ static enum vt_err open_checks(struct follower *f, char why[PAIRS_WHY_MAX])
 				       .any_centre = true, /* centre_check() asks */
 				       .tail_max = f->m->config.tail_max,
 				       .read = follow_read_earlier,
-				       .judged = judged,
+				       .judged = entry_judged,
 				       .ctx = f};
 
 	return checks_open(&f->checks, &config, &f->state.checks, why);
@@ -280,7 +280,7 @@ static enum vt_err after_entry(struct follower *f)
 }
 
 /* The next leaf is in the tree. */
-static enum vt_err grow(struct follower *f, const struct merkle_hash *leaf)
+static enum vt_err grow_tree(struct follower *f, const struct merkle_hash *leaf)
 {
 	enum vt_err err =
 	    merkle_range_append(&f->state.range, &f->hasher, leaf, kept_node, f->kept);
@@ -288,8 +288,8 @@ static enum vt_err grow(struct follower *f, const struct merkle_hash *leaf)
 	return err != VT_OK ? err : after_entry(f);
 }
 
-static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
-			  const struct record *record, const struct checks_refusal *refusal)
+static enum vt_err entry_judged(void *ctx, uint64_t index, const struct merkle_hash *leaf,
+				const struct record *record, const struct checks_refusal *refusal)
 {
 	struct follower *f = ctx;
 	enum vt_err err = VT_OK;
@@ -299,19 +299,20 @@ static enum vt_err judged(void *ctx, uint64_t index, const struct merkle_hash *l
 	else if (record != NULL && f->m->config.watches != NULL)
 		err = entry_watched(f, index, record);
 	if (err == VT_OK)
-		err = grow(f, leaf);
+		err = grow_tree(f, leaf);
 	/* Before anything that comes after it is told. */
 	return err == VT_OK && index == 0 ? centre_check(f) : err;
 }
 
-static enum vt_err visit(void *ctx, uint64_t index, struct bytes entry,
-			 const struct merkle_hash *leaf)
+static enum vt_err visit_entry(void *ctx, uint64_t index, struct bytes entry,
+			       const struct merkle_hash *leaf)
 {
 	struct follower *f = ctx;
 
 	if (f->m->stop)
 		return VT_EBUSY;
-	f->fault = f->checks != NULL ? checks_add(f->checks, index, entry, leaf) : grow(f, leaf);
+	f->fault =
+	    f->checks != NULL ? checks_add(f->checks, index, entry, leaf) : grow_tree(f, leaf);
 	return f->fault;
 }
 
@@ -374,7 +375,7 @@ static enum vt_err fetch_and_judge(struct follower *f, uint64_t end, struct clie
 	if (f->checks != NULL &&
 	    (f->fault = checks_begin(f->checks, end - first > REPLAY_ALONE ? 0 : 1)) != VT_OK)
 		return f->fault;
-	err = client_entries(f->client, first, end, visit, f, why);
+	err = client_entries(f->client, first, end, visit_entry, f, why);
 	if (f->checks != NULL && f->fault == VT_OK && !f->m->stop)
 		f->fault = checks_finish(f->checks);
 	if (f->checks != NULL)
@@ -444,7 +445,7 @@ static enum vt_err take_acknowledgements(struct follower *f)
 	return follow_commit(f);
 }
 
-static enum monitor_outcome look(struct follower *f)
+static enum monitor_outcome look_at_log(struct follower *f)
 {
 	enum monitor_outcome outcome = MONITOR_UNSURE;
 
@@ -490,7 +491,7 @@ static enum monitor_outcome look_and_recover(struct follower *f)
 	if (!f->loaded && (f->fault = follow_load(f, why)) != VT_OK)
 		snprintf(f->why.text, sizeof(f->why.text), "%.399s", why);
 	else if ((f->fault = take_acknowledgements(f)) == VT_OK)
-		outcome = look(f);
+		outcome = look_at_log(f);
 	take_answer(f);
 	if (f->fault == VT_OK &&
 	    (f->unsaved || f->state.answered > f->answered_saved + f->m->config.silent_seconds / 4))

@@ -135,8 +135,9 @@ enum verdict {
 };
 
 /* Evidence of two heads of one log, and onto the disk with it. */
-static enum vt_err prove(struct gossip *g, struct followed *log, struct bytes a, struct bytes b,
-			 const struct merkle_hash *other, const struct merkle_proof *proof)
+static enum vt_err prove_fork(struct gossip *g, struct followed *log, struct bytes a,
+			      struct bytes b, const struct merkle_hash *other,
+			      const struct merkle_proof *proof)
 {
 	char id[GOSSIP_ID_SIZE];
 	struct buf text;
@@ -174,8 +175,8 @@ static enum verdict judge_covered(struct gossip *g, struct followed *log,
 	    (err = log->tree.consistency(log->tree.ctx, head->size, log->ours.size, &proof)) !=
 		VT_OK)
 		goto later;
-	return prove(g, log, note, buf_bytes(&log->ours_note), &root, &proof) == VT_OK ? PROVEN
-										       : OPEN;
+	return prove_fork(g, log, note, buf_bytes(&log->ours_note), &root, &proof) == VT_OK ? PROVEN
+											    : OPEN;
 later:
 	logline(LOGLINE_DEBUG, "a gossiped head could not be judged yet",
 		"size=%" PRIu64 " error=\"%s\"", head->size, vt_err_text(err));
@@ -193,15 +194,15 @@ static enum verdict judge_empty(struct gossip *g, const struct tree_head *head)
 }
 
 /* except: the waiting head that this is, or NULL. */
-static enum verdict judge(struct gossip *g, struct followed *log, const struct tree_head *head,
-			  struct bytes note, const struct waiting *except)
+static enum verdict judge_head(struct gossip *g, struct followed *log, const struct tree_head *head,
+			       struct bytes note, const struct waiting *except)
 {
 	for (size_t i = 0; i < log->n_waiting; i++) {
 		const struct waiting *w = &log->waiting[i];
 
 		if (w != except && w->head.size == head->size &&
 		    !merkle_hash_equal(&w->head.root, &head->root) &&
-		    prove(g, log, note, buf_bytes(&w->note), NULL, NULL) == VT_OK)
+		    prove_fork(g, log, note, buf_bytes(&w->note), NULL, NULL) == VT_OK)
 			return PROVEN;
 	}
 	/* Every tree extends the empty one: only another head of size 0 can be held against one. */
@@ -275,7 +276,7 @@ static void settle_log(struct gossip *g, struct followed *log)
 	for (size_t i = 0; i < log->n_waiting;) {
 		struct waiting *w = &log->waiting[i];
 
-		if (judge(g, log, &w->head, buf_bytes(&w->note), w) != OPEN) {
+		if (judge_head(g, log, &w->head, buf_bytes(&w->note), w) != OPEN) {
 			drop_waiting(g, log, i);
 			continue;
 		}
@@ -326,7 +327,7 @@ static enum vt_err judge_new(struct gossip *g, struct followed *log, const struc
 		taken->known++;
 		return VT_OK;
 	}
-	switch (judge(g, log, head, buf_bytes(note), NULL)) {
+	switch (judge_head(g, log, head, buf_bytes(note), NULL)) {
 	case CONSISTENT:
 		taken->consistent++;
 		return VT_OK;
@@ -418,7 +419,7 @@ static enum vt_err judge_shown(struct gossip *g, struct bytes msg, const char *f
 	return VT_OK;
 }
 
-static void count(struct gossip_taken *sum, const struct gossip_taken *more)
+static void add_counts(struct gossip_taken *sum, const struct gossip_taken *more)
 {
 	sum->known += more->known;
 	sum->consistent += more->consistent;
@@ -467,7 +468,7 @@ enum vt_err gossip_take_heads(struct gossip *g, struct bytes heads, const char *
 	while (heads.len > 0 && err == VT_OK && (err = gossip_next_head(&heads, &one)) == VT_OK)
 		err = judge_shown(g, one, from, limited, taken);
 	saved = gossip_save_heads(g);
-	count(&g->stats.heads, taken);
+	add_counts(&g->stats.heads, taken);
 	(void)pthread_mutex_unlock(&g->lock);
 	if (err == VT_OK)
 		err = saved;
@@ -488,7 +489,7 @@ enum vt_err gossip_see(struct gossip *g, struct bytes heads, const char *from,
 
 /* -- showing ------------------------------------------------------------------------------------------ */
 
-static enum vt_err show(struct buf *out, size_t from, struct bytes note, size_t *n)
+static enum vt_err show_head(struct buf *out, size_t from, struct bytes note, size_t *n)
 {
 	enum vt_err err;
 
@@ -512,7 +513,7 @@ enum vt_err gossip_heads(struct gossip *g, struct buf *out)
 	for (size_t i = 0; i < g->n_logs && err == VT_OK; i++) {
 		refresh_ours(g, &g->log[i]);
 		if (g->log[i].has_ours)
-			err = show(out, before, buf_bytes(&g->log[i].ours_note), &n);
+			err = show_head(out, before, buf_bytes(&g->log[i].ours_note), &n);
 	}
 	for (size_t turn = 0; more && err == VT_OK; turn++) {
 		more = false;
@@ -520,7 +521,7 @@ enum vt_err gossip_heads(struct gossip *g, struct buf *out)
 			if (turn >= g->log[i].n_waiting)
 				continue;
 			more = true;
-			err = show(out, before, buf_bytes(&g->log[i].waiting[turn].note), &n);
+			err = show_head(out, before, buf_bytes(&g->log[i].waiting[turn].note), &n);
 		}
 	}
 	(void)pthread_mutex_unlock(&g->lock);
@@ -591,7 +592,7 @@ enum vt_err gossip_standing(struct gossip *g, struct standing_list *out)
 
 /* -- life --------------------------------------------------------------------------------------------- */
 
-static enum vt_err refuse(char why[GOSSIP_WHY_MAX], enum vt_err err, const char *text)
+static enum vt_err refuse_config(char why[GOSSIP_WHY_MAX], enum vt_err err, const char *text)
 {
 	(void)snprintf(why, GOSSIP_WHY_MAX, "%s", text);
 	return err;
@@ -602,11 +603,11 @@ static enum vt_err copy_logs(struct gossip *g, const struct gossip_config *confi
 {
 	g->n_logs = config->n_logs;
 	if ((g->log = calloc(config->n_logs + 1, sizeof(*g->log))) == NULL)
-		return refuse(why, VT_ENOMEM, "no memory");
+		return refuse_config(why, VT_ENOMEM, "no memory");
 	for (size_t i = 0; i < config->n_logs; i++) {
 		if (config->log[i].key->type != VKEY_TYPE_ED25519)
-			return refuse(why, VT_EINVAL,
-				      "a log's key is of a kind that is not verified");
+			return refuse_config(why, VT_EINVAL,
+					     "a log's key is of a kind that is not verified");
 		g->log[i].key = *config->log[i].key;
 		g->log[i].tree = config->log[i].tree;
 	}
@@ -620,10 +621,10 @@ static enum vt_err take_folder(struct gossip *g, char why[GOSSIP_WHY_MAX])
 	if (durable_mkdir(g->place[0]) != VT_OK ||
 	    gossip_path(path, g->place[0], "evidence") != VT_OK || durable_mkdir(path) != VT_OK ||
 	    gossip_path(path, g->place[0], "lock") != VT_OK)
-		return refuse(why, VT_EIO, "the state folder cannot be made");
+		return refuse_config(why, VT_EIO, "the state folder cannot be made");
 	g->folder_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (g->folder_lock < 0)
-		return refuse(why, VT_EIO, "the state folder's lock cannot be opened");
+		return refuse_config(why, VT_EIO, "the state folder's lock cannot be opened");
 	if (flock(g->folder_lock, LOCK_EX | LOCK_NB) != 0) {
 		close(g->folder_lock);
 		g->folder_lock = -1;
@@ -640,7 +641,7 @@ static enum vt_err copy_places(struct gossip *g, const struct gossip_config *con
 
 	for (; g->n_places < GOSSIP_PLACES_MAX && place[g->n_places] != NULL; g->n_places++)
 		if ((g->place[g->n_places] = strdup(place[g->n_places])) == NULL)
-			return refuse(why, VT_ENOMEM, "no memory");
+			return refuse_config(why, VT_ENOMEM, "no memory");
 	return VT_OK;
 }
 
@@ -662,27 +663,23 @@ enum vt_err gossip_new(struct gossip **out, const struct gossip_config *config,
 		       char why[GOSSIP_WHY_MAX])
 {
 	struct gossip *g = calloc(1, sizeof(*g));
-	pthread_condattr_t monotonic;
 	enum vt_err err;
 
 	*out = NULL;
 	why[0] = '\0';
 	if (g == NULL)
-		return refuse(why, VT_ENOMEM, "no memory");
+		return refuse_config(why, VT_ENOMEM, "no memory");
 	g->config = *config;
 	config_defaults(&g->config);
 	g->folder_lock = -1;
 	g->tokens = g->config.heads_per_second * BURST_SECONDS;
 	g->tokens_at = clock_monotonic_nanos();
 	(void)pthread_mutex_init(&g->lock, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&g->work, &monotonic);
+	clock_cond_init(&g->work);
 	(void)pthread_mutex_init(&g->keeper_lock, NULL);
-	(void)pthread_cond_init(&g->keeper_wake, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&g->keeper_wake);
 	if (merkle_hasher_init(&g->hasher) != VT_OK) {
-		err = refuse(why, VT_ENOMEM, "no memory");
+		err = refuse_config(why, VT_ENOMEM, "no memory");
 		goto done;
 	}
 	if ((err = copy_places(g, config, why)) != VT_OK ||
@@ -725,7 +722,7 @@ void gossip_free(struct gossip *g)
 }
 
 /* Without it, what waits would be looked at only when somebody comes by. */
-static void *keep(void *arg)
+static void *keep_looking(void *arg)
 {
 	struct gossip *g = arg;
 	double seconds = g->config.interval_seconds < KEEPER_SECONDS ? g->config.interval_seconds
@@ -733,8 +730,8 @@ static void *keep(void *arg)
 	bool stop = false;
 
 	while (!stop) {
-		uint64_t until = clock_monotonic_nanos() + (uint64_t)(seconds * (double)SECOND);
-		struct timespec at = {(time_t)(until / SECOND), (long)(until % SECOND)};
+		struct timespec at =
+		    clock_timespec(clock_monotonic_nanos() + (uint64_t)(seconds * (double)SECOND));
 
 		(void)pthread_mutex_lock(&g->lock);
 		gossip_settle(g);
@@ -769,7 +766,7 @@ void gossip_grew(struct gossip *g, const char *origin, uint64_t size)
 
 enum vt_err gossip_start(struct gossip *g)
 {
-	if (pthread_create(&g->keeper, NULL, keep, g) != 0)
+	if (pthread_create(&g->keeper, NULL, keep_looking, g) != 0)
 		return VT_ENOMEM;
 	g->keeper_running = true;
 	for (size_t i = 0; i < g->n_peers; i++) {

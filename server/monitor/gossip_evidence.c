@@ -51,7 +51,7 @@ bool gossip_is_proven(const struct gossip *g, const struct followed *log,
 	return false;
 }
 
-static enum vt_err remember(struct gossip *g, const struct proven *p)
+static enum vt_err remember_proven(struct gossip *g, const struct proven *p)
 {
 	struct proven *more = realloc(g->proven, (g->n_proven + 1) * sizeof(*more));
 
@@ -63,7 +63,7 @@ static enum vt_err remember(struct gossip *g, const struct proven *p)
 	return VT_OK;
 }
 
-static void tell(struct gossip *g, struct proven *p)
+static void tell_proven(struct gossip *g, struct proven *p)
 {
 	struct gossip_alert alert = {
 	    .kind = "evidence", .origin = p->log->key.name, .evidence = p->id};
@@ -86,7 +86,7 @@ void gossip_tell_evidence(struct gossip *g)
 {
 	for (size_t i = 0; i < g->n_proven; i++)
 		if (!g->proven[i].told)
-			tell(g, &g->proven[i]);
+			tell_proven(g, &g->proven[i]);
 }
 
 /* A file of this name holds this text, or was damaged. */
@@ -122,11 +122,11 @@ enum vt_err gossip_keep_evidence(struct gossip *g, struct followed *log, struct 
 		return err;
 	p.first = e.first.cp.head;
 	p.second = e.second.cp.head;
-	if ((err = write_text(g, id, text)) != VT_OK || (err = remember(g, &p)) != VT_OK)
+	if ((err = write_text(g, id, text)) != VT_OK || (err = remember_proven(g, &p)) != VT_OK)
 		return err;
 	logline(LOGLINE_WARN, "evidence kept", "id=%s from=%s", id,
 		logline_quote(shown, sizeof(shown), bytes_str(from)));
-	tell(g, &g->proven[g->n_proven - 1]);
+	tell_proven(g, &g->proven[g->n_proven - 1]);
 	gossip_wake_peers(g);
 	if (fresh != NULL)
 		*fresh = true;
@@ -144,8 +144,8 @@ static void show_heads(struct gossip *g, const struct evidence *e, const char *f
 	g->config.observed(g->config.ctx, e->second.note, from);
 }
 
-static enum vt_err admit(struct gossip *g, struct bytes text, const char *from, bool limited,
-			 char id[GOSSIP_ID_SIZE], bool *fresh, const char **why)
+static enum vt_err admit_text(struct gossip *g, struct bytes text, const char *from, bool limited,
+			      char id[GOSSIP_ID_SIZE], bool *fresh, const char **why)
 {
 	struct evidence e;
 	enum vt_err err;
@@ -186,7 +186,7 @@ enum vt_err gossip_admit_evidence(struct gossip *g, struct bytes text, const cha
 	enum vt_err err;
 
 	(void)pthread_mutex_lock(&g->lock);
-	err = admit(g, text, from, limited, id, &was_new, why != NULL ? why : &unused);
+	err = admit_text(g, text, from, limited, id, &was_new, why != NULL ? why : &unused);
 	(void)pthread_mutex_unlock(&g->lock);
 	if (fresh != NULL)
 		*fresh = was_new;
@@ -286,7 +286,7 @@ static enum vt_err load_text(struct gossip *g, const char *id, struct bytes text
 		p.log = &g->log[i];
 		p.first = e.first.cp.head;
 		p.second = e.second.cp.head;
-		return remember(g, &p);
+		return remember_proven(g, &p);
 	}
 	return VT_OK; /* of a log that is not followed any more */
 }

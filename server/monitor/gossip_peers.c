@@ -26,8 +26,8 @@ enum {
 
 /* One question to a peer. VT_OK: it answered 2xx. VT_ENOTFOUND: 404. VT_EBUSY: not now. Otherwise VT_EIO, or
  * VT_EMISMATCH for another 4xx. */
-static enum vt_err ask(struct peer *p, struct http_reply *reply, const char *method,
-		       const char *path, struct bytes body, size_t max, char why[160])
+static enum vt_err ask_peer(struct peer *p, struct http_reply *reply, const char *method,
+			    const char *path, struct bytes body, size_t max, char why[160])
 {
 	char url[PATH_MAX_BYTES];
 	struct http_ask what = {
@@ -79,12 +79,12 @@ static enum vt_err exchange_heads(struct peer *p, struct http_reply *reply, char
 
 	buf_init(&ours);
 	if ((err = gossip_heads(p->g, &ours)) == VT_OK)
-		err = ask(p, reply, ours.len > 0 ? "POST" : "GET", "/gossip/v1/tree-heads",
-			  buf_bytes(&ours), GOSSIP_BODY_MAX, why);
+		err = ask_peer(p, reply, ours.len > 0 ? "POST" : "GET", "/gossip/v1/tree-heads",
+			       buf_bytes(&ours), GOSSIP_BODY_MAX, why);
 	/* One log's many heads, which it has no room for, must not keep the others' from here. */
 	if (err == VT_EBUSY && ours.len > 0)
-		err = ask(p, reply, "GET", "/gossip/v1/tree-heads", bytes_of(NULL, 0),
-			  GOSSIP_BODY_MAX, why);
+		err = ask_peer(p, reply, "GET", "/gossip/v1/tree-heads", bytes_of(NULL, 0),
+			       GOSSIP_BODY_MAX, why);
 	buf_release(&ours);
 	if (err == VT_OK)
 		take_shown(p, buf_bytes(&reply->body));
@@ -94,7 +94,7 @@ static enum vt_err exchange_heads(struct peer *p, struct http_reply *reply, char
 static enum vt_err read_checkpoint(struct peer *p, struct http_reply *reply, const char *path,
 				   char why[160])
 {
-	enum vt_err err = ask(p, reply, "GET", path, bytes_of(NULL, 0), GOSSIP_BODY_MAX, why);
+	enum vt_err err = ask_peer(p, reply, "GET", path, bytes_of(NULL, 0), GOSSIP_BODY_MAX, why);
 
 	/* One that shows several at once would not be a checkpoint; each is judged for itself anyway. */
 	if (err == VT_OK)
@@ -163,8 +163,8 @@ static enum vt_err push_evidence(struct peer *p, struct http_reply *reply, char 
 		buf_reset(&text);
 		err = gossip_evidence(p->g, bytes_str(id), &text);
 		if (err == VT_OK)
-			err = ask(p, reply, "POST", "/gossip/v1/evidence", buf_bytes(&text),
-				  GOSSIP_BODY_MAX, why);
+			err = ask_peer(p, reply, "POST", "/gossip/v1/evidence", buf_bytes(&text),
+				       GOSSIP_BODY_MAX, why);
 		else if (err == VT_EIO) /* a damaged file: nothing that a peer can be shown */
 			err = VT_EMISMATCH;
 		if (err == VT_EMISMATCH || err == VT_ENOTFOUND)
@@ -179,7 +179,7 @@ static enum vt_err push_evidence(struct peer *p, struct http_reply *reply, char 
 }
 
 /* Is this a line about evidence that is worth fetching? id is checked to be hex: it becomes part of a URL. */
-static bool wanted(struct peer *p, struct bytes line, char id[GOSSIP_ID_SIZE])
+static bool is_wanted(struct peer *p, struct bytes line, char id[GOSSIP_ID_SIZE])
 {
 	uint8_t digest[MERKLE_HASH_SIZE];
 	struct bytes name;
@@ -207,7 +207,7 @@ static enum vt_err fetch_evidence(struct peer *p, struct http_reply *reply, cons
 	enum vt_err err;
 
 	(void)snprintf(path, sizeof(path), "/gossip/v1/evidence/%s", id);
-	err = ask(p, reply, "GET", path, bytes_of(NULL, 0), EVIDENCE_SIZE_MAX, why);
+	err = ask_peer(p, reply, "GET", path, bytes_of(NULL, 0), EVIDENCE_SIZE_MAX, why);
 	if (err == VT_OK)
 		/* What does not verify is forgotten. */
 		(void)gossip_admit_evidence(p->g, buf_bytes(&reply->body), p->url, false, got, NULL,
@@ -220,7 +220,7 @@ static enum vt_err pull_evidence(struct peer *p, struct http_reply *reply, char 
 	struct buf list;
 	struct bytes rest;
 	enum vt_err err =
-	    ask(p, reply, "GET", "/gossip/v1/evidence", bytes_of(NULL, 0), LIST_MAX, why);
+	    ask_peer(p, reply, "GET", "/gossip/v1/evidence", bytes_of(NULL, 0), LIST_MAX, why);
 
 	buf_init(&list);
 	if (err == VT_OK)
@@ -231,7 +231,7 @@ static enum vt_err pull_evidence(struct peer *p, struct http_reply *reply, char 
 		size_t len = end != NULL ? (size_t)(end - rest.data) : rest.len;
 		char id[GOSSIP_ID_SIZE];
 
-		if (wanted(p, bytes_of(rest.data, len), id)) {
+		if (is_wanted(p, bytes_of(rest.data, len), id)) {
 			n++;
 			err = fetch_evidence(p, reply, id, why);
 		}
@@ -330,7 +330,7 @@ void *gossip_peer_main(void *arg)
 	(void)pthread_mutex_lock(&g->lock);
 	while (!g->stopping) {
 		if (clock_monotonic_nanos() < p->due) {
-			struct timespec at = {(time_t)(p->due / SECOND), (long)(p->due % SECOND)};
+			struct timespec at = clock_timespec(p->due);
 
 			(void)pthread_cond_timedwait(&g->work, &g->lock, &at);
 			continue;

@@ -81,7 +81,7 @@ static uint64_t counted_pause(const struct follower *f, uint64_t from, uint64_t 
 	return pause < most ? pause : most;
 }
 
-static enum vt_err silent(struct follower *f, const struct client_error *why)
+static enum vt_err tell_silence(struct follower *f, const struct client_error *why)
 {
 	struct log_state *s = &f->state;
 	uint64_t now = f->m->config.now(), last = s->answered;
@@ -205,7 +205,7 @@ static enum vt_err lacks_quorum(bool *out, const struct follower *f, struct byte
 	return is_ours(err) ? err : VT_OK;
 }
 
-static enum vt_err accepted(bool *out, const struct follower *f, struct bytes answer)
+static enum vt_err is_accepted(bool *out, const struct follower *f, struct bytes answer)
 {
 	const struct policy_log *log;
 	struct note *note = NULL;
@@ -225,7 +225,7 @@ static enum vt_err classify_mismatch(enum trouble *out, const struct follower *f
 	bool good, unwitnessed = false;
 	enum vt_err err;
 
-	if ((err = accepted(&good, f, answer)) != VT_OK ||
+	if ((err = is_accepted(&good, f, answer)) != VT_OK ||
 	    (!good && (err = lacks_quorum(&unwitnessed, f, answer)) != VT_OK))
 		return err;
 	*out = good ? TROUBLE_CONTRADICTS : unwitnessed ? TROUBLE_QUORUM : TROUBLE_UNTRUSTED;
@@ -233,8 +233,8 @@ static enum vt_err classify_mismatch(enum trouble *out, const struct follower *f
 }
 
 /* What the client made of an answer, as a trouble. false: it is none of the log's, or that cannot be told. */
-static bool classify(enum trouble *out, const struct follower *f, enum vt_err err,
-		     struct bytes answer)
+static bool classify_answer(enum trouble *out, const struct follower *f, enum vt_err err,
+			    struct bytes answer)
 {
 	switch (err) {
 	case VT_EIO:
@@ -256,17 +256,17 @@ static bool classify(enum trouble *out, const struct follower *f, enum vt_err er
 	}
 }
 
-static enum heads_verdict refused(struct follower *f, enum vt_err err, struct bytes answer,
-				  const struct client_error *why)
+static enum heads_verdict head_refused(struct follower *f, enum vt_err err, struct bytes answer,
+				       const struct client_error *why)
 {
 	enum trouble t;
 
-	if (f->m->stop || !classify(&t, f, err, answer))
+	if (f->m->stop || !classify_answer(&t, f, err, answer))
 		return HEADS_FAILED;
 	if (t == TROUBLE_SILENT && answer.len > 0)
 		return withheld(f, why);
 	if (t == TROUBLE_SILENT)
-		return silent(f, why) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
+		return tell_silence(f, why) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
 	return trouble_begin(f, t, answer, why->text,
 			     checkpoint_json("checkpoint", answer, NULL)) == VT_OK
 		   ? HEADS_TROUBLE
@@ -382,8 +382,8 @@ static void try_evidence(struct json *more, struct follower *f, struct bytes ans
 	buf_release(&text);
 }
 
-static enum heads_verdict forked(struct follower *f, struct bytes answer,
-				 const struct tree_head *shown)
+static enum heads_verdict tell_fork(struct follower *f, struct bytes answer,
+				    const struct tree_head *shown)
 {
 	uint8_t id[2 * (8 + MERKLE_HASH_SIZE)];
 	struct json *more = NULL;
@@ -408,8 +408,8 @@ static enum heads_verdict forked(struct follower *f, struct bytes answer,
 		   : HEADS_FAILED;
 }
 
-static enum heads_verdict backwards(struct follower *f, struct bytes answer,
-				    const struct tree_head *shown)
+static enum heads_verdict tell_backwards(struct follower *f, struct bytes answer,
+					 const struct tree_head *shown)
 {
 	struct json *more = checkpoint_json("checkpoint", answer, NULL);
 	char text[200];
@@ -467,7 +467,7 @@ static enum heads_verdict check_within(struct follower *f, struct bytes answer,
 			 vt_err_text(err));
 		return HEADS_FAILED;
 	}
-	return merkle_hash_equal(&root, &shown->root) ? HEADS_GOOD : forked(f, answer, shown);
+	return merkle_hash_equal(&root, &shown->root) ? HEADS_GOOD : tell_fork(f, answer, shown);
 }
 
 /* Does the tree of the client's head hold this one? */
@@ -478,13 +478,13 @@ static enum heads_verdict check_held(bool *held, struct follower *f, const struc
 	enum vt_err err = client_root_at(&root, f->client, head->size, why);
 
 	if (err != VT_OK)
-		return refused(f, err, client_last_answer(f->client), why);
+		return head_refused(f, err, client_last_answer(f->client), why);
 	*held = merkle_hash_equal(&root, &head->root);
 	return HEADS_GOOD;
 }
 
-static enum heads_verdict compare(struct follower *f, struct bytes answer,
-				  const struct tree_head *shown, struct client_error *why)
+static enum heads_verdict compare_heads(struct follower *f, struct bytes answer,
+					const struct tree_head *shown, struct client_error *why)
 {
 	struct tree_head mine = {.size = f->state.range.size};
 	enum heads_verdict verdict = HEADS_GOOD;
@@ -494,10 +494,10 @@ static enum heads_verdict compare(struct follower *f, struct bytes answer,
 	    (verdict = check_within(f, answer, shown, why)) != HEADS_GOOD)
 		return verdict;
 	if (shown->size < f->seen.size)
-		return backwards(f, answer, shown);
+		return tell_backwards(f, answer, shown);
 	if (shown->size == f->seen.size && f->seen.size > 0)
 		return merkle_hash_equal(&shown->root, &f->seen.root) ? HEADS_GOOD
-								      : forked(f, answer, shown);
+								      : tell_fork(f, answer, shown);
 	if (f->seen.size > 0 && !f->client_knows_seen &&
 	    (verdict = check_held(&held, f, &f->seen, why)) != HEADS_GOOD)
 		return verdict;
@@ -507,7 +507,7 @@ static enum heads_verdict compare(struct follower *f, struct bytes answer,
 		if ((verdict = check_held(&held, f, &mine, why)) != HEADS_GOOD)
 			return verdict;
 	}
-	return held ? HEADS_GOOD : forked(f, answer, shown);
+	return held ? HEADS_GOOD : tell_fork(f, answer, shown);
 }
 
 /* A refused checkpoint that the log itself signed may still show that it signed two histories. */
@@ -520,7 +520,7 @@ static enum heads_verdict refused_but_signed(struct follower *f, enum vt_err err
 
 	if (shown != NULL && shown->size <= f->state.range.size)
 		verdict = check_within(f, answer, shown, &fault);
-	return verdict == HEADS_GOOD ? refused(f, err, answer, why) : verdict;
+	return verdict == HEADS_GOOD ? head_refused(f, err, answer, why) : verdict;
 }
 
 void drop_client(struct follower *f)
@@ -581,16 +581,16 @@ enum heads_verdict heads_look(struct follower *f, struct client_error *why)
 	if (answer.len > 0)
 		f->answered_at = f->m->config.now();
 	if (fork && signed_err == VT_OK)
-		verdict = forked(f, buf_bytes(&answer), &shown);
+		verdict = tell_fork(f, buf_bytes(&answer), &shown);
 	else if (err != VT_OK)
 		verdict = refused_but_signed(f, err, buf_bytes(&answer),
 					     signed_err == VT_OK ? &shown : NULL, why);
 	else if (is_ours(signed_err))
 		goto done;
 	else if (signed_err != VT_OK || client_log(f->client) != f->log)
-		verdict = refused(f, VT_EUNTRUSTED, buf_bytes(&answer), why);
+		verdict = head_refused(f, VT_EUNTRUSTED, buf_bytes(&answer), why);
 	else
-		verdict = compare(f, buf_bytes(&answer), &shown, why);
+		verdict = compare_heads(f, buf_bytes(&answer), &shown, why);
 	if (verdict == HEADS_GOOD && accept_head(f, buf_bytes(&answer), &shown) != VT_OK)
 		verdict = HEADS_FAILED;
 done:

@@ -37,12 +37,12 @@ void log_state_release(struct log_state *s)
 
 /* -- writing: "<SHA-256 of the rest>\n{...}\n" ------------------------------------------------ */
 
-static struct json *number(uint64_t n)
+static struct json *number_json(uint64_t n)
 {
 	return n > (UINT64_C(1) << 53) - 1 ? NULL : json_new_integer((int64_t)n);
 }
 
-static struct json *hex(const struct merkle_hash *hash)
+static struct json *hash_json(const struct merkle_hash *hash)
 {
 	char text[2 * MERKLE_HASH_SIZE + 1];
 
@@ -55,7 +55,7 @@ static struct json *range_json(const struct merkle_range *range)
 	struct json *list = json_new_array();
 
 	for (size_t i = 0; i < range->n; i++)
-		if (json_push(list, hex(&range->node[i])) != VT_OK) {
+		if (json_push(list, hash_json(&range->node[i])) != VT_OK) {
 			json_free(list);
 			return NULL;
 		}
@@ -68,9 +68,9 @@ static struct json *runs_json(const struct pairs_mark *m)
 
 	for (size_t i = 0; i < m->n; i++) {
 		struct json *run = json_new_object();
-		if (json_set(run, "id", number(m->run[i].id)) != VT_OK ||
-		    json_set(run, "slots", number(m->run[i].slots)) != VT_OK ||
-		    json_set(run, "level", number(m->run[i].level)) != VT_OK) {
+		if (json_set(run, "id", number_json(m->run[i].id)) != VT_OK ||
+		    json_set(run, "slots", number_json(m->run[i].slots)) != VT_OK ||
+		    json_set(run, "level", number_json(m->run[i].level)) != VT_OK) {
 			json_free(run);
 			run = NULL;
 		}
@@ -88,7 +88,7 @@ static struct json *troubles_json(const struct log_state *s)
 
 	for (unsigned t = 0; t < TROUBLE_COUNT; t++)
 		if (s->since[t] != 0 &&
-		    json_set(o, trouble_name((enum trouble)t), number(s->since[t])) != VT_OK) {
+		    json_set(o, trouble_name((enum trouble)t), number_json(s->since[t])) != VT_OK) {
 			json_free(o);
 			return NULL;
 		}
@@ -96,7 +96,7 @@ static struct json *troubles_json(const struct log_state *s)
 }
 
 /* A checkpoint may hold text that strict JSON refuses (noncharacters). */
-static struct json *base64(struct bytes raw)
+static struct json *bytes_json(struct bytes raw)
 {
 	struct json *j = NULL;
 	struct buf text;
@@ -113,30 +113,30 @@ static struct json *state_json(const struct log_state *s)
 	const struct pairs_mark *runs = &s->checks.runs;
 	struct json *o = json_new_object();
 
-	if (json_set(o, "format", number(FORMAT)) == VT_OK &&
+	if (json_set(o, "format", number_json(FORMAT)) == VT_OK &&
 	    json_set(o, "vkey", json_new_text(buf_bytes(&s->vkey))) == VT_OK &&
-	    json_set(o, "mode", number(s->mode)) == VT_OK &&
-	    json_set(o, "size", number(s->range.size)) == VT_OK &&
+	    json_set(o, "mode", number_json(s->mode)) == VT_OK &&
+	    json_set(o, "size", number_json(s->range.size)) == VT_OK &&
 	    json_set(o, "range", range_json(&s->range)) == VT_OK &&
-	    json_set(o, "checkpoint", base64(buf_bytes(&s->checkpoint))) == VT_OK &&
-	    json_set(o, "registryBytes", number(s->checks.registry_bytes)) == VT_OK &&
+	    json_set(o, "checkpoint", bytes_json(buf_bytes(&s->checkpoint))) == VT_OK &&
+	    json_set(o, "registryBytes", number_json(s->checks.registry_bytes)) == VT_OK &&
 	    json_set(o, "runs", runs_json(runs)) == VT_OK &&
-	    json_set(o, "nextRun", number(runs->next_id)) == VT_OK &&
-	    json_set(o, "tail", number(runs->tail_id)) == VT_OK &&
-	    json_set(o, "tailBytes", number(runs->tail_bytes)) == VT_OK &&
-	    json_set(o, "answered", number(s->answered)) == VT_OK &&
-	    json_set(o, "inadmissible", number(s->inadmissible)) == VT_OK &&
-	    json_set(o, "hits", number(s->hits)) == VT_OK &&
-	    json_set(o, "stalled", number(s->stalled)) == VT_OK &&
-	    json_set(o, "refusedAt", number(s->refused_at)) == VT_OK &&
-	    json_set(o, "watchedSeconds", number(s->watched_seconds)) == VT_OK &&
-	    json_set(o, "lagSeconds", number(s->lag_seconds)) == VT_OK &&
-	    json_set(o, "lagSize", number(s->lag_size)) == VT_OK &&
-	    json_set(o, "unansweredAt", number(s->unanswered_at)) == VT_OK &&
-	    json_set(o, "silentSeconds", number(s->silent_seconds)) == VT_OK &&
-	    json_set(o, "provenAt", number(s->proven_at)) == VT_OK &&
-	    json_set(o, "inadmissibleAt", number(s->inadmissible_at)) == VT_OK &&
-	    json_set(o, "evidence", number(s->evidence)) == VT_OK &&
+	    json_set(o, "nextRun", number_json(runs->next_id)) == VT_OK &&
+	    json_set(o, "tail", number_json(runs->tail_id)) == VT_OK &&
+	    json_set(o, "tailBytes", number_json(runs->tail_bytes)) == VT_OK &&
+	    json_set(o, "answered", number_json(s->answered)) == VT_OK &&
+	    json_set(o, "inadmissible", number_json(s->inadmissible)) == VT_OK &&
+	    json_set(o, "hits", number_json(s->hits)) == VT_OK &&
+	    json_set(o, "stalled", number_json(s->stalled)) == VT_OK &&
+	    json_set(o, "refusedAt", number_json(s->refused_at)) == VT_OK &&
+	    json_set(o, "watchedSeconds", number_json(s->watched_seconds)) == VT_OK &&
+	    json_set(o, "lagSeconds", number_json(s->lag_seconds)) == VT_OK &&
+	    json_set(o, "lagSize", number_json(s->lag_size)) == VT_OK &&
+	    json_set(o, "unansweredAt", number_json(s->unanswered_at)) == VT_OK &&
+	    json_set(o, "silentSeconds", number_json(s->silent_seconds)) == VT_OK &&
+	    json_set(o, "provenAt", number_json(s->proven_at)) == VT_OK &&
+	    json_set(o, "inadmissibleAt", number_json(s->inadmissible_at)) == VT_OK &&
+	    json_set(o, "evidence", number_json(s->evidence)) == VT_OK &&
 	    json_set(o, "troubles", troubles_json(s)) == VT_OK)
 		return o;
 	json_free(o);

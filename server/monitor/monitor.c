@@ -23,24 +23,10 @@ enum {
 
 /* -- sleeping --------------------------------------------------------------------------------- */
 
-static struct timespec deadline(uint64_t millis)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(millis / 1000);
-	until.tv_nsec += (long)(millis % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	return until;
-}
-
 /* Until the time is over or *flag is true. */
 static bool sleep_unless(struct monitor *m, const atomic_bool *flag, uint64_t millis)
 {
-	struct timespec until = deadline(millis);
+	struct timespec until = clock_timespec(clock_monotonic_nanos() + millis * 1000000);
 
 	pthread_mutex_lock(&m->lock);
 	while (!*flag && pthread_cond_timedwait(&m->wake, &m->lock, &until) == 0)
@@ -313,7 +299,6 @@ enum vt_err monitor_new(struct monitor **out, const struct monitor_config *confi
 			char why[MONITOR_WHY_MAX])
 {
 	struct monitor *m = calloc(1, sizeof(*m));
-	pthread_condattr_t monotonic;
 	enum vt_err err = VT_ENOMEM;
 
 	*out = NULL;
@@ -323,10 +308,7 @@ enum vt_err monitor_new(struct monitor **out, const struct monitor_config *confi
 	m->config = *config;
 	fill_in_defaults(&m->config);
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&m->wake);
 	if ((m->dir = strdup(config->state_dir)) == NULL ||
 	    (config->on_alert != NULL && (m->on_alert = strdup(config->on_alert)) == NULL) ||
 	    (err = open_state(m, why)) != VT_OK)
@@ -374,7 +356,7 @@ static void *look_once(void *ctx)
 	return NULL;
 }
 
-static enum monitor_outcome worse(enum monitor_outcome a, enum monitor_outcome b)
+static enum monitor_outcome worse_of(enum monitor_outcome a, enum monitor_outcome b)
 {
 	if (a == MONITOR_FAULT || b == MONITOR_FAULT)
 		return MONITOR_FAULT;
@@ -417,7 +399,7 @@ enum monitor_outcome monitor_once(struct monitor *m)
 	for (size_t i = 0; i < m->n; i++) {
 		if (once[i].has_thread)
 			pthread_join(once[i].thread, NULL);
-		outcome = worse(outcome, once[i].outcome);
+		outcome = worse_of(outcome, once[i].outcome);
 	}
 	free(once);
 	return outcome;

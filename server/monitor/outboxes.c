@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "durable.h"
 #include "files.h"
 
@@ -110,7 +111,6 @@ static enum vt_err open_lanes(struct outboxes *o, char why[256])
 enum vt_err outboxes_open(struct outboxes **out, const char *dir, char why[256])
 {
 	struct outboxes *o = calloc(1, sizeof(*o));
-	pthread_condattr_t monotonic;
 	enum vt_err err = VT_ENOMEM;
 
 	*out = NULL;
@@ -118,10 +118,7 @@ enum vt_err outboxes_open(struct outboxes **out, const char *dir, char why[256])
 	if (o == NULL)
 		return VT_ENOMEM;
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&o->changed);
 	if ((o->dir = strdup(dir)) == NULL || (err = open_lanes(o, why)) != VT_OK)
 		goto done;
 	*out = o;
@@ -322,16 +319,9 @@ static bool something_to_take(const struct outboxes *o)
 
 bool outboxes_wait(struct outboxes *o, uint64_t millis)
 {
-	struct timespec until;
+	struct timespec until = clock_timespec(clock_monotonic_nanos() + millis * 1000000);
 	bool some;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(millis / 1000);
-	until.tv_nsec += (long)(millis % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&o->lock);
 	while (!something_to_take(o) && !o->woken &&
 	       pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0)

@@ -36,10 +36,10 @@ static const char *const folders[] = {"logs", "evidence", "alerts", "gossip"};
 	"if this monitor has run before, mount its folder or put it back; a new one is made by "   \
 	"`vitrine monitor init`"
 
-static enum vt_err refuse(char why[MONITOR_WHY_MAX], enum vt_err err, const char *fmt, ...)
+static enum vt_err refuse_state(char why[MONITOR_WHY_MAX], enum vt_err err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-static enum vt_err refuse(char why[MONITOR_WHY_MAX], enum vt_err err, const char *fmt, ...)
+static enum vt_err refuse_state(char why[MONITOR_WHY_MAX], enum vt_err err, const char *fmt, ...)
 {
 	va_list args;
 
@@ -52,8 +52,8 @@ static enum vt_err refuse(char why[MONITOR_WHY_MAX], enum vt_err err, const char
 /* The system's reason for a file, or what the error stands for. */
 static enum vt_err refuse_file(char why[MONITOR_WHY_MAX], enum vt_err err, const char *name)
 {
-	return refuse(why, err, "%s: %s", name,
-		      err == VT_EIO && errno != 0 ? strerror(errno) : vt_err_text(err));
+	return refuse_state(why, err, "%s: %s", name,
+			    err == VT_EIO && errno != 0 ? strerror(errno) : vt_err_text(err));
 }
 
 static const char *show_vkey(char out[SHOWN_MAX], const struct vkey *key)
@@ -193,8 +193,8 @@ static enum vt_err adopt_log(void *ctx, const char *id)
 		err = VT_OK;
 	log_state_release(&state);
 	return err == VT_OK ? VT_OK
-			    : refuse(adoption->why, err, "logs/%s/state: %s", id,
-				     err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
+			    : refuse_state(adoption->why, err, "logs/%s/state: %s", id,
+					   err == VT_EMISMATCH ? "damaged" : vt_err_text(err));
 }
 
 static enum vt_err adopt_logs(struct state_folder *s, char why[MONITOR_WHY_MAX])
@@ -208,8 +208,9 @@ static enum vt_err adopt_logs(struct state_folder *s, char why[MONITOR_WHY_MAX])
 	if (err != VT_OK)
 		return why[0] != '\0' ? err : refuse_file(why, err, "logs");
 	if (s->list.len == 0)
-		err = refuse(why, VT_ENOTFOUND,
-			     "no monitor's state is in it (logs.list is missing); " IF_IT_HAS_RUN);
+		err = refuse_state(
+		    why, VT_ENOTFOUND,
+		    "no monitor's state is in it (logs.list is missing); " IF_IT_HAS_RUN);
 	s->adopted = err == VT_OK;
 	return err;
 }
@@ -224,17 +225,18 @@ static enum vt_err read_list(struct state_folder *s, char why[MONITOR_WHY_MAX])
 	if ((err = path_in(path, s->dir, "logs.list")) == VT_OK)
 		err = file_read(&s->list, path, LIST_MAX);
 	if (err == VT_ENOTFOUND && is_there(s->dir, "unfinished"))
-		return refuse(why, VT_ENOTFOUND,
-			      "it was not made to the end: run `vitrine monitor init` again");
+		return refuse_state(why, VT_ENOTFOUND,
+				    "it was not made to the end: run `vitrine monitor init` again");
 	if (err == VT_ENOTFOUND)
 		return adopt_logs(s, why);
 	if (err != VT_OK)
 		return refuse_file(why, err, "logs.list");
 	return is_list(buf_bytes(&s->list))
 		   ? VT_OK
-		   : refuse(why, VT_EMISMATCH,
-			    "logs.list is damaged: each line is the vkey of a log that this state "
-			    "was made for");
+		   : refuse_state(
+			 why, VT_EMISMATCH,
+			 "logs.list is damaged: each line is the vkey of a log that this state "
+			 "was made for");
 }
 
 /* -- opening -------------------------------------------------------------------------------------- */
@@ -251,7 +253,7 @@ static enum vt_err lock_folder(struct state_folder *s, char why[MONITOR_WHY_MAX]
 		return refuse_file(why, VT_EIO, "lock");
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return VT_OK;
-	return refuse(why, VT_EBUSY, "another monitor has the folder %s", s->dir);
+	return refuse_state(why, VT_EBUSY, "another monitor has the folder %s", s->dir);
 }
 
 /* What is kept twice is not lost with one of the folders, so there is a way on. */
@@ -269,9 +271,10 @@ static enum vt_err check_folders(const struct state_folder *s, char why[MONITOR_
 {
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (!is_there(s->dir, folders[i]))
-			return refuse(why, VT_ENOTFOUND,
-				      "%s/%s is missing, and was there: mount it or put it back%s",
-				      s->dir, folders[i], what_is_left_of(folders[i]));
+			return refuse_state(
+			    why, VT_ENOTFOUND,
+			    "%s/%s is missing, and was there: mount it or put it back%s", s->dir,
+			    folders[i], what_is_left_of(folders[i]));
 	return VT_OK;
 }
 
@@ -290,10 +293,10 @@ static enum vt_err look_into(struct state_folder *s, const char *dir, char why[M
 	if (folder_look(&is, dir) != VT_OK)
 		return refuse_file(why, VT_EIO, "it cannot be read");
 	if (is == FOLDER_MISSING)
-		return refuse(why, VT_ENOTFOUND, "there is no such folder; " IF_IT_HAS_RUN);
+		return refuse_state(why, VT_ENOTFOUND, "there is no such folder; " IF_IT_HAS_RUN);
 	if (is == FOLDER_EMPTY)
-		return refuse(why, VT_ENOTFOUND,
-			      "it is empty: is a volume not mounted? " IF_IT_HAS_RUN);
+		return refuse_state(why, VT_ENOTFOUND,
+				    "it is empty: is a volume not mounted? " IF_IT_HAS_RUN);
 	return (err = read_list(s, why)) != VT_OK ? err : check_folders(s, why);
 }
 
@@ -327,20 +330,22 @@ enum vt_err state_folder_check_log(const struct state_folder *s, const struct vk
 		return refuse_file(why, err, key->name);
 	show_vkey(shown, key);
 	if (line_of(s, key).len == 0)
-		return refuse(why, VT_ENOTFOUND,
-			      "this state was not made for the log %s: if it has been followed "
-			      "here before, this is another folder or an older copy: mount or put "
-			      "back the right one; a log that is new here is added by `vitrine "
-			      "monitor add --state %s '%s'`",
-			      key->name, s->dir, shown);
+		return refuse_state(
+		    why, VT_ENOTFOUND,
+		    "this state was not made for the log %s: if it has been followed "
+		    "here before, this is another folder or an older copy: mount or put "
+		    "back the right one; a log that is new here is added by `vitrine "
+		    "monitor add --state %s '%s'`",
+		    key->name, s->dir, shown);
 	if (is_there(folder, "state"))
 		return VT_OK;
-	return refuse(why, VT_ENOTFOUND,
-		      "the state of the log %s is missing (%s/state), and was there: mount it or "
-		      "put it back. To follow that log from its beginning again, forgetting what "
-		      "was seen of it: `vitrine monitor remove --state %s '%s'`, move away what is "
-		      "left of its folder, and `vitrine monitor add` with the same",
-		      key->name, folder, s->dir, shown);
+	return refuse_state(
+	    why, VT_ENOTFOUND,
+	    "the state of the log %s is missing (%s/state), and was there: mount it or "
+	    "put it back. To follow that log from its beginning again, forgetting what "
+	    "was seen of it: `vitrine monitor remove --state %s '%s'`, move away what is "
+	    "left of its folder, and `vitrine monitor add` with the same",
+	    key->name, folder, s->dir, shown);
 }
 
 enum vt_err monitor_check_state(const char *dir, char why[MONITOR_WHY_MAX])
@@ -429,11 +434,12 @@ static enum vt_err make_log(const char *dir, const struct vkey *key, uint64_t *s
 	if (err != VT_ENOTFOUND)
 		goto done;
 	if (is_there(folder, "tiles-0")) {
-		err = refuse(why, VT_ENOTFOUND,
-			     "%s is missing, and the tiles beside it are not: put it back, or move "
-			     "the whole "
-			     "folder away to forget what was seen of this log",
-			     path);
+		err = refuse_state(
+		    why, VT_ENOTFOUND,
+		    "%s is missing, and the tiles beside it are not: put it back, or move "
+		    "the whole "
+		    "folder away to forget what was seen of this log",
+		    path);
 		goto done;
 	}
 	if ((err = durable_mkdir(folder)) == VT_OK &&
@@ -442,10 +448,10 @@ static enum vt_err make_log(const char *dir, const struct vkey *key, uint64_t *s
 done:
 	log_state_release(&state);
 	if (err != VT_OK && why[0] == '\0')
-		refuse(why, err, "%s: %s", path,
-		       err == VT_EMISMATCH           ? "damaged"
-		       : err == VT_EIO && errno != 0 ? strerror(errno)
-						     : vt_err_text(err));
+		refuse_state(why, err, "%s: %s", path,
+			     err == VT_EMISMATCH           ? "damaged"
+			     : err == VT_EIO && errno != 0 ? strerror(errno)
+							   : vt_err_text(err));
 	return err;
 }
 
@@ -461,13 +467,14 @@ static enum vt_err begin_making(const char *dir, char why[MONITOR_WHY_MAX])
 	if (folder_look(&is, dir) != VT_OK)
 		return refuse_file(why, VT_EIO, "it cannot be read");
 	if (is == FOLDER_FULL && (is_there(dir, "logs.list") || !is_there(dir, "unfinished")))
-		return refuse(why, VT_ECONFLICT,
-			      "it is not empty: a monitor's state is made once, in a folder of its "
-			      "own; `vitrine monitor` goes on with one that is there, `vitrine "
-			      "monitor add` adds a log to it");
+		return refuse_state(
+		    why, VT_ECONFLICT,
+		    "it is not empty: a monitor's state is made once, in a folder of its "
+		    "own; `vitrine monitor` goes on with one that is there, `vitrine "
+		    "monitor add` adds a log to it");
 	errno = 0;
 	if (durable_mkdir(dir) != VT_OK)
-		return refuse(why, VT_EIO, "it cannot be made: %s", strerror(errno));
+		return refuse_state(why, VT_EIO, "it cannot be made: %s", strerror(errno));
 	if ((err = path_in(path, dir, "unfinished")) != VT_OK ||
 	    (err = files_open_at_length(&fd, path, 0)) != VT_OK)
 		return refuse_file(why, err, "unfinished");
@@ -505,11 +512,11 @@ static enum vt_err check_policy(const struct policy *policy, char why[MONITOR_WH
 
 		n += log->url.len > 0;
 		if (log->url.len > 0 && !vkey_verifiable(&log->key))
-			return refuse(why, VT_EINVAL,
-				      "%s: signatures of this type of key cannot be verified",
-				      log->key.name);
+			return refuse_state(why, VT_EINVAL,
+					    "%s: signatures of this type of key cannot be verified",
+					    log->key.name);
 	}
-	return n > 0 ? VT_OK : refuse(why, VT_EINVAL, "no log of the policy has a URL");
+	return n > 0 ? VT_OK : refuse_state(why, VT_EINVAL, "no log of the policy has a URL");
 }
 
 enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[MONITOR_WHY_MAX])
@@ -528,7 +535,7 @@ enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[
 			goto done;
 	/* Another init may have come to its end before the lock was had here. */
 	if (is_there(dir, "logs.list")) {
-		err = refuse(why, VT_ECONFLICT, "it was made just now by another process");
+		err = refuse_state(why, VT_ECONFLICT, "it was made just now by another process");
 		goto done;
 	}
 	if ((err = make_logs(&s, policy, why)) != VT_OK || (err = write_list(&s, why)) != VT_OK)
@@ -552,10 +559,11 @@ enum vt_err monitor_add(const char *dir, const struct vkey *key, uint64_t *size,
 	if ((err = state_folder_open(&s, dir, why)) != VT_OK)
 		goto done;
 	if (!vkey_verifiable(key))
-		err = refuse(why, VT_EINVAL,
-			     "%s: signatures of this type of key cannot be verified", key->name);
+		err = refuse_state(why, VT_EINVAL,
+				   "%s: signatures of this type of key cannot be verified",
+				   key->name);
 	else if (line_of(&s, key).len > 0)
-		err = refuse(why, VT_ECONFLICT, "%s was added before", key->name);
+		err = refuse_state(why, VT_ECONFLICT, "%s was added before", key->name);
 	else if ((err = make_log(dir, key, size, why)) == VT_OK)
 		err = append_key(&s.list, key) != VT_OK ? refuse_file(why, VT_ENOMEM, key->name)
 							: write_list(&s, why);
@@ -575,7 +583,7 @@ enum vt_err monitor_remove(const char *dir, const struct vkey *key, char why[MON
 	if ((err = state_folder_open(&s, dir, why)) != VT_OK)
 		goto done;
 	if ((line = line_of(&s, key)).len == 0) {
-		err = refuse(why, VT_ECONFLICT, "%s is no log of this state", key->name);
+		err = refuse_state(why, VT_ECONFLICT, "%s is no log of this state", key->name);
 		goto done;
 	}
 	after = s.list.len - (size_t)(line.data - s.list.data) - line.len;

@@ -4,7 +4,7 @@
 
 #include "monitor_private.h"
 
-static struct follower *find(const struct monitor *m, const char *origin)
+static struct follower *find_follower(const struct monitor *m, const char *origin)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (strcmp(m->follower[i].origin, origin) == 0)
@@ -23,7 +23,7 @@ static enum vt_err begin_proof(struct tree_head *head, struct follower *f, uint6
 
 enum vt_err monitor_head(const struct monitor *m, const char *origin, struct buf *note)
 {
-	struct follower *f = find(m, origin);
+	struct follower *f = find_follower(m, origin);
 	enum vt_err err = VT_ENOTFOUND;
 
 	if (f == NULL)
@@ -38,7 +38,7 @@ enum vt_err monitor_head(const struct monitor *m, const char *origin, struct buf
 enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_t size,
 			    struct merkle_hash *out)
 {
-	struct follower *f = find(m, origin);
+	struct follower *f = find_follower(m, origin);
 	struct tree_head head;
 	enum vt_err err;
 
@@ -54,7 +54,7 @@ enum vt_err monitor_root_at(const struct monitor *m, const char *origin, uint64_
 enum vt_err monitor_consistency(const struct monitor *m, const char *origin, uint64_t first,
 				uint64_t second, struct merkle_proof *out)
 {
-	struct follower *f = find(m, origin);
+	struct follower *f = find_follower(m, origin);
 	struct tree_head head;
 	enum vt_err err;
 

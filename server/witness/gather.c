@@ -88,16 +88,6 @@ static uint64_t nanos(double seconds)
 	return (uint64_t)(seconds * 1e9);
 }
 
-static void cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(cond, &attr);
-	(void)pthread_condattr_destroy(&attr);
-}
-
 /* until: monotonic nanoseconds; UINT64_MAX: for ever. */
 static void cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until)
 {
@@ -620,8 +610,8 @@ enum vt_err gather_new(struct gather **out, const struct gather_config *config,
 		return VT_ENOMEM;
 	(void)pthread_mutex_init(&g->lock, NULL);
 	(void)pthread_mutex_init(&g->call, NULL);
-	cond_init(&g->work);
-	cond_init(&g->news);
+	clock_cond_init(&g->work);
+	clock_cond_init(&g->news);
 	buf_init(&g->round.note);
 	take_config(g, config);
 	g->round.cosigned = calloc(n + 1, sizeof(bool));

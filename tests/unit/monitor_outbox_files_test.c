@@ -6,38 +6,14 @@
 #include <unistd.h>
 
 #include "outbox.h"
-#include "scratch.h"
+#include "scratch_opened.h"
 
 enum {
 	LINE = 60000,
 	PER_FILE = 18, /* lines until a file of a mebibyte is full */
 };
 
-static struct outbox *outbox;
-static char why[256];
-
-static enum vt_err reopen(void)
-{
-	outbox_free(outbox);
-	outbox = NULL;
-	return outbox_open(&outbox, scratch_folder(), why);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	scratch_clear();
-	assert_int_equal(reopen(), VT_OK);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	outbox_free(outbox);
-	outbox = NULL;
-	return 0;
-}
+SCRATCH_OPENED(outbox, outbox)
 
 /* Alert n: its number, and a long rest. */
 static void add(unsigned n)

@@ -7,32 +7,9 @@
 #include <unistd.h>
 
 #include "outbox.h"
-#include "scratch.h"
+#include "scratch_opened.h"
 
-static struct outbox *box;
-static char why[256];
-
-static enum vt_err reopen(void)
-{
-	outbox_free(box);
-	return outbox_open(&box, scratch_folder(), why);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	scratch_clear();
-	assert_int_equal(reopen(), VT_OK);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	outbox_free(box);
-	box = NULL;
-	return 0;
-}
+SCRATCH_OPENED(outbox, box)
 
 static void add(unsigned n, size_t pad)
 {

@@ -9,34 +9,11 @@
 #include <unistd.h>
 
 #include "outboxes.h"
-#include "scratch.h"
+#include "scratch_opened.h"
 
-static struct outboxes *boxes;
-static char why[256];
+SCRATCH_OPENED(outboxes, boxes)
+
 static char taken[4096]; /* what was, separated by spaces */
-
-static enum vt_err reopen(void)
-{
-	outboxes_free(boxes);
-	boxes = NULL;
-	return outboxes_open(&boxes, scratch_folder(), why);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	scratch_clear();
-	assert_int_equal(reopen(), VT_OK);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	outboxes_free(boxes);
-	boxes = NULL;
-	return 0;
-}
 
 static void add(const char *log, enum severity severity, const char *text)
 {
