@@ -152,7 +152,7 @@ enum vt_err file_read(struct buf *out, const char *path, size_t max)
 	enum vt_err err = VT_EIO;
 	size_t start = out->len;
 	uint8_t extra;
-	int fd;
+	int fd, fault;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? VT_ENOTFOUND : VT_EIO;
@@ -172,10 +172,17 @@ enum vt_err file_read(struct buf *out, const char *path, size_t max)
 		out->len += (size_t)n;
 	}
 done:
+	fault = errno;
 	if (err != VT_OK)
 		out->len = start;
 	close(fd);
+	errno = fault;
 	return err;
+}
+
+const char *file_fault(enum vt_err err)
+{
+	return err == VT_EIO || err == VT_ENOTFOUND ? strerror(errno) : vt_err_text(err);
 }
 
 enum vt_err folder_each(const char *path, enum vt_err (*visit)(void *ctx, const char *name),

@@ -35,6 +35,9 @@ enum vt_err file_write_all(int fd, struct bytes contents);
 /* Append the whole file to out. VT_ENOTFOUND, VT_ELIMIT (over max bytes), VT_ENOMEM, VT_EIO (a
  * folder too); out is unchanged then. Not for secrets: growing out leaves copies in memory. */
 enum vt_err file_read(struct buf *out, const char *path, size_t max);
+/* What was the matter with a file, right after file_read() said err: "Permission denied" and "Not a directory" are other things than
+ * a disk that fails. */
+const char *file_fault(enum vt_err err);
 
 enum folder_state {
 	FOLDER_MISSING,

@@ -39,7 +39,7 @@ static int hash_file(char (*hex)[CONTENT_DIGEST_HEX], const char *const *hash, s
 	int code = CMD_HOLDS;
 
 	if (file.fd < 0 || fstat(file.fd, &st) != 0)
-		code = cmd_fail(name, CMD_UNSURE, "%s: cannot be read", path);
+		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		code = cmd_fail(name, CMD_USAGE, "%s: not a regular file", path);
 	else if ((err = content_digests(hex, hash, n, read_piece, &file)) != VT_OK)

@@ -43,7 +43,7 @@ int cmd_read_passphrase(const char *name, const char *path, char **out)
 		return CMD_HOLDS;
 	buf_init(&text);
 	if ((err = file_read(&text, path, SECRET_MAX)) != VT_OK) {
-		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, file_fault(err));
 	} else {
 		const uint8_t *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
 		size_t len = end ? (size_t)(end - text.data) : text.len;
@@ -97,9 +97,9 @@ int cmd_read_public_key(const char *name, const char *option, const char *path,
 	if ((err = file_read(&text, path, 64 * 1024)) == VT_OK)
 		err = party_key_from_pem(out, buf_bytes(&text), &why);
 	if (err != VT_OK)
-		code = cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
-				"--%s %s: %s", option, path,
-				why.text[0] ? why.text : vt_err_text(err));
+		code =
+		    cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
+			     "--%s %s: %s", option, path, why.text[0] ? why.text : file_fault(err));
 	buf_release(&text);
 	return code;
 }
@@ -115,7 +115,7 @@ int cmd_read_policy(const char *name, const char *path, struct policy **out)
 	buf_init(&text);
 	if ((err = file_read(&text, path, POLICY_SIZE_MAX)) != VT_OK)
 		code = cmd_fail(name, err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE,
-				"--policy %s: %s", path, vt_err_text(err));
+				"--policy %s: %s", path, file_fault(err));
 	else if ((err = policy_parse(out, buf_bytes(&text), &why)) != VT_OK)
 		code = cmd_fail(name, err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
 				"--policy %s: line %zu: %s", path, why.line,

@@ -71,7 +71,7 @@ static int read_report(struct reading *r, const char *path, struct merkle_hash *
 		code = cmd_fail(r->command, err == VT_ELIMIT ? CMD_USAGE : CMD_UNSURE,
 				err == VT_ELIMIT ? "--junit %s: larger than 64 MiB (%s)"
 						 : "--junit %s: %s",
-				path, vt_err_text(err));
+				path, file_fault(err));
 		goto done;
 	}
 	part = buf_bytes(&xml);

@@ -175,9 +175,10 @@ static int read_watches(struct service *s)
 		return CMD_HOLDS;
 	buf_init(&text);
 	if ((err = file_read(&text, opt_watch_file, WATCH_FILE_MAX)) != VT_OK) {
+		(void)cmd_fail("monitor", CMD_USAGE, "--watch-file %s: %s", opt_watch_file,
+			       file_fault(err));
 		buf_release(&text);
-		return cmd_fail("monitor", CMD_USAGE, "--watch-file %s: %s", opt_watch_file,
-				vt_err_text(err));
+		return CMD_USAGE;
 	}
 	err = watch_set_add_lines(&s->watches, buf_bytes(&text), &line, why);
 	buf_release(&text);

@@ -360,7 +360,7 @@ int record_sign(int argc, char **argv)
 	else if ((code = check_out("record sign", &sign_usage, sign_how.out, &rest)) != CMD_HOLDS)
 		; /* said */
 	else if ((err = file_read(&envelope, rest.arg[0], RECORD_BODY_MAX)) != VT_OK)
-		code = cmd_fail("record sign", CMD_UNSURE, "%s: %s", rest.arg[0], vt_err_text(err));
+		code = cmd_fail("record sign", CMD_UNSURE, "%s: %s", rest.arg[0], file_fault(err));
 	else
 		code = sign_and_write("record sign", &sign_how, buf_bytes(&envelope),
 				      bytes_of(NULL, 0));

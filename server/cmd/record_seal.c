@@ -36,8 +36,7 @@ static int compose(struct buf *statement, const struct operands *rest)
 				rest->n);
 	buf_init(&envelope);
 	if ((err = file_read(&envelope, rest->arg[0], RECORD_BODY_MAX)) != VT_OK) {
-		code =
-		    cmd_fail("record seal", CMD_UNSURE, "%s: %s", rest->arg[0], vt_err_text(err));
+		code = cmd_fail("record seal", CMD_UNSURE, "%s: %s", rest->arg[0], file_fault(err));
 	} else if ((err = merkle_hasher_init(&h)) != VT_OK) {
 		code = cmd_fail("record seal", CMD_UNSURE, "%s", vt_err_text(err));
 	} else {

@@ -197,7 +197,7 @@ static int submit_one(struct client *c, const char *path)
 	client_receipt_init(&receipt);
 	if ((err = file_read(&record, path, RECORD_BODY_MAX)) != VT_OK) {
 		code = cmd_fail("submit", err == VT_EIO ? CMD_UNSURE : CMD_USAGE, "%s: %s", path,
-				vt_err_text(err));
+				file_fault(err));
 	} else if ((err = client_submit(&receipt, c, buf_bytes(&record), &why)) != VT_OK) {
 		/* Refused is an answer; anything that leaves the outcome open is not. */
 		code = cmd_fail("submit",

@@ -93,8 +93,7 @@ static int read_inputs(struct inputs *in, size_t n_proofs)
 		if (n_proofs != 1)
 			return cmd_fail("verify", CMD_USAGE, "--entry goes with one proof");
 		if ((err = file_read(&in->entry, opt_entry, RECORD_ENTRY_MAX)) != VT_OK)
-			code =
-			    cmd_fail("verify", CMD_UNSURE, "%s: %s", opt_entry, vt_err_text(err));
+			code = cmd_fail("verify", CMD_UNSURE, "%s: %s", opt_entry, file_fault(err));
 	}
 	if (code == CMD_HOLDS && merkle_hasher_init(&in->hasher) != VT_OK)
 		return cmd_fail("verify", CMD_UNSURE, "out of memory");
@@ -154,7 +153,7 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 	struct bytes centre = in->centre ? party_key_spki(in->centre) : bytes_of(NULL, 0);
 
 	if ((err = file_read(&c->text, path, TLOG_PROOF_SIZE_MAX)) != VT_OK) {
-		snprintf(c->why, sizeof(c->why), "%s", vt_err_text(err));
+		snprintf(c->why, sizeof(c->why), "%s", file_fault(err));
 		return CMD_UNSURE;
 	}
 	if ((err = proof_check(c, &in->hasher, in->policy, centre, buf_bytes(&in->entry))) !=

@@ -188,7 +188,7 @@ int verify_evidence(const char *path, const char *vkey, const char *policy_path,
 		code =
 		    verify_text(buf_bytes(&text), path, vkey != NULL ? &key : NULL, policy, json);
 	else
-		code = cmd_fail("verify", CMD_UNSURE, "--evidence %s: %s", path, vt_err_text(err));
+		code = cmd_fail("verify", CMD_UNSURE, "--evidence %s: %s", path, file_fault(err));
 	buf_release(&text);
 	policy_free(policy);
 	return code;

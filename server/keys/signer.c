@@ -278,10 +278,11 @@ static enum vt_err read_private_file(struct buf *out, const char *path, struct k
 		return key_refuse(why, err, "%s", strerror(errno));
 	}
 	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
-		key_refuse(why, err, "not a file");
+		key_refuse(why, err, "%s", strerror(S_ISDIR(st.st_mode) ? EISDIR : errno));
 		goto done;
 	}
-	if ((st.st_mode & 077) != 0) {
+	/* A group may read what root gave it: that is how a secret is mounted for a service. */
+	if ((st.st_mode & (st.st_uid == 0 ? 037 : 077)) != 0) {
 		err = key_refuse(why, VT_EUNTRUSTED,
 				 "others can get at this private key (mode %03o): chmod 600 it",
 				 (unsigned)st.st_mode & 0777);

@@ -135,7 +135,7 @@ static void unfit_private_keys_are_refused(void **state)
 {
 	(void)state;
 	assert_refused("missing.pem", NULL, VT_ENOTFOUND, "No such file");
-	assert_refused(".", NULL, VT_EIO, "not a file");
+	assert_refused(".", NULL, VT_EIO, "Is a directory");
 	assert_refused("p256-encrypted.pem", NULL, VT_EMALFORMED, "no passphrase was given");
 	assert_refused("p256-encrypted.pem", "wrong horse", VT_EMALFORMED, "wrong passphrase");
 	assert_refused("p256-encrypted.pem", "", VT_EMALFORMED, "wrong passphrase");
@@ -171,7 +171,7 @@ static void an_overlong_file_or_passphrase_is_refused(void **state)
 static void a_key_that_others_can_read_is_refused(void **state)
 {
 	(void)state;
-	static const mode_t open_modes[] = {0640, 0604, 0660, 0622, 0601, 0610};
+	static const mode_t open_modes[] = {0604, 0660, 0622, 0601, 0610, 0644};
 
 	for (size_t i = 0; i < sizeof(open_modes) / sizeof(open_modes[0]); i++) {
 		assert_int_equal(chmod(in_folder("ed25519.pem"), open_modes[i]), 0);
@@ -179,6 +179,28 @@ static void a_key_that_others_can_read_is_refused(void **state)
 	}
 	assert_int_equal(chmod(in_folder("ed25519.pem"), 0400), 0);
 	signer_free(load("ed25519.pem", NULL));
+	assert_int_equal(chmod(in_folder("ed25519.pem"), 0600), 0);
+}
+
+/* A secret of a container is root's, and its group is the service's. */
+static void a_group_may_read_a_key_that_is_roots(void **state)
+{
+	(void)state;
+	static const mode_t modes[] = {0440, 0640};
+	bool root = geteuid() == 0;
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(chmod(in_folder("ed25519.pem"), modes[i]), 0);
+		if (root)
+			signer_free(load("ed25519.pem", NULL));
+		else
+			assert_refused("ed25519.pem", NULL, VT_EUNTRUSTED, "chmod 600");
+	}
+	if (root) {
+		assert_int_equal(chown(in_folder("ed25519.pem"), 65534, (gid_t)-1), 0);
+		assert_refused("ed25519.pem", NULL, VT_EUNTRUSTED, "chmod 600");
+		assert_int_equal(chown(in_folder("ed25519.pem"), 0, (gid_t)-1), 0);
+	}
 	assert_int_equal(chmod(in_folder("ed25519.pem"), 0600), 0);
 }
 
@@ -364,6 +386,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(unfit_private_keys_are_refused),
 	    cmocka_unit_test(an_overlong_file_or_passphrase_is_refused),
 	    cmocka_unit_test(a_key_that_others_can_read_is_refused),
+	    cmocka_unit_test(a_group_may_read_a_key_that_is_roots),
 	    cmocka_unit_test(every_kind_is_generated_written_and_read_back),
 	    cmocka_unit_test(openssl_reads_what_is_written),
 	    cmocka_unit_test(a_go_note_key_is_read_and_has_its_vkey),
