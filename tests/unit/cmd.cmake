@@ -11,6 +11,11 @@ vitrine_test(cmd_file_digests_test LABEL unit
   LINK record keys base)
 target_include_directories(cmd_file_digests_test PRIVATE ${PROJECT_SOURCE_DIR}/server/cmd)
 if(TARGET junit)
+  vitrine_test(cmd_junit_files_test LABEL unit
+    SOURCES ${here}/cmd_junit_files_test.c ${PROJECT_SOURCE_DIR}/server/cmd/junit_files.c
+      ${PROJECT_SOURCE_DIR}/tests/support/scratch.c ${PROJECT_SOURCE_DIR}/tests/support/failing_readdir.c
+    LINK junit base)
+  target_include_directories(cmd_junit_files_test PRIVATE ${PROJECT_SOURCE_DIR}/server/cmd)
   vitrine_test(cmd_junit_alloc_test LABEL unit
     SOURCES ${here}/cmd_junit_alloc_test.c ${alloc_fail_source} LINK junit vitrine ${alloc_fail})
 endif()
