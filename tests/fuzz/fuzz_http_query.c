@@ -1,6 +1,6 @@
 /*
- * What clients write into a request target and into If-None-Match and Accept-Encoding. The first line
- * of the input is the target, the second an If-None-Match, the third an Accept-Encoding.
+ * What clients write into a request target and into If-None-Match, Accept-Encoding and Accept. The first line
+ * of the input is the target, the second an If-None-Match, the third an Accept-Encoding, and an Accept.
  */
 #include "fuzz_target.h"
 
@@ -95,6 +95,15 @@ static void check_codings(const char *field)
 	free(longer);
 }
 
+/* Of two forms at most one is preferred to the other, whatever else is listed. */
+static void check_media(const char *field)
+{
+	static const char text[] = "text/plain", json[] = "application/json";
+
+	MUST(!http_media_preferred(field, text, json) || !http_media_preferred(field, json, text));
+	MUST(!http_media_preferred(field, text, text));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *line[3];
@@ -113,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_query(line[0]);
 	check_tags(line[1]);
 	check_codings(line[2]);
+	check_media(line[2]);
 	free(text);
 	return 0;
 }
