@@ -96,17 +96,24 @@ static bool set_owner_and_mode(int fd, mode_t mode, const struct durable_owner *
 	return fchmod(fd, mode) == 0;
 }
 
+static int open_temporary(char out[PATH_MAX], const char *path)
+{
+	int n = snprintf(out, PATH_MAX, "%s.new-XXXXXX", path);
+
+	if (n > 0 && n < PATH_MAX)
+		return mkostemp(out, O_CLOEXEC);
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
 static enum vt_err write_file(const char *path, struct bytes contents, mode_t mode, bool replace,
 			      const struct durable_owner *owner)
 {
 	enum vt_err err = VT_EIO;
 	char temporary[PATH_MAX];
-	int fd = -1;
-	int n = snprintf(temporary, sizeof(temporary), "%s.new-XXXXXX", path);
+	int fd = open_temporary(temporary, path);
 
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return VT_EIO;
-	if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)
+	if (fd < 0)
 		return VT_EIO;
 	if ((err = file_write_all(fd, contents)) != VT_OK)
 		goto done;
@@ -145,6 +152,22 @@ enum vt_err durable_replace(const char *path, struct bytes contents, mode_t mode
 enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode)
 {
 	return write_file(path, contents, mode, false, NULL);
+}
+
+enum vt_err durable_try(const char *path)
+{
+	char temporary[PATH_MAX];
+	int fd = open_temporary(temporary, path);
+
+	if (fd < 0)
+		return VT_EIO;
+	close(fd);
+	return unlink(temporary) == 0 ? VT_OK : VT_EIO;
+}
+
+enum vt_err durable_unlink(const char *path)
+{
+	return unlink(path) == 0 ? sync_folder_of(path) : VT_EIO;
 }
 
 enum vt_err file_read(struct buf *out, const char *path, size_t max)
@@ -207,9 +230,12 @@ enum vt_err folder_each(const char *path, enum vt_err (*visit)(void *ctx, const 
 	return err;
 }
 
+/* lost+found is of a new file system. */
 static enum vt_err note_name(void *out, const char *name)
 {
-	if (strcmp(name, "lost+found") != 0)
+	static const char begun[] = FOLDER_UNFINISHED ".new-";
+
+	if (strcmp(name, "lost+found") != 0 && strncmp(name, begun, sizeof(begun) - 1) != 0)
 		*(enum folder_state *)out = FOLDER_FULL;
 	return VT_OK;
 }
@@ -224,13 +250,47 @@ enum vt_err folder_look(enum folder_state *out, const char *path)
 	return err == VT_ENOTFOUND ? VT_OK : err;
 }
 
+bool folder_unfinished(const char *path)
+{
+	char name[PATH_MAX];
+
+	return path_in(name, path, FOLDER_UNFINISHED) == VT_OK && access(name, F_OK) == 0;
+}
+
+struct clearing {
+	const char *path, *but;
+};
+
+static enum vt_err clear_name(void *ctx, const char *name)
+{
+	const struct clearing *c = ctx;
+	char file[PATH_MAX];
+
+	if (name[0] == '.' || strcmp(name, "lost+found") == 0 || strcmp(name, c->but) == 0)
+		return VT_OK;
+	return path_in(file, c->path, name) == VT_OK && unlink(file) == 0 ? VT_OK : VT_EIO;
+}
+
+enum vt_err folder_clear(const char *path, const char *but)
+{
+	struct clearing c = {path, but};
+
+	return folder_each(path, clear_name, &c);
+}
+
+enum vt_err durable_mkdir_new(const char *path)
+{
+	if (mkdir(path, 0700) == 0)
+		return sync_folder_of(path);
+	return errno == EEXIST ? VT_ECONFLICT : VT_EIO;
+}
+
 enum vt_err durable_mkdir(const char *path)
 {
 	struct stat st;
+	enum vt_err err = durable_mkdir_new(path);
 
-	if (mkdir(path, 0700) == 0)
-		return sync_folder_of(path);
-	if (errno != EEXIST || stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-		return VT_EIO;
-	return VT_OK;
+	if (err != VT_ECONFLICT)
+		return err;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? VT_OK : VT_EIO;
 }

@@ -30,6 +30,10 @@ struct durable_owner {
 };
 enum vt_err durable_replace(const char *path, struct bytes contents, mode_t mode,
 			    const struct durable_owner *owner);
+/* Could durable_create() make such a file? It makes and removes the temporary one. VT_EIO: no. */
+enum vt_err durable_try(const char *path);
+/* Remove a file for good. VT_EIO. */
+enum vt_err durable_unlink(const char *path);
 /* Write all of it to an open file. VT_EIO. */
 enum vt_err file_write_all(int fd, struct bytes contents);
 /* Append the whole file to out. VT_ENOTFOUND, VT_ELIMIT (over max bytes), VT_ENOMEM, VT_EIO (a
@@ -41,7 +45,8 @@ const char *file_fault(enum vt_err err);
 
 enum folder_state {
 	FOLDER_MISSING,
-	FOLDER_EMPTY, /* but perhaps for `lost+found`, which a new file system has */
+	/* But perhaps for `lost+found`, which a new file system has, and what was to become FOLDER_UNFINISHED. */
+	FOLDER_EMPTY,
 	FOLDER_FULL,
 };
 /* What is there? VT_EIO: not a folder, or it cannot be read. */
@@ -50,7 +55,14 @@ enum vt_err folder_look(enum folder_state *out, const char *path);
  * VT_ENOMEM, VT_EIO: it cannot be read (to its end), which never means that nothing (more) is in it. */
 enum vt_err folder_each(const char *path, enum vt_err (*visit)(void *ctx, const char *name),
 			void *ctx);
+/* The file in a folder that is being made. */
+#define FOLDER_UNFINISHED "unfinished"
+bool folder_unfinished(const char *path);
+/* Delete every file in a folder but this one, hidden ones and lost+found. VT_EIO, VT_ENOTFOUND, VT_ENOMEM: not all. */
+enum vt_err folder_clear(const char *path, const char *but);
 /* Make a folder (0700) if it is missing; its parent must be there. VT_EIO. */
 enum vt_err durable_mkdir(const char *path);
+/* The same, but VT_ECONFLICT if there is such a name already. */
+enum vt_err durable_mkdir_new(const char *path);
 
 #endif

@@ -38,6 +38,8 @@ int cmd_fail(const char *name, int code, const char *fmt, ...)
  * does it for every subcommand at its end; one that runs on does it after what somebody waits for.
  */
 int cmd_flush_output(const char *name, int code);
+/* A line that tells what was done and stays done: where it cannot be printed, it goes to standard error. Then CMD_UNSURE. */
+int cmd_say_done(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The line that tells that a server is ready, and where. */
 int cmd_say_listening(const char *name, const char *url);
 /* 3 for what may work later (network, disk, memory), 1 for what does not hold, 2 for wrong input. */

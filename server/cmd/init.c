@@ -39,8 +39,11 @@ static const struct option options[] = {
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
      "Its first line opens an encrypted key, or encrypts the one that is made.", 0, 0, false, true},
     {"marker", OPTION_TEXT, &opt_marker, "FILE",
-     "Where to note that the key has made this log, so that it makes no other one. Default: beside "
-     "the key, FILE.made. For a key that lies where nothing can be written; never in DIR.",
+     "Where to note that the key has made this log, so that it makes no other one: for a key that "
+     "lies "
+     "where nothing can be written, and for no other, whose marker is beside it, FILE.made. Never "
+     "in "
+     "DIR.",
      0, 0, false, true},
     {"admission", OPTION_TEXT, &opt_admission, "MODE",
      "records: only signed records of accredited parties; raw: any bytes by POST /add. Fixed for "
@@ -76,7 +79,7 @@ static const struct command_usage usage = {
     "vkey. "
     "`vitrine serve` runs the log and never makes one, because a folder that is missing means "
     "loss, not a beginning. A key that has made a log is refused. If anything fails, nothing is "
-    "left behind.",
+    "left behind; if it is killed, repeat it.",
     "  vitrine init --data var/log --origin log.example.org/lab --new-key log.pem --centre "
     "centre.pem.pub\n"
     "  vitrine init --data var/log --origin log.example.org/lab --key log.pem \\\n"
@@ -93,7 +96,7 @@ struct making {
 	struct buf entry_zero; /* the record; empty: none is asked for */
 	struct key_marker marker;
 	char key_path[PATH_MAX];
-	bool made_key, made_folder, made_marker, made_mark, made_store;
+	bool made_key;
 };
 
 /* -- before anything is made ------------------------------------------------------------------------ */
@@ -204,6 +207,12 @@ static int find_key(struct making *m)
 		(void)snprintf(m->key_path, sizeof(m->key_path), "%s", opt_new_key);
 	else
 		code = default_key_path(m->key_path);
+	/* Made by an init that did not end: the folder says whether it was this one's. */
+	if (code == CMD_HOLDS && folder_unfinished(opt_data) && access(m->key_path, F_OK) == 0) {
+		opt_key = m->key_path;
+		return cmd_read_signer("init", "new-key", opt_key, opt_passphrase_file,
+				       &m->identity.key);
+	}
 	if (code == CMD_HOLDS && signer_generate(&m->identity.key, "ed25519", &why) != VT_OK)
 		code = cmd_fail("init", CMD_UNSURE, "the key cannot be made: %s", why.text);
 	if (code == CMD_HOLDS && access(m->key_path, F_OK) == 0)
@@ -216,22 +225,14 @@ static int find_key(struct making *m)
 	return code;
 }
 
-static int look_at_folder(const struct making *m)
+/* A log that is whole says so; all else about the folder is the marker's to say. */
+static int look_for_log(const struct making *m)
 {
-	enum folder_state is;
-
-	if (folder_look(&is, opt_data) != VT_OK)
-		return cmd_fail("init", CMD_USAGE, "--data %s: %s", opt_data, strerror(errno));
-	if (access(m->folder.store, F_OK) == 0)
-		return cmd_fail(
-		    "init", CMD_USAGE,
-		    "--data %s: there is a log in it already, which `vitrine serve` runs",
-		    opt_data);
-	if (is == FOLDER_FULL)
-		return cmd_fail("init", CMD_USAGE,
-				"--data %s: it is not empty; a new log wants a folder of its own",
-				opt_data);
-	return CMD_HOLDS;
+	return folder_unfinished(opt_data) || access(m->folder.store, F_OK) != 0
+		   ? CMD_HOLDS
+		   : cmd_fail("init", CMD_USAGE,
+			      "--data %s: there is a log in it already, which `vitrine serve` runs",
+			      opt_data);
 }
 
 static int look_at_everything(struct making *m)
@@ -242,7 +243,7 @@ static int look_at_everything(struct making *m)
 	    (code = log_identity_admission(&m->identity, "init", opt_admission,
 					   opt_centre != NULL || opt_centre_key != NULL)) !=
 		CMD_HOLDS ||
-	    (code = read_centre(m)) != CMD_HOLDS || (code = look_at_folder(m)) != CMD_HOLDS ||
+	    (code = read_centre(m)) != CMD_HOLDS || (code = look_for_log(m)) != CMD_HOLDS ||
 	    (code = find_key(m)) != CMD_HOLDS ||
 	    (code = log_identity_name(&m->identity, "init", opt_origin)) != CMD_HOLDS)
 		return code;
@@ -250,8 +251,12 @@ static int look_at_everything(struct making *m)
 					.kind = "log",
 					.option = "data",
 					.folder = opt_data,
-					.key = m->identity.key};
-	if ((code = key_marker_look(&m->marker, m->key_path, opt_marker)) != CMD_HOLDS)
+					.key_path = m->key_path,
+					.given = opt_marker,
+					.vkey = (const char *)m->identity.vkey.data,
+					.key = m->identity.key,
+					.lock = -1};
+	if ((code = key_marker_look(&m->marker)) != CMD_HOLDS)
 		return code;
 	return compose_entry_zero(m);
 }
@@ -282,19 +287,6 @@ static int write_key(struct making *m)
 	return code;
 }
 
-static int make_folder(struct making *m)
-{
-	enum folder_state is;
-
-	if (folder_look(&is, opt_data) == VT_OK && is != FOLDER_MISSING)
-		return CMD_HOLDS;
-	if (durable_mkdir(opt_data) != VT_OK)
-		return cmd_fail("init", CMD_UNSURE, "--data %s: it cannot be made: %s", opt_data,
-				strerror(errno));
-	m->made_folder = true;
-	return CMD_HOLDS;
-}
-
 static int make_store(struct making *m)
 {
 	const struct store_identity identity = log_identity_stored(&m->identity);
@@ -308,13 +300,11 @@ static int make_store(struct making *m)
 	if ((err = merkle_hash_empty(&empty.root, &hasher)) == VT_OK)
 		err = mark_create(m->folder.mark, opt_origin, &empty);
 	merkle_hasher_release(&hasher);
-	m->made_mark = err == VT_OK;
 	if (err != VT_OK)
 		return cmd_fail("init", CMD_UNSURE, "%s: %s", m->folder.mark,
 				err == VT_EIO ? strerror(errno) : vt_err_text(err));
 	if ((err = store_sqlite_create(m->folder.store, &identity, why)) != VT_OK)
 		return cmd_fail("init", CMD_UNSURE, "%s: %s", m->folder.store, why);
-	m->made_store = true;
 	return CMD_HOLDS;
 }
 
@@ -374,55 +364,48 @@ static int make_entry_zero(struct making *m)
 
 /*
  * In this order, and this is what a crash costs behind each step:
- *   key       a key that has made nothing: give it by --key next time
- *   folder    an empty folder, which the next `init` takes
- *   marker    a key that is refused although it has signed nothing: there is no log.db in the folder that the marker names.
- *             Remove the marker, or take a new key. Nothing can be signed before it is on disk
- *   mark      the same; the folder has to be emptied as well
- *   store     nothing: the log is made, and `serve` runs it
- *   entry 0   nothing: what is committed is published at the next start, and what is not is submitted like any first record
- * No signature leaves this process. So a failure at any step may take all of it away again, the store first: without it
- * there is no log, and what is left by a crash in between is one of the lines above.
+ *   key         a key that has made nothing: give it by --key next time
+ *   unfinished  nothing: the next `init` with the key begins again, and so behind every step up to the last but one
+ *   marker      nothing; no other folder is taken with the key from now on
+ *   mark, store, entry 0
+ *   made        nothing: the next `init` removes `unfinished`, and `serve` runs the log
+ * No signature leaves this process, and nothing runs on a folder that is unfinished. So a failure at any step may take all of it away.
  */
 static int make_log(struct making *m)
 {
 	int code;
 
-	if ((code = write_key(m)) != CMD_HOLDS || (code = make_folder(m)) != CMD_HOLDS)
+	if ((code = write_key(m)) != CMD_HOLDS ||
+	    (code = key_marker_begin(&m->marker)) != CMD_HOLDS)
 		return code;
-	code = key_marker_write(&m->marker, (const char *)m->identity.vkey.data);
-	m->made_marker = code == CMD_HOLDS;
-	if (code != CMD_HOLDS || (code = make_store(m)) != CMD_HOLDS)
+	if (!m->marker.made &&
+	    ((code = make_store(m)) != CMD_HOLDS || (code = make_entry_zero(m)) != CMD_HOLDS))
 		return code;
-	return make_entry_zero(m);
+	return key_marker_end(&m->marker);
 }
 
-static void take_away(const struct making *m)
+static int make_all_or_nothing(struct making *m)
 {
-	if (m->made_store) {
-		const char *const beside[] = {"", "-wal", "-shm"};
-		char path[PATH_MAX];
+	int code = make_log(m);
 
-		for (size_t i = 0; i < 3; i++)
-			if (snprintf(path, sizeof(path), "%s%s", m->folder.store, beside[i]) <
-			    (int)sizeof(path))
-				(void)unlink(path);
-		(void)unlink(m->folder.frozen);
+	if (code == CMD_HOLDS) {
+		if (m->made_key)
+			fprintf(stderr,
+				"vitrine init: the log's key is in %s. Keep a copy of it, with %s, "
+				"where the log's folder is not\n",
+				m->key_path, m->marker.path);
+		return cmd_say_done("init", "%s", m->marker.vkey);
 	}
-	if (m->made_mark)
-		(void)unlink(m->folder.mark);
-	if (m->made_folder)
-		(void)rmdir(opt_data);
-	if (m->made_marker)
-		key_marker_undo(&m->marker);
+	key_marker_undo(&m->marker);
 	if (m->made_key)
 		(void)unlink(m->key_path);
+	return code;
 }
 
 int cmd_init(int argc, char **argv)
 {
 	struct operands rest;
-	struct making m = {0};
+	struct making m = {.marker.lock = -1};
 	bool help = false;
 	int code;
 
@@ -432,18 +415,9 @@ int cmd_init(int argc, char **argv)
 	if (help)
 		return CMD_HOLDS;
 	buf_init(&m.entry_zero);
-	if ((code = look_at_everything(&m)) == CMD_HOLDS) {
-		if ((code = make_log(&m)) != CMD_HOLDS)
-			take_away(&m);
-		else
-			printf("%s\n", (const char *)m.identity.vkey.data);
-	}
-	if (code == CMD_HOLDS && m.made_key)
-		fprintf(
-		    stderr,
-		    "vitrine init: the log's key is in %s. Keep a copy of it, with %s, where the "
-		    "log's folder is not\n",
-		    m.key_path, m.marker.path);
+	if ((code = look_at_everything(&m)) == CMD_HOLDS)
+		code = make_all_or_nothing(&m);
+	key_marker_release(&m.marker);
 	buf_release(&m.entry_zero);
 	signer_free(m.centre_key);
 	signer_free(m.recovery_key);

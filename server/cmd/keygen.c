@@ -95,6 +95,7 @@ static int print_public(const struct signer *key, const struct vkey *vkey, enum 
 	struct buf text, out;
 	struct json *j = NULL;
 	enum vt_err err;
+	int code;
 
 	buf_init(&text);
 	buf_init(&out);
@@ -110,12 +111,12 @@ static int print_public(const struct signer *key, const struct vkey *vkey, enum 
 	} else if (err == VT_OK) {
 		err = buf_append(&out, buf_bytes(&text));
 	}
-	if (err == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
+	code = err == VT_OK ? cmd_say_done("keygen", "%.*s", (int)out.len, (const char *)out.data)
+			    : cmd_fail("keygen", CMD_UNSURE, "%s", vt_err_text(err));
 	json_free(j);
 	buf_release(&text);
 	buf_release(&out);
-	return err == VT_OK ? CMD_HOLDS : cmd_fail("keygen", CMD_UNSURE, "%s", vt_err_text(err));
+	return code;
 }
 
 static int generate(enum key_use use, const char *passphrase)

@@ -53,6 +53,12 @@ int log_folder_check(const struct log_folder *f, const char *command, const char
 		return cmd_fail(command, CMD_UNSURE,
 				"--data %s: there is no such folder. " WHAT_TO_DO, f->path, f->path,
 				origin);
+	if (folder_unfinished(f->path))
+		return cmd_fail(command, CMD_UNSURE,
+				"--data %s: this log was not made to the end, and nothing was "
+				"signed. Repeat the `vitrine init --data %s --origin %s ...` that "
+				"began it",
+				f->path, f->path, origin);
 	if (access(f->store, F_OK) == 0)
 		return CMD_HOLDS;
 	if (errno != ENOENT)

@@ -106,6 +106,25 @@ int cmd_flush_output(const char *name, int code)
 	return code;
 }
 
+int cmd_say_done(const char *name, const char *fmt, ...)
+{
+	va_list args;
+	int code;
+
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+	if ((code = cmd_flush_output(name, CMD_HOLDS)) == CMD_HOLDS)
+		return code;
+	fprintf(stderr, "vitrine %s: it was done all the same: ", name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return code;
+}
+
 int cmd_say_listening(const char *name, const char *url)
 {
 	printf("listening on %s\n", url);

@@ -126,7 +126,7 @@ static int acknowledge_all(const struct standing_list *all, const struct operand
 		if ((err = standing_acknowledge(opt_state, s, opt_note)) != VT_OK)
 			return cmd_fail("monitor acknowledge", CMD_UNSURE, "--state %s: %s",
 					opt_state, vt_err_text(err));
-		printf("acknowledged %s %s\n", s->id, s->kind);
+		code = cmd_say_done("monitor acknowledge", "acknowledged %s %s", s->id, s->kind);
 	}
 	return code;
 }

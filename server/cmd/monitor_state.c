@@ -77,9 +77,10 @@ int cmd_monitor_init(int argc, char **argv)
 		code = cmd_monitor_refused("monitor init", opt_state, err, why);
 		goto done;
 	}
-	for (size_t i = 0; i < policy_log_count(policy); i++)
+	for (size_t i = 0; i < policy_log_count(policy) && code == CMD_HOLDS; i++)
 		if (policy_log(policy, i)->url.len > 0)
-			printf("added %s\n", policy_log(policy, i)->key.name);
+			code = cmd_say_done("monitor init", "added %s",
+					    policy_log(policy, i)->key.name);
 done:
 	policy_free(policy);
 	options_release(&init_usage);
@@ -95,11 +96,10 @@ static int add_log(const struct vkey *key)
 	if (err != VT_OK)
 		return cmd_monitor_refused("monitor add", opt_state, err, why);
 	if (size > 0)
-		printf("added %s with the state that is there: %" PRIu64 " entries\n", key->name,
-		       size);
-	else
-		printf("added %s\n", key->name);
-	return CMD_HOLDS;
+		return cmd_say_done("monitor add",
+				    "added %s with the state that is there: %" PRIu64 " entries",
+				    key->name, size);
+	return cmd_say_done("monitor add", "added %s", key->name);
 }
 
 static int take_away(const struct vkey *key)
@@ -109,8 +109,7 @@ static int take_away(const struct vkey *key)
 
 	if (err != VT_OK)
 		return cmd_monitor_refused("monitor remove", opt_state, err, why);
-	printf("removed %s\n", key->name);
-	return CMD_HOLDS;
+	return cmd_say_done("monitor remove", "removed %s", key->name);
 }
 
 static int change_logs(const struct command_usage *usage, int argc, char **argv, const char *name,

@@ -28,8 +28,10 @@ static const struct option init_options[] = {
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
      "Its first line opens an encrypted key.", 0, 0, false, true},
     {"marker", OPTION_TEXT, &opt_marker, "FILE",
-     "Where to note that the key is this witness's, so that it becomes no second one. Default: "
-     "beside the key, FILE.made. For a key that lies where nothing can be written; never in DIR.",
+     "Where to note that the key is this witness's, so that it becomes no second one: for a key "
+     "that "
+     "lies where nothing can be written, and for no other, whose marker is beside it, FILE.made. "
+     "Never in DIR.",
      0, 0, false, true},
 };
 static const struct command_usage init_usage = {
@@ -38,7 +40,9 @@ static const struct command_usage init_usage = {
     "witness` "
     "never makes one: a folder that is missing means that what was cosigned is forgotten. A key "
     "that "
-    "has made a witness or a log is refused. If anything fails, nothing is left behind.",
+    "has made a witness or a log is refused. If anything fails, nothing is left behind; if it is "
+    "killed, repeat "
+    "it.",
     "  vitrine keygen --for witness --name witness.example.org --out witness.pem\n"
     "  vitrine witness init --name witness.example.org --key witness.pem --state var/witness "
     "--policy logs.policy\n",
@@ -46,32 +50,46 @@ static const struct command_usage init_usage = {
     init_options,
     sizeof(init_options) / sizeof(*init_options)};
 
-/* The marker first: without it nothing could sign, and a crash behind it costs a key that has signed nothing. */
+static int make_folder(struct key_marker *marker, const struct vkey *vkey,
+		       const struct policy *policy)
+{
+	char why[COSIGNER_WHY_MAX];
+	enum vt_err err = VT_OK;
+	int code;
+
+	if ((code = key_marker_look(marker)) != CMD_HOLDS)
+		return code;
+	if ((code = key_marker_begin(marker)) == CMD_HOLDS && !marker->made &&
+	    (err = cosigner_create(opt_state, vkey, policy, why)) != VT_OK)
+		code = cmd_fail("witness init", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
+				"--state %s: %s", opt_state, why);
+	if (code == CMD_HOLDS && (code = key_marker_end(marker)) == CMD_HOLDS)
+		return cmd_say_done("witness init", "%s", marker->vkey);
+	key_marker_undo(marker);
+	return code;
+}
+
 static int make_state(struct signer *key, const struct vkey *vkey, const struct policy *policy)
 {
 	struct key_marker marker = {.command = "witness init",
 				    .kind = "witness",
 				    .option = "state",
 				    .folder = opt_state,
-				    .key = key};
-	char why[COSIGNER_WHY_MAX];
+				    .key_path = opt_key,
+				    .given = opt_marker,
+				    .key = key,
+				    .lock = -1};
 	struct buf text;
-	enum vt_err err;
 	int code;
 
 	buf_init(&text);
 	if (vkey_format(&text, vkey) != VT_OK || buf_append_byte(&text, '\0') != VT_OK) {
 		code = cmd_fail("witness init", CMD_UNSURE, "out of memory");
-	} else if ((code = key_marker_look(&marker, opt_key, opt_marker)) == CMD_HOLDS &&
-		   (code = key_marker_write(&marker, (const char *)text.data)) == CMD_HOLDS &&
-		   (err = cosigner_create(opt_state, vkey, policy, why)) != VT_OK) {
-		key_marker_undo(&marker);
-		code = cmd_fail("witness init",
-				err == VT_ECONFLICT || err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
-				"--state %s: %s", opt_state, why);
+	} else {
+		marker.vkey = (const char *)text.data;
+		code = make_folder(&marker, vkey, policy);
 	}
-	if (code == CMD_HOLDS)
-		printf("%s\n", (const char *)text.data);
+	key_marker_release(&marker);
 	buf_release(&text);
 	return code;
 }
@@ -139,6 +157,7 @@ int cmd_witness_add(int argc, char **argv)
 	struct operands rest;
 	bool help = false;
 	enum vt_err err;
+	int code;
 
 	if (options_parse(&add_usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
@@ -158,7 +177,8 @@ int cmd_witness_add(int argc, char **argv)
 					err == VT_ECONFLICT || err == VT_EINVAL ? CMD_USAGE
 										: CMD_UNSURE,
 					"--state %s: %s", opt_add_state, why);
-		printf("added %s\n", rest.arg[i]);
+		if ((code = cmd_say_done("witness add", "added %s", rest.arg[i])) != CMD_HOLDS)
+			return code;
 	}
 	return CMD_HOLDS;
 }

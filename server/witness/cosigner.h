@@ -34,8 +34,8 @@ struct cosigner_config {
 };
 
 /*
- * Make the folder of a new witness, with the policy's logs, for which nothing was cosigned. All or
- * nothing. VT_ECONFLICT: there is something in it already. VT_EINVAL, VT_EIO, VT_ENOMEM. why says what
+ * Make the folder of a new witness, with the policy's logs, for which nothing was cosigned. It may be
+ * unfinished (base/durable.h); what a failure leaves is the caller's to take away. VT_ECONFLICT: there is something in it already. VT_EINVAL, VT_EIO, VT_ENOMEM. why says what
  * failed.
  */
 enum vt_err cosigner_create(const char *path, const struct vkey *key, const struct policy *policy,

@@ -51,10 +51,12 @@ enum vt_err cosigner_folder_check(const char *path, char why[COSIGNER_WHY_MAX])
 	}
 	if (folder_look(&is, path) != VT_OK)
 		return fail_with(why, VT_EIO, "it cannot be read");
-	if (is == FOLDER_FULL && access(vkey, F_OK) == 0)
+	if (is == FOLDER_FULL && !folder_unfinished(path) && access(vkey, F_OK) == 0)
 		return VT_OK;
 	(void)snprintf(why, COSIGNER_WHY_MAX, "%s",
 		       is == FOLDER_MISSING ? "there is no such folder"
+		       : folder_unfinished(path)
+			   ? "it was not made to the end; repeat `vitrine witness init`"
 		       : is == FOLDER_EMPTY ? "there is no witness's state in it (it is empty)"
 					    : "there is no witness's state in it (no file vkey)");
 	return VT_ENOTFOUND;
@@ -220,46 +222,6 @@ static enum vt_err make_vkey(const char *folder, const struct vkey *key)
 	return err;
 }
 
-static void take_away(const char *folder, const struct policy *policy, bool made_folder)
-{
-	char hash[COSIGNED_HASH_TEXT], path[PATH_MAX];
-	const char *const names[] = {"vkey", "logs"};
-
-	for (size_t i = 0; i < 2; i++)
-		if (path_in(path, folder, names[i]) == VT_OK)
-			(void)unlink(path);
-	for (size_t i = 0; i < policy_log_count(policy); i++)
-		if (hash_of(hash, policy_log(policy, i)->key.name) == VT_OK &&
-		    path_in(path, folder, hash) == VT_OK)
-			(void)unlink(path);
-	if (made_folder)
-		(void)rmdir(folder);
-}
-
-/* Two at a time on one folder: the second finds it taken, and takes nothing of the first one's away. */
-static enum vt_err make_under_lock(const char *path, const struct vkey *key,
-				   const struct policy *policy, bool made_folder,
-				   char why[COSIGNER_WHY_MAX])
-{
-	int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum folder_state is;
-	enum vt_err err = VT_OK;
-
-	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0 || folder_look(&is, path) != VT_OK ||
-	    is != FOLDER_EMPTY) {
-		(void)snprintf(why, COSIGNER_WHY_MAX,
-			       "another process is making it, or has made it");
-		err = VT_ECONFLICT;
-	} else if ((err = make_logs(path, policy)) != VT_OK ||
-		   (err = make_vkey(path, key)) != VT_OK) {
-		(void)fail_with(why, err, "it cannot be written");
-		take_away(path, policy, made_folder);
-	}
-	if (lock >= 0)
-		(void)close(lock);
-	return err;
-}
-
 enum vt_err cosigner_create(const char *path, const struct vkey *key, const struct policy *policy,
 			    char why[COSIGNER_WHY_MAX])
 {
@@ -268,16 +230,15 @@ enum vt_err cosigner_create(const char *path, const struct vkey *key, const stru
 
 	if (err == VT_EINVAL || err == VT_EIO)
 		return err;
-	if (err == VT_OK || folder_look(&is, path) != VT_OK || is == FOLDER_FULL) {
-		(void)snprintf(why, COSIGNER_WHY_MAX, "%s",
-			       err == VT_OK
-				   ? "there is a witness's state in it already"
-				   : "it is not empty; a witness wants a folder of its own");
+	if (folder_look(&is, path) != VT_OK || (is == FOLDER_FULL && !folder_unfinished(path))) {
+		(void)snprintf(why, COSIGNER_WHY_MAX,
+			       "it is not empty; a witness wants a folder of its own");
 		return VT_ECONFLICT;
 	}
-	if ((err = durable_mkdir(path)) != VT_OK)
-		return fail_with(why, err, "it cannot be made");
-	return make_under_lock(path, key, policy, is == FOLDER_MISSING, why);
+	return (err = durable_mkdir(path)) == VT_OK && (err = make_logs(path, policy)) == VT_OK &&
+		       (err = make_vkey(path, key)) == VT_OK
+		   ? VT_OK
+		   : fail_with(why, err, "it cannot be written");
 }
 
 /* The log's file before its line, so that a crash in between lets the same be done again. */
