@@ -6,6 +6,9 @@
 #                                 and $server (its process) set; its standard error is in $server_log.
 #                                 A folder that is missing or empty gets its log first, by make_log
 #   limit_files KIB               in a subshell: no file grows beyond that
+#   await_line FILE PATTERN [FROM]
+#                                 returns when a line of a file that grows, its line FROM or a later one, has the
+#                                 pattern: by being told of each, no timed wait. Fails after a minute
 #   stop_server                   ends it with SIGTERM; fails if it did not exit with 0
 #
 # $work is a temporary folder of the script's; it goes, and servers still running are ended, when the
@@ -28,6 +31,11 @@ serve_cleanup() {
 	rm -rf "$work"
 }
 trap serve_cleanup EXIT
+
+await_line() {
+	timeout 60 grep -qm1 -e "$2" <(exec tail -n "+${3-1}" -f --pid=$$ "$1" 2>/dev/null) ||
+		{ echo "no line like $2 in $1:"; tail -n 20 "$1"; return 1; } >&2
+}
 
 # ThreadSanitizer's runtime writes more than the limit lets it before main() has said that it does not mind. So it is said for it.
 limit_files() {

@@ -46,7 +46,7 @@ if(VITRINE_STAGES)
       COMMAND ${here}/split_view $<TARGET_FILE:vitrine_program> 100)
     # A seeded selection; the whole of each by hand, without the last arguments.
     vitrine_long_test(monitor_kills CORES ${cores} COMMAND ${here}/monitor_kills
-      $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load> 20)
+      $<TARGET_FILE:vitrine_program> $<TARGET_FILE:vitrine_load> $<TARGET_FILE:killed_at> 20)
     # The same code runs over small logs, in log_fsck_test. 200 flips, if nobody says how many.
     add_executable(fsck_flips ${here}/fsck_flips.c ${here}/../support/stored_flip.c)
     target_include_directories(fsck_flips PRIVATE ${PROJECT_SOURCE_DIR}/tests/support)
