@@ -31,6 +31,8 @@ struct api_config {
 /* Serve. why as in http_server_start(). */
 enum vt_err api_start(struct api **out, const struct api_config *config, char why[160]);
 const char *api_url(const struct api *api);
+bool api_everywhere(
+    const struct api *api); /* it listens on every address, and that is one of them */
 /* The log has published: whoever listens to /api/v1/events is told. Any thread, quick; until api_free(). */
 void api_published(struct api *api);
 /* Refuse new connections, answer what is under way (appends included, so the log must still run), close. */

@@ -278,6 +278,11 @@ const char *api_url(const struct api *api)
 	return http_server_url(api->server);
 }
 
+bool api_everywhere(const struct api *api)
+{
+	return http_server_everywhere(api->server);
+}
+
 void api_stop(struct api *api, unsigned grace_seconds)
 {
 	http_server_stop(api->server, grace_seconds);

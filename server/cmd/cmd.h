@@ -40,8 +40,12 @@ int cmd_fail(const char *name, int code, const char *fmt, ...)
 int cmd_flush_output(const char *name, int code);
 /* A line that tells what was done and stays done: where it cannot be printed, it goes to standard error. Then CMD_UNSURE. */
 int cmd_say_done(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The line that tells that a server is ready, and where. */
-int cmd_say_listening(const char *name, const char *url);
+/* The line that tells that a server is ready, and where. The URL ends with the line or before a space. */
+int cmd_say_listening(const char *name, const char *url, bool everywhere);
+/* Beside connections and whatever there are many of: libraries, folders, log lines. */
+enum { CMD_FILES_BESIDE = 128 };
+/* See to it that so many files may be open, or say what to do: CMD_HOLDS or CMD_UNSURE. */
+int cmd_need_files(const char *name, uint64_t need);
 /* 3 for what may work later (network, disk, memory), 1 for what does not hold, 2 for wrong input. */
 int cmd_code(enum vt_err err);
 
@@ -64,6 +68,11 @@ int cmd_write_output(const char *name, const char *label, const char *path, stru
 		     bool secret);
 /* Do both names stand for one file that is there? */
 bool cmd_same_file(const char *a, const char *b);
+/* What --listen of servers takes. */
+#define CMD_LISTEN_HELP                                                                            \
+	"Address and port: HOST:PORT, [IPV6]:PORT; *:PORT or :PORT for all addresses. Port 0 "     \
+	"picks a "                                                                                 \
+	"free one."
 /* A row of the option tables of commands that fetch; with options.h and http_fetch.h. */
 #define CMD_OPTION_CA                                                                              \
 	{                                                                                          \

@@ -1,39 +1,32 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
 #include "http_fetch.h"
+#include "http_server.h"
 #include "options.h"
 
 static const char *opt_listen = "127.0.0.1:8080";
 
 static const struct option options[] = {
     {"listen", OPTION_TEXT, &opt_listen, "ADDR",
-     "Where the log listens, as given to `vitrine serve`; used when no URL is given.", 0, 0, false,
-     true},
+     "Where a log, witness or monitor of this machine listens, in every form that its own --listen "
+     "takes; used "
+     "when no URL is given.",
+     0, 0, false, true},
     CMD_OPTION_CA,
 };
-static const struct command_usage usage = {"vitrine health [URL]",
-					   "Asks a log whether it is ready: exit code 0 if it "
-					   "takes and publishes entries, 1 if it answers that "
-					   "it does not, 3 if it cannot be reached.",
-					   "  vitrine health http://127.0.0.1:8080\n",
-					   "[URL]",
-					   options,
-					   sizeof(options) / sizeof(*options)};
-
-/* An address to listen on is not yet one to connect to: no host means every host, so this one. */
-static void default_url(char *out, size_t cap)
-{
-	const char *port = strrchr(opt_listen, ':');
-	bool any = port == opt_listen || strncmp(opt_listen, "0.0.0.0:", 8) == 0 ||
-		   strncmp(opt_listen, "[::]:", 5) == 0;
-
-	if (any && port != NULL)
-		snprintf(out, cap, "http://127.0.0.1%s", port);
-	else
-		snprintf(out, cap, "http://%s", opt_listen);
-}
+static const struct command_usage usage = {
+    "vitrine health [URL]",
+    "Asks a log whether it is ready: exit code 0 if it "
+    "takes and publishes entries, 1 if it answers that "
+    "it does not, 3 if it cannot be reached. Witnesses and monitors can be asked, too.",
+    "  vitrine health http://127.0.0.1:8080\n"
+    "  vitrine health --listen '*:8080'\n",
+    "[URL]",
+    options,
+    sizeof(options) / sizeof(*options)};
 
 int cmd_health(int argc, char **argv)
 {
@@ -41,7 +34,7 @@ int cmd_health(int argc, char **argv)
 	struct http_fetcher *fetcher = NULL;
 	struct http_reply reply;
 	struct operands rest;
-	char base[512], url[600], why[160] = "";
+	char base[HTTP_URL_SIZE], url[600], why[160] = "";
 	enum vt_err err;
 	bool help = false;
 	int code = CMD_HOLDS;
@@ -52,7 +45,14 @@ int cmd_health(int argc, char **argv)
 		return CMD_HOLDS;
 	if (rest.n > 1)
 		return cmd_fail("health", CMD_USAGE, "one URL at most");
-	default_url(base, sizeof(base));
+	if (rest.n == 0) {
+		if (http_server_reach(base, opt_listen, why) != VT_OK)
+			return cmd_fail("health", CMD_USAGE, "--listen %s", why);
+		/* It is this machine: no proxy of the environment leads there. */
+		unsetenv("http_proxy");
+		unsetenv("all_proxy");
+		unsetenv("ALL_PROXY");
+	}
 	snprintf(url, sizeof(url), "%.*s/readyz", (int)strcspn(rest.n ? rest.arg[0] : base, " \n"),
 		 rest.n ? rest.arg[0] : base);
 	http_reply_init(&reply);

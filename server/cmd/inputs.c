@@ -9,6 +9,7 @@
 #include "durable.h"
 #include "json.h"
 #include "logline.h"
+#include "open_files.h"
 #include "output.h"
 #include "signer.h"
 #include "vitrine/policy.h"
@@ -30,6 +31,14 @@ int cmd_configure_loglines(const char *name, const char *format, const char *lev
 	}
 	return cmd_fail(name, CMD_USAGE,
 			"--log-format is text or json; --log-level is debug, info, warn or error");
+}
+
+int cmd_need_files(const char *name, uint64_t need)
+{
+	char why[OPEN_FILES_WHY_MAX];
+
+	return open_files_need(need, why) == VT_OK ? CMD_HOLDS
+						   : cmd_fail(name, CMD_UNSURE, "%s", why);
 }
 
 int cmd_read_passphrase(const char *name, const char *path, char **out)

@@ -125,9 +125,9 @@ int cmd_say_done(const char *name, const char *fmt, ...)
 	return code;
 }
 
-int cmd_say_listening(const char *name, const char *url)
+int cmd_say_listening(const char *name, const char *url, bool everywhere)
 {
-	printf("listening on %s\n", url);
+	printf("listening on %s%s\n", url, everywhere ? " (all addresses)" : "");
 	return cmd_flush_output(name, CMD_HOLDS);
 }
 

@@ -23,6 +23,7 @@ enum {
 	STOP_GRACE_SECONDS = 5,
 	CENTRES_MAX = 256,
 	PROGRESS_LINE_SECONDS = 10,
+	FILES_OF_A_LOG = 32,
 };
 
 static const char *opt_policy, *opt_state, *opt_on_alert, *opt_watch_file;
@@ -90,8 +91,8 @@ static const struct option options[] = {
      "each.",
      256, 1 << 26, false, true},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR",
-     "Serve status page, /metrics, /readyz and /healthz here; port 0 picks a free one. Default: "
-     "nothing is served.",
+     "Serve status page, /metrics, /readyz and /healthz here. " CMD_LISTEN_HELP
+     " Default: nothing is served.",
      0, 0, false, true},
     {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.", 0, 0, false,
      true},
@@ -194,6 +195,16 @@ static int read_options(struct service *s)
 	for (size_t i = 0; i < opt_centre.n && code == CMD_HOLDS; i++)
 		code = read_centre(s, opt_centre.item[i]);
 	return code != CMD_HOLDS ? code : read_watches(s);
+}
+
+/* Of each log its files, and four for each client. Whoever asks takes one, of as many as the server has by default. */
+static int open_enough_files(const struct service *s)
+{
+	uint64_t need = CMD_FILES_BESIDE + 4 * opt_peer.n + (opt_listen != NULL ? 4096 : 0);
+
+	need += policy_log_count(s->policy) * (FILES_OF_A_LOG + 4 * (opt_parallel + 1));
+	need += 4 * policy_witness_count(s->policy);
+	return cmd_need_files("monitor", need);
 }
 
 /* -- what it tells ---------------------------------------------------------------------------- */
@@ -307,7 +318,7 @@ static int open_api(struct service *s)
 	if ((err = api_start(&s->api, &config, why)) != VT_OK)
 		return cmd_fail("monitor", err == VT_EINVAL ? CMD_USAGE : CMD_UNSURE,
 				"--listen %s: %s", opt_listen, why[0] ? why : vt_err_text(err));
-	return cmd_say_listening("monitor", api_url(s->api));
+	return cmd_say_listening("monitor", api_url(s->api), api_everywhere(s->api));
 }
 
 static sigset_t stops;
@@ -439,7 +450,8 @@ int cmd_monitor(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &stops, NULL);
 	pthread_mutex_init(&s.lock, NULL);
 	watch_set_init(&s.watches);
-	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_monitor(&s)) == CMD_HOLDS &&
+	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_enough_files(&s)) == CMD_HOLDS &&
+	    (code = open_monitor(&s)) == CMD_HOLDS &&
 	    (code = monitor_gossip_new(&s.gossip, s.monitor, s.policy, opt_state, &opt_peer,
 				       opt_gossip_seconds, opt_unresolved_seconds)) == CMD_HOLDS)
 		code = opt_once ? run_once(&s) : run(&s);

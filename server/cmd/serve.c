@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "cmd.h"
@@ -54,8 +55,7 @@ static const struct option options[] = {
      "the "
      "log is made.",
      0, 0, false, true},
-    {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
-     false, true},
+    {"listen", OPTION_TEXT, &opt_listen, "ADDR", CMD_LISTEN_HELP, 0, 0, false, true},
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "A C2SP tlog-policy that lists this log: its witnesses that have a URL are asked to cosign, "
      "and "
@@ -196,6 +196,18 @@ static int open_witnesses(struct service *s)
 	return serve_witnesses_open(&s->witnesses, &o, &s->identity.signer.key);
 }
 
+/* Two for each connection to the store, which every worker has, four for each client. */
+static int open_enough_files(const struct service *s)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t workers = opt_workers != 0 ? opt_workers : cores > 2 ? (uint64_t)cores : 2;
+	size_t witnesses =
+	    s->witnesses.policy != NULL ? policy_witness_count(s->witnesses.policy) : 0;
+
+	return cmd_need_files("serve", opt_connections + 4 * (workers + witnesses + opt_peers.n) +
+					   CMD_FILES_BESIDE);
+}
+
 static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head,
 		      bool remembered)
 {
@@ -324,11 +336,13 @@ static int serve(const sigset_t *stops)
 	int code, got = 0;
 
 	if ((code = read_keys(&s)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
-	    (code = open_store(&s)) == CMD_HOLDS && (code = open_log(&s)) == CMD_HOLDS &&
+	    (code = open_enough_files(&s)) == CMD_HOLDS && (code = open_store(&s)) == CMD_HOLDS &&
+	    (code = open_log(&s)) == CMD_HOLDS &&
 	    (code = serve_gossip_start(&s.gossip, s.log, &s.identity.signer.key, opt_data,
 				       &opt_peers, opt_gossip_seconds)) == CMD_HOLDS &&
 	    (code = open_api(&s)) == CMD_HOLDS &&
-	    (code = cmd_say_listening("serve", api_url(s.api))) == CMD_HOLDS) {
+	    (code = cmd_say_listening("serve", api_url(s.api), api_everywhere(s.api))) ==
+		CMD_HOLDS) {
 		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
 			opt_admission, (const char *)s.identity.vkey.data, api_url(s.api));
 		sigwait(stops, &got);

@@ -41,8 +41,7 @@ static const struct option options[] = {
      "The witness's name, as in its vkey. Default: as --state has it.", 0, 0, false, true},
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
      "Its first line opens an encrypted key.", 0, 0, false, true},
-    {"listen", OPTION_TEXT, &opt_listen, "ADDR", "Address and port; port 0 picks a free one.", 0, 0,
-     false, true},
+    {"listen", OPTION_TEXT, &opt_listen, "ADDR", CMD_LISTEN_HELP, 0, 0, false, true},
     {"workers", OPTION_COUNT, &opt_workers, "N",
      "Threads that verify, write and sign: so many logs' checkpoints are flushed side by side.", 1,
      256, false, true},
@@ -228,7 +227,8 @@ static int run(struct service *s, const sigset_t *signals)
 		logline(LOGLINE_INFO, "witnessing", "vkey=%.*s logs=%llu url=%s", (int)vkey.len,
 			(const char *)vkey.data, (unsigned long long)stats.logs, api_url(s->api));
 	buf_release(&vkey);
-	if ((code = cmd_say_listening("witness", api_url(s->api))) != CMD_HOLDS)
+	if ((code = cmd_say_listening("witness", api_url(s->api), api_everywhere(s->api))) !=
+	    CMD_HOLDS)
 		return code;
 	while (got == SIGHUP) {
 		if (sigwait(signals, &got) == 0 && got == SIGHUP)
@@ -262,7 +262,9 @@ int cmd_witness(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if ((code = check_state()) == CMD_HOLDS && (code = read_key(&s)) == CMD_HOLDS &&
+	if ((code = cmd_need_files("witness", opt_connections + 2 * opt_workers +
+						  CMD_FILES_BESIDE)) == CMD_HOLDS &&
+	    (code = check_state()) == CMD_HOLDS && (code = read_key(&s)) == CMD_HOLDS &&
 	    (code = open_cosigner(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS)
 		code = run(&s, &signals);
 	if (s.api != NULL)

@@ -63,6 +63,7 @@ struct http_conn {
 struct http_server {
 	struct http_config config;
 	char url[SOCKET_URL_SIZE];
+	bool everywhere;  /* it listens on every address */
 	atomic_uint refs; /* the owner's, and one per exchange that a handler has */
 
 	/* The loop's own. */

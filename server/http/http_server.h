@@ -171,9 +171,10 @@ struct http_route_match {
 };
 
 struct http_config {
-	const char *listen; /* "127.0.0.1:8080", "[::1]:0", ":8080"; port 0 picks a free one */
-	unsigned workers;   /* pool threads; 0: one per core, at least 2 */
-	unsigned connections_max; /* 0: 4096; fewer where the limit on open files is lower */
+	const char
+	    *listen; /* "127.0.0.1:8080", "[::1]:0", ":8080", "*:8080"; port 0 picks a free one */
+	unsigned workers;         /* pool threads; 0: one per core, at least 2 */
+	unsigned connections_max; /* 0: 4096 */
 	unsigned per_address_max; /* 0: 512 */
 	/* Seconds; fractions are taken. */
 	double header_seconds; /* 0: 10; from accept or a request's first byte to its last header
@@ -209,6 +210,10 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 			      char why[160]);
 /* "http://127.0.0.1:8080"; where it listens on every address, the loopback one is shown. */
 const char *http_server_url(const struct http_server *s);
+bool http_server_everywhere(const struct http_server *s);
+enum { HTTP_URL_SIZE = 320 };
+/* The URL of whatever server on this machine was given this `listen`. VT_EINVAL: none can be told; why says so. */
+enum vt_err http_server_reach(char url[HTTP_URL_SIZE], const char *listen, char why[160]);
 /*
  * Take no new connection or request; wait until every exchange under way is answered and sent, at
  * most grace_seconds; then answer 503 to what is left and close all. Ends the loop, not the pool. An

@@ -11,15 +11,14 @@ enum {
 };
 
 /*
- * Bind and listen on "HOST:PORT", "[V6]:PORT" or ":PORT" (every address of both families). url is
- * where a client on this machine reaches it: every address is spelled as the loopback one.
- * VT_EINVAL: not such a text. VT_EIO. why, at least 160 bytes, is written on failure.
+ * Bind and listen on "HOST:PORT", "[V6]:PORT", ":PORT" or "*:PORT" (these two: every address of both
+ * families). url is where a client on this machine reaches it; *everywhere: it is every address, and the
+ * loopback one is shown. VT_EINVAL: not such a text. VT_EIO. why, at least 160 bytes, is written on failure.
  */
-enum vt_err socket_listen(int *fd, char url[SOCKET_URL_SIZE], const char *listen, char why[160]);
-
-/* Raise the limit on open files to what this many connections need, if that is allowed; the number
- * of connections that there is room for. */
-unsigned socket_room(unsigned connections);
+enum vt_err socket_listen(int *fd, char url[SOCKET_URL_SIZE], bool *everywhere, const char *listen,
+			  char why[160]);
+/* Where a client on this machine reaches whoever listens so. VT_EINVAL, also for port 0, as above. */
+enum vt_err socket_reach(char url[SOCKET_URL_SIZE], const char *listen, char why[160]);
 
 struct socket_progress {
 	uint64_t received;     /* bytes that came, ever */

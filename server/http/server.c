@@ -23,7 +23,6 @@ static void fill_in(struct http_config *c)
 		c->workers = cores > 2 ? (unsigned)cores : 2;
 	if (c->connections_max == 0)
 		c->connections_max = 4096;
-	c->connections_max = socket_room(c->connections_max);
 	if (c->per_address_max == 0)
 		c->per_address_max = 512;
 	if (c->streams_max == 0)
@@ -120,7 +119,8 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 		err = VT_EIO;
 		goto done;
 	}
-	if ((err = socket_listen(&s->listen_fd, s->url, config->listen, reason)) != VT_OK ||
+	if ((err = socket_listen(&s->listen_fd, s->url, &s->everywhere, config->listen, reason)) !=
+		VT_OK ||
 	    (err = start_thread(s, reason)) != VT_OK)
 		goto done;
 	s->joined = false;
@@ -138,6 +138,16 @@ done:
 const char *http_server_url(const struct http_server *s)
 {
 	return s->url;
+}
+
+bool http_server_everywhere(const struct http_server *s)
+{
+	return s->everywhere;
+}
+
+enum vt_err http_server_reach(char url[HTTP_URL_SIZE], const char *listen, char why[160])
+{
+	return socket_reach(url, listen, why);
 }
 
 void http_server_stop(struct http_server *s, double grace_seconds)

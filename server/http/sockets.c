@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,8 +17,6 @@ enum {
 	BACKLOG = 1024,
 	HOST_SIZE = 256,
 	PORT_SIZE = 6,
-	FILES_BESIDE = 256, /* what the rest of the process opens: the store, clients, logs */
-	ROOM_LEAST = 16,
 	LINGER_MILLIS = 2000,
 	LINGER_BYTES = 1 << 20,
 };
@@ -32,7 +29,7 @@ static bool port_valid(const char *port)
 	       strtoul(port, NULL, 10) <= 65535;
 }
 
-/* Split "HOST:PORT"; host comes without brackets and may be empty. */
+/* Split "HOST:PORT"; host comes without brackets, and is empty for every address. */
 static bool split_address(char host[HOST_SIZE], char port[PORT_SIZE], const char *text)
 {
 	const char *colon = strrchr(text, ':');
@@ -51,9 +48,21 @@ static bool split_address(char host[HOST_SIZE], char port[PORT_SIZE], const char
 	}
 	if (len >= HOST_SIZE)
 		return false;
+	if (len == 1 && text[0] == '*')
+		len = 0;
 	memcpy(host, text, len);
 	host[len] = '\0';
 	return true;
+}
+
+static bool is_any(const struct sockaddr *a)
+{
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr ==
+		       htonl(INADDR_ANY);
+	return a->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(v6);
 }
 
 static int try_listen(const struct addrinfo *a)
@@ -101,7 +110,7 @@ static int listen_on(const char *host, const char *port, char why[160])
 	return fd;
 }
 
-static bool write_url(char url[SOCKET_URL_SIZE], int fd)
+static bool write_url(char url[SOCKET_URL_SIZE], bool *everywhere, int fd)
 {
 	struct sockaddr_storage addr;
 	socklen_t len = sizeof(addr);
@@ -111,22 +120,56 @@ static bool write_url(char url[SOCKET_URL_SIZE], int fd)
 	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return false;
-	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+	*everywhere = is_any((struct sockaddr *)&addr);
+	if (*everywhere)
 		memcpy(host, "127.0.0.1", sizeof("127.0.0.1"));
 	snprintf(url, SOCKET_URL_SIZE,
 		 strchr(host, ':') != NULL ? "http://[%s]:%s" : "http://%s:%s", host, port);
 	return true;
 }
 
-enum vt_err socket_listen(int *fd, char url[SOCKET_URL_SIZE], const char *text, char why[160])
+static enum vt_err no_address(const char *text, char why[160])
+{
+	snprintf(why, 160, "%.90s: expected HOST:PORT, [IPV6]:PORT, :PORT or *:PORT", text);
+	return VT_EINVAL;
+}
+
+enum vt_err socket_reach(char url[SOCKET_URL_SIZE], const char *text, char why[160])
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	char host[HOST_SIZE], port[PORT_SIZE];
+	struct addrinfo *list = NULL;
+	const char *zone;
+
+	if (!split_address(host, port, text))
+		return no_address(text, why);
+	if (strtoul(port, NULL, 10) == 0) {
+		snprintf(why, 160, "%.90s: port 0 is another one each time: give the URL", text);
+		return VT_EINVAL;
+	}
+	/* Whoever listens on all of them listens on the loopback's. */
+	if (host[0] == '\0' ||
+	    (getaddrinfo(host, NULL, &hints, &list) == 0 && is_any(list->ai_addr)))
+		memcpy(host, "localhost", sizeof("localhost"));
+	if (list != NULL)
+		freeaddrinfo(list);
+	zone = strchr(host, '%');
+	if (strchr(host, ':') == NULL)
+		snprintf(url, SOCKET_URL_SIZE, "http://%s:%s", host, port);
+	else
+		snprintf(url, SOCKET_URL_SIZE, "http://[%.*s%s%s]:%s", (int)strcspn(host, "%"),
+			 host, zone != NULL ? "%25" : "", zone != NULL ? zone + 1 : "", port);
+	return VT_OK;
+}
+
+enum vt_err socket_listen(int *fd, char url[SOCKET_URL_SIZE], bool *everywhere, const char *text,
+			  char why[160])
 {
 	char host[HOST_SIZE], port[PORT_SIZE];
 
 	*fd = -1;
-	if (!split_address(host, port, text)) {
-		snprintf(why, 160, "%.100s: expected HOST:PORT, [IPV6]:PORT or :PORT", text);
-		return VT_EINVAL;
-	}
+	if (!split_address(host, port, text))
+		return no_address(text, why);
 	/* "::" takes IPv4 too; where the kernel has no IPv6, "0.0.0.0" is all that there is. */
 	if (host[0] != '\0')
 		*fd = listen_on(host, port, why);
@@ -134,29 +177,13 @@ enum vt_err socket_listen(int *fd, char url[SOCKET_URL_SIZE], const char *text, 
 		*fd = listen_on("0.0.0.0", port, why);
 	if (*fd < 0)
 		return VT_EIO;
-	if (!write_url(url, *fd)) {
+	if (!write_url(url, everywhere, *fd)) {
 		snprintf(why, 160, "%.100s: cannot tell its own address", text);
 		close(*fd);
 		*fd = -1;
 		return VT_EIO;
 	}
 	return VT_OK;
-}
-
-unsigned socket_room(unsigned connections)
-{
-	struct rlimit limit;
-	rlim_t need = (rlim_t)connections + FILES_BESIDE;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
-		return connections;
-	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
-		return connections;
-	if (limit.rlim_cur < FILES_BESIDE + ROOM_LEAST)
-		return ROOM_LEAST;
-	return (unsigned)(limit.rlim_cur - FILES_BESIDE);
 }
 
 bool socket_progress(int fd, struct socket_progress *out)

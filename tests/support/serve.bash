@@ -3,7 +3,7 @@
 #   vitrine=PATH                  set before; the program under test
 #   make_log ARGUMENTS...         runs `vitrine init` with those of the arguments that init and serve share
 #   start_server ARGUMENTS...     runs `vitrine serve ARGUMENTS`; returns when it is ready, with $url
-#                                 and $server (its process) set; its standard error is in $server_log.
+#                                 and $server (its process) set, and $ready_note (what follows the URL); its standard error is in $server_log.
 #                                 A folder that is missing or empty gets its log first, by make_log
 #   limit_files KIB               in a subshell: no file grows beyond that
 #   await_line FILE PATTERN [FROM]
@@ -55,6 +55,8 @@ await_ready_line() {
 	while IFS= read -r line <&"$said"; do
 		if [[ $line == "listening on "* ]]; then
 			url=${line#listening on }
+			ready_note=${url#"${url%% *}"}
+			url=${url%% *}
 			return
 		fi
 	done
