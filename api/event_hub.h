@@ -1,6 +1,6 @@
 /*
  * Who listens to the log: one thread that tells every subscriber, in order, of each entry that was published and of each
- * published tree head that is kept, from the place on where the subscriber stands. See server/DESIGN.md, "Events".
+ * published tree head that is kept, from the place on where the subscriber stands. See server/DESIGN.md, "Streams and events".
  *
  * A subscriber is a place in the log and a stream. Whatever it is told is made once and shared; nothing is made that
  * nobody is told. One that has caught up and then falls HUB_LAG_MAX entries behind what is published while it takes nothing is dropped.

@@ -1,6 +1,6 @@
 /*
  * Test results out of a JUnit XML report. Nobody has standardised the format, so what tools write is taken as they mean it (docs/records.md,
- * "Test results from JUnit reports"), and what cannot be understood is refused rather than taken for a passed test.
+ * "Results from JUnit reports"), and what cannot be understood is refused rather than taken for a passed test.
  */
 #ifndef CMD_JUNIT_H
 #define CMD_JUNIT_H

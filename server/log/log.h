@@ -219,8 +219,8 @@ enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t secon
 bool log_asks_witnesses(const struct log *log);
 /* Does the note satisfy the policy? As config.policy_met says; cheap for one and the same note. */
 enum vt_err log_policy_met(struct log_worker *w, struct bytes note);
-/* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line that the design
- * page describes. VT_EUNTRUSTED: that checkpoint does not satisfy the policy yet. */
+/* The C2SP tlog-proof file of an entry under the published checkpoint, with the extra line of
+ * docs/records.md ("The extra line of a proof"). VT_EUNTRUSTED: that checkpoint does not satisfy the policy yet. */
 enum vt_err log_tlog_proof(struct log_worker *w, uint64_t index, struct buf *out);
 /* The decoded record with its signers, accreditations and corrections (record/describe.h). *read (may be NULL): how
  * many bytes of entries that took; the corrections, and theirs, may be many. */

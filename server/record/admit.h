@@ -1,6 +1,6 @@
 /*
- * Admission: bytes in; the entry out, or the reason why not. The steps are the design page's, in
- * its order: size, I-JSON, DSSE shape, a signature by a registered key, known?, statement,
+ * Admission: bytes in; the entry out, or the reason why not. The steps, in this
+ * order: size, I-JSON, DSSE shape, a signature by a registered key, known?, statement,
  * accreditation, the predicate's own rules.
  *
  * Whether a record is admissible at an index depends on the entries before it alone; a view gives

@@ -76,7 +76,7 @@ static enum vt_err prove(void *ctx, struct merkle_proof *out, uint64_t index)
 	return VT_OK;
 }
 
-/* The tlog-proof of an entry, as the log of the design page hands it out. */
+/* The tlog-proof of an entry, as a log hands it out. */
 static void make_proof(struct buf *out, uint64_t index, bool with_extra, uint8_t seed)
 {
 	struct extra_source source = {.view = &world->view, .prove = prove};
