@@ -924,18 +924,24 @@ static void serve_bundles(unsigned n)
 	fake_log_fault(&gone);
 }
 
+/* The first bundle is followed; then there are so many. */
+static void follow_one_then_grow_to(unsigned bundles)
+{
+	fake_log_cut(256);
+	fake_log_publish();
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	fake_log_grow((uint64_t)bundles * 256, "one");
+	fake_log_publish();
+}
+
 static void a_log_that_gives_out_a_bundle_now_and_then_is_told_of(void **state)
 {
 	struct monitor_log_status s;
 
 	(void)state;
 	config.silent_seconds = 100;
-	fake_log_cut(256);
-	fake_log_publish();
-	restart();
-	assert_int_equal(look(), MONITOR_HOLDS);
-	fake_log_grow((uint64_t)20 * 256, "one");
-	fake_log_publish();
+	follow_one_then_grow_to(20);
 	for (unsigned i = 1; i <= 10; i++) {
 		serve_bundles(i);
 		assert_int_equal(look(), MONITOR_UNSURE);
@@ -987,12 +993,7 @@ static void a_long_catch_up_from_a_slow_log_is_not_withheld(void **state)
 static unsigned give_out(unsigned bundles, unsigned question, unsigned silent_seconds)
 {
 	config.silent_seconds = silent_seconds;
-	fake_log_cut(256);
-	fake_log_publish();
-	restart();
-	assert_int_equal(look(), MONITOR_HOLDS);
-	fake_log_grow((uint64_t)40 * 256, "one");
-	fake_log_publish();
+	follow_one_then_grow_to(40);
 	late_question = question;
 	late_seconds = 29;
 	for (unsigned i = 1; i <= 15; i++) {
@@ -1042,12 +1043,7 @@ static void a_pause_in_which_nobody_looked_is_no_withholding(void **state)
 {
 	(void)state;
 	config.silent_seconds = 100;
-	fake_log_cut(256);
-	fake_log_publish();
-	restart();
-	assert_int_equal(look(), MONITOR_HOLDS);
-	fake_log_grow((uint64_t)20 * 256, "one");
-	fake_log_publish();
+	follow_one_then_grow_to(20);
 	/* A hiccup today and one tomorrow. */
 	for (unsigned day = 1; day <= 2; day++) {
 		serve_bundles(day);

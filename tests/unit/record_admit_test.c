@@ -10,30 +10,6 @@
 
 #define DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	assert_non_null(w);
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int setup_begun(void **state)
-{
-	setup(state);
-	world_begin(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_release(*state);
-	free(*state);
-	return 0;
-}
-
 /* A verdict; each `run` makes another. */
 static void make_verdict(struct buf *out, const char *run, const char *salt)
 {
@@ -1233,8 +1209,8 @@ static void parties_come_in_pages(void **state)
 
 int main(void)
 {
-#define BEGUN(test) cmocka_unit_test_setup_teardown(test, setup_begun, teardown)
-#define EMPTY(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define BEGUN(test) cmocka_unit_test_setup_teardown(test, world_set_up_begun, world_tear_down)
+#define EMPTY(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
 	    EMPTY(the_log_begins_with_its_centre),
 	    EMPTY(a_pinned_centre_of_any_kind_begins_the_log),

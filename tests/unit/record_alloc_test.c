@@ -1,5 +1,4 @@
 /* Each allocation fails once: the answer is "no memory", nothing leaks, and nothing is half done. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "alloc_fail.h"
@@ -158,24 +157,6 @@ static enum vt_err compose(struct world *w)
 	return err;
 }
 
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	assert_non_null(w);
-	world_init(w);
-	world_begin(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_release(*state);
-	free(*state);
-	return 0;
-}
-
 static void make_verdict(struct world *w)
 {
 	struct compose_digest subject = {"bios.bin", NULL, DIGEST};
@@ -255,9 +236,10 @@ static void a_registry_changes_whole_or_not_at_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(opening_and_judging_survives, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_registry_changes_whole_or_not_at_all, setup,
-					    teardown),
+	    cmocka_unit_test_setup_teardown(opening_and_judging_survives, world_set_up_begun,
+					    world_tear_down),
+	    cmocka_unit_test_setup_teardown(a_registry_changes_whole_or_not_at_all,
+					    world_set_up_begun, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

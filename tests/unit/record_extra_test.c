@@ -8,24 +8,6 @@
 
 #define DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	assert_non_null(w);
-	world_init(w);
-	world_begin(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_release(*state);
-	free(*state);
-	return 0;
-}
-
 /* -- the tree ------------------------------------------------------------------------------------ */
 
 static void node_hash(struct world *w, struct merkle_node_id id, struct merkle_hash *out)
@@ -723,7 +705,7 @@ static void the_largest_extra_fits_a_line(void **state)
 
 int main(void)
 {
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, world_set_up_begun, world_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_verdict_carries_its_accreditation_and_the_centres),
 	    TEST(entry_zero_stands_alone),

@@ -87,30 +87,6 @@ static void try_changes(struct world *w, const char *payload, struct signer *con
 	try_changes(w, payload, (struct signer *const[]){by}, 1, changes,                          \
 		    sizeof(changes) / sizeof((changes)[0]))
 
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	assert_non_null(w);
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int setup_begun(void **state)
-{
-	setup(state);
-	world_begin(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_release(*state);
-	free(*state);
-	return 0;
-}
-
 #define DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 static const char verdict[] =
@@ -1339,8 +1315,8 @@ static void every_problem_was_tripped(void **state)
 
 int main(void)
 {
-#define BEGUN(test) cmocka_unit_test_setup_teardown(test, setup_begun, teardown)
-#define EMPTY(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define BEGUN(test) cmocka_unit_test_setup_teardown(test, world_set_up_begun, world_tear_down)
+#define EMPTY(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
 	    BEGUN(oversized_bodies_are_refused),
 	    BEGUN(what_is_not_json_is_refused),

@@ -8,30 +8,10 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dsse.h"
 #include "record_world.h"
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		return -1;
-	world_init(w);
-	world_begin(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_release(*state);
-	free(*state);
-	return 0;
-}
 
 /* -- trials -------------------------------------------------------------------------------------- */
 
@@ -331,7 +311,7 @@ static void a_known_key_is_not_looked_at_again(void **state)
 
 int main(void)
 {
-#define BEGUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define BEGUN(test) cmocka_unit_test_setup_teardown(test, world_set_up_begun, world_tear_down)
 	const struct CMUnitTest tests[] = {
 	    BEGUN(a_signature_under_its_right_keyid_costs_no_other_key_a_trial),
 	    BEGUN(an_unsound_key_is_refused_although_it_signs),

@@ -55,6 +55,30 @@ void world_release(struct world *w)
 	merkle_hasher_release(&w->h);
 }
 
+int world_set_up(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+
+	assert_non_null(w);
+	world_init(w);
+	*state = w;
+	return 0;
+}
+
+int world_set_up_begun(void **state)
+{
+	world_set_up(state);
+	world_begin(*state);
+	return 0;
+}
+
+int world_tear_down(void **state)
+{
+	world_release(*state);
+	free(*state);
+	return 0;
+}
+
 struct bytes world_spki(const struct signer *s)
 {
 	return party_key_spki(signer_public(s));
@@ -132,15 +156,6 @@ uint64_t world_append(struct world *w, struct bytes body)
 	return index;
 }
 
-void world_append_unjudged(struct world *w, struct bytes body)
-{
-	struct record *r;
-
-	assert_int_equal(record_open(&r, &w->h, body, NULL, &w->view, &w->why), VT_OK);
-	append_record(w, r);
-	record_free(r);
-}
-
 void world_sign(struct buf *out, struct bytes payload, struct signer *const *by, size_t n)
 {
 	struct buf next;
@@ -197,6 +212,28 @@ void world_grant(struct world *w, struct buf *out, const struct world_grant *g)
 	assert_int_equal(compose_accreditation(&statement, &a, &w->why), VT_OK);
 	world_sign(out, buf_bytes(&statement), by, g->no_possession ? 1 : 2);
 	buf_release(&statement);
+}
+
+void world_accredit_unjudged(struct world *w, const struct party_key *key)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct compose_accreditation a = {.log = WORLD_ORIGIN,
+					  .party = "lab-2",
+					  .role = "lab",
+					  .key = key,
+					  .scheme = party_key_default_scheme(key),
+					  .predicate_types = {types, 1}};
+	struct buf statement, body;
+	struct record *r;
+
+	buf_init(&statement);
+	assert_int_equal(compose_accreditation(&statement, &a, &w->why), VT_OK);
+	world_sign_one(&body, buf_bytes(&statement), w->centre);
+	assert_int_equal(record_open(&r, &w->h, buf_bytes(&body), NULL, &w->view, &w->why), VT_OK);
+	append_record(w, r);
+	record_free(r);
+	buf_release(&statement);
+	buf_release(&body);
 }
 
 static void append_grant(struct world *w, const char *party, const char *role, struct signer *key,

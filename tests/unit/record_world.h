@@ -35,6 +35,10 @@ struct world {
 /* An empty log, unpinned. */
 void world_init(struct world *w);
 void world_release(struct world *w);
+/* For CMocka: *state is a world of its own, empty or begun. */
+int world_set_up(void **state);
+int world_set_up_begun(void **state);
+int world_tear_down(void **state);
 /* Entry 0, then accreditations: "lab-1" (lab: verdicts, sealed records, corrections) is entry 1, "acme" (vendor:
  * releases, corrections) entry 2, for the keys `lab` and `vendor`; all Ed25519. */
 void world_begin(struct world *w);
@@ -48,8 +52,8 @@ enum vt_err world_submit(struct world *w, struct bytes body, uint64_t *index, bo
 /* The same, for what must succeed and be new. */
 uint64_t world_append(struct world *w, struct bytes body);
 
-/* Past the judge: for a key whose private half is not at hand. */
-void world_append_unjudged(struct world *w, struct bytes body);
+/* Past the judge, for a key whose private half is not at hand: the lab "lab-2", for test verdicts. */
+void world_accredit_unjudged(struct world *w, const struct party_key *key);
 
 /* An envelope around payload, signed by `by[0..n)` under their default schemes. The caller releases *out. */
 void world_sign(struct buf *out, struct bytes payload, struct signer *const *by, size_t n);
