@@ -28,6 +28,7 @@ endfunction()
 if(VITRINE_STAGES)
   vitrine_stage(sanitize_asan COST 9 COMMAND ${here}/sanitize asan)
   vitrine_stage(sanitize_tsan COST 9 COMMAND ${here}/sanitize tsan)
+  vitrine_stage(coverage COST 4 COMMAND ${here}/coverage)
   vitrine_stage(fuzz_live COST 5 COMMAND ${PROJECT_SOURCE_DIR}/tests/fuzz/live)
   # One version of the formatter decides, and not every Debian has it: CI's business alone.
   if(DEFINED ENV{VITRINE_ALL})
