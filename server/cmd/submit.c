@@ -42,7 +42,8 @@ static const struct option options[] = {
 };
 static const struct command_usage usage = {
     "vitrine submit --log URL --policy FILE RECORD...",
-    "Appends records and checks what comes back (the checkpoint's signatures, the inclusion proof, "
+    "Appends records (DSSE envelopes, also inside Sigstore bundles) and checks what comes back "
+    "(the checkpoint's signatures, the inclusion proof, "
     "that "
     "the entry holds this very record, who signed it) before saying that it worked. Writes the "
     "proof beside each "

@@ -14,7 +14,10 @@ static const char signature_head[] = "{\"keyid\":";
 static const char signature_middle[] = ",\"sig\":\"";
 static const char signature_tail[] = "\"}";
 
-enum { KEYID_JSON_LEN = 2 * MERKLE_HASH_SIZE + 2 };
+/* Of all versions and forms: ".v0.3+json", "+json;version=0.2". */
+static const char bundle_media_type[] = "application/vnd.dev.sigstore.bundle";
+
+enum { KEYID_HEX = 2 * MERKLE_HASH_SIZE, KEYID_JSON_LEN = KEYID_HEX + 2 };
 
 #define LITERAL_LEN(text) (sizeof(text) - 1)
 
@@ -62,8 +65,10 @@ static enum vt_err decode_member(struct dsse *d, size_t *len_out, const struct j
 	return err;
 }
 
+/* hint: what stands for a missing keyid. */
 static enum vt_err parse_signature(struct dsse *d, struct dsse_signature *sig,
-				   const struct json *value, size_t i, struct problem *why)
+				   const struct json *value, size_t i, struct bytes hint,
+				   struct problem *why)
 {
 	const struct json *keyid = json_member(value, "keyid");
 	struct bytes text = bytes_of(NULL, 0);
@@ -78,6 +83,8 @@ static enum vt_err parse_signature(struct dsse *d, struct dsse_signature *sig,
 	snprintf(path, sizeof(path), "signatures[%zu].keyid", i);
 	if (keyid != NULL && json_kind(keyid) != JSON_NULL && !json_text(keyid, &text))
 		return wrong_kind(keyid, path, "a string", why);
+	if (text.len == 0)
+		text = hint;
 	if ((err = buf_append(&d->memory, text)) != VT_OK)
 		return err;
 	sig->keyid.len = text.len;
@@ -85,7 +92,7 @@ static enum vt_err parse_signature(struct dsse *d, struct dsse_signature *sig,
 	return decode_member(d, &sig->sig.len, value, "sig", path, why);
 }
 
-static enum vt_err parse_signatures(struct dsse *d, const struct json *envelope,
+static enum vt_err parse_signatures(struct dsse *d, const struct json *envelope, struct bytes hint,
 				    struct problem *why)
 {
 	const struct json *list = json_member(envelope, "signatures");
@@ -98,7 +105,7 @@ static enum vt_err parse_signatures(struct dsse *d, const struct json *envelope,
 		return problem_set(why, VT_EMALFORMED, "envelope-signature-count",
 				   "signatures: %zu, expected 1 to %d", n, DSSE_SIGNATURES_MAX);
 	for (size_t i = 0; i < n; i++)
-		if ((err = parse_signature(d, &d->sig[i], json_at(list, i), i, why)) != VT_OK)
+		if ((err = parse_signature(d, &d->sig[i], json_at(list, i), i, hint, why)) != VT_OK)
 			return err;
 	d->n = n;
 	return VT_OK;
@@ -106,7 +113,8 @@ static enum vt_err parse_signatures(struct dsse *d, const struct json *envelope,
 
 /* envelope.md: "payload, payloadType, signature, signature.sig" are required, and "Consumers MUST
  * ignore unrecognized fields." */
-static enum vt_err parse_envelope(struct dsse *d, const struct json *envelope, struct problem *why)
+static enum vt_err parse_envelope(struct dsse *d, const struct json *envelope, struct bytes hint,
+				  struct problem *why)
 {
 	const struct json *type = json_member(envelope, "payloadType");
 	char quoted[80];
@@ -123,7 +131,70 @@ static enum vt_err parse_envelope(struct dsse *d, const struct json *envelope, s
 				   problem_quote(quoted, sizeof(quoted), text));
 	if ((err = decode_member(d, &d->payload.len, envelope, "payload", "payload", why)) != VT_OK)
 		return err;
-	return parse_signatures(d, envelope, why);
+	return parse_signatures(d, envelope, hint, why);
+}
+
+/* -- Sigstore bundles (sigstore/protobuf-specs, sigstore_bundle.proto) ------------------------------ */
+
+static bool is_bundle(const struct json *body)
+{
+	const size_t len = LITERAL_LEN(bundle_media_type);
+	struct bytes type;
+
+	return json_member(body, "payloadType") == NULL &&
+	       json_text(json_member(body, "mediaType"), &type) && type.len > len &&
+	       memcmp(type.data, bundle_media_type, len) == 0 &&
+	       (type.data[len] == '.' || type.data[len] == '+');
+}
+
+/* What protobuf leaves out may be there as null. */
+static bool has_member(const struct json *object, const char *name)
+{
+	return json_kind(json_member(object, name)) != JSON_NULL;
+}
+
+/* The hint of the bundle's key. cosign's is the keyid in base64, which is written to `hex`. */
+static enum vt_err read_hint(struct bytes *hint, char hex[KEYID_HEX + 1],
+			     const struct json *material)
+{
+	const struct json *key = json_member(material, "publicKey");
+	struct buf id;
+	enum vt_err err;
+
+	buf_init(&id);
+	if (!json_text(json_member(key, "hint"), hint) ||
+	    hint->len != BASE64_ENCODED_LEN(MERKLE_HASH_SIZE))
+		return VT_OK;
+	err = buf_append_decoded_base64(&id, *hint, BASE64_ANY);
+	if (err == VT_OK && id.len == MERKLE_HASH_SIZE) {
+		hex_encode(hex, buf_bytes(&id));
+		*hint = bytes_of(hex, KEYID_HEX);
+	}
+	buf_release(&id);
+	return err == VT_EMALFORMED ? VT_OK : err;
+}
+
+/* "message_signature ... or dsse_envelope": either is the bundle's content. */
+static enum vt_err parse_bundle(struct dsse *d, const struct json *bundle, struct problem *why)
+{
+	const struct json *envelope = json_member(bundle, "dsseEnvelope");
+	const struct json *material = json_member(bundle, "verificationMaterial");
+	struct bytes hint = bytes_of(NULL, 0);
+	char hex[KEYID_HEX + 1];
+	enum vt_err err;
+
+	if (has_member(bundle, "messageSignature"))
+		return problem_set(why, VT_EMALFORMED, "envelope-shape",
+				   "messageSignature: the bundle signs a file and says nothing of "
+				   "it; a record is a signed statement, in a dsseEnvelope (as of "
+				   "cosign attest-blob, not sign-blob)");
+	if (json_kind(envelope) != JSON_OBJECT)
+		return wrong_kind(envelope, "dsseEnvelope", "an object", why);
+	d->certified =
+	    has_member(material, "certificate") || has_member(material, "x509CertificateChain");
+	if ((err = read_hint(&hint, hex, material)) != VT_OK)
+		return err;
+	return parse_envelope(d, envelope, hint, why);
 }
 
 /* The buffer has stopped moving: turn the lengths, in the order they were appended, into views. */
@@ -154,7 +225,9 @@ enum vt_err dsse_parse(struct dsse *d, struct bytes text, struct problem *why)
 	else if (err == VT_EMALFORMED)
 		problem_set(why, err, "body-not-json", "byte %zu: %s", jerr.offset, jerr.text);
 	if (err != VT_OK || (err = buf_reserve(&d->memory, text.len)) != VT_OK ||
-	    (err = parse_envelope(d, envelope, why)) != VT_OK)
+	    (err = is_bundle(envelope)
+		       ? parse_bundle(d, envelope, why)
+		       : parse_envelope(d, envelope, bytes_of(NULL, 0), why)) != VT_OK)
 		goto done;
 	settle_views(d);
 done:

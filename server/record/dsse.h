@@ -25,6 +25,8 @@ struct dsse {
 	struct bytes payload; /* decoded */
 	size_t n;
 	struct dsse_signature sig[DSSE_SIGNATURES_MAX];
+	/* It came in a Sigstore bundle that brings a certificate: keyless signing, mostly. */
+	bool certified;
 	struct buf memory; /* what the views point into */
 };
 
@@ -32,7 +34,8 @@ void dsse_init(struct dsse *d);
 void dsse_release(struct dsse *d);
 /*
  * Parse an envelope as tools write it: unknown members are ignored, base64 is standard or URL-safe,
- * padded or not. Nothing is verified. VT_EMALFORMED, VT_ELIMIT (JSON depth) with *why; on failure
+ * padded or not. Of a Sigstore bundle (an object with a mediaType of theirs and no payloadType) it is the
+ * dsseEnvelope; the hint of its key stands for a keyid that is missing. Nothing is verified. VT_EMALFORMED, VT_ELIMIT (JSON depth) with *why; on failure
  * *d is released. Problems: body-not-json, body-depth, envelope-*.
  */
 enum vt_err dsse_parse(struct dsse *d, struct bytes text, struct problem *why);

@@ -108,6 +108,15 @@ static bool tried(const struct opening *o, size_t sig, const struct merkle_hash 
 	return false;
 }
 
+/* What a refused signature of a keyless bundle is. */
+static const char *about_certificate(const struct opening *o)
+{
+	return !o->envelope.certified
+		   ? ""
+		   : "; the bundle is signed with the key of a certificate, which is made for one "
+		     "signature and accredited nowhere: sign with an accredited key (cosign --key)";
+}
+
 /*
  * Keep signature `sig` if `key` made it: "one per key (the first that verified)", and no other key has to be tried on a second one.
  * Only a fault ends the search; not fitting is VT_OK.
@@ -130,8 +139,8 @@ static enum vt_err try_key(struct opening *o, size_t sig, const struct party_key
 		    o->why, VT_ELIMIT, "signature-trials",
 		    "signatures[%zu]: more than %d keys would have to be tried; give "
 		    "each signature its keyid, or name the one key to try in the request: "
-		    "?key=KEYID",
-		    sig, RECORD_TRIALS_MAX);
+		    "?key=KEYID%s",
+		    sig, RECORD_TRIALS_MAX, about_certificate(o));
 	k = &o->r->kept[o->r->n]; /* an undecided signature is left, so there is room */
 	o->trial[o->n_trials++] = (struct trial){.sig = sig, .keyid = *keyid, .scheme = scheme};
 	err = party_key_verify(key, scheme, buf_bytes(&o->pae), bytes, second ? NULL : &k->sig);
@@ -410,8 +419,8 @@ static enum vt_err refuse_unsigned(const struct opening *o)
 				   "the log is empty, and no signature is by the centre's key: its "
 				   "own accreditation comes first");
 	return problem_set(o->why, VT_EUNTRUSTED, "signature-unregistered",
-			   "signatures: none of %zu verifies under a registered key (%zu tried)",
-			   o->envelope.n, o->n_trials);
+			   "signatures: none of %zu verifies under a registered key (%zu tried)%s",
+			   o->envelope.n, o->n_trials, about_certificate(o));
 }
 
 /* -- retries ------------------------------------------------------------------------------------- */

@@ -426,6 +426,53 @@ static void aliases_and_shapes_find_the_key(void **state)
 	buf_release(&payload);
 }
 
+/* As a Sigstore bundle around it, with this in its verificationMaterial. */
+static void wrap(struct buf *body, const char *material)
+{
+	struct buf out;
+
+	buf_init(&out);
+	assert_int_equal(
+	    buf_appendf(&out,
+			"{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\","
+			"\"verificationMaterial\":{%s},\"dsseEnvelope\":%.*s}",
+			material, (int)body->len, (const char *)body->data),
+	    VT_OK);
+	buf_release(body);
+	*body = out;
+}
+
+/* Among more keys than are tried, a bundle's hint finds its own; cosign's is the keyid in base64. */
+static void find_by_hint(struct world *w, struct bytes payload, struct signer *key)
+{
+	char hex[2 * MERKLE_HASH_SIZE + 1], material[200];
+	struct bytes id = bytes_of(world_keyid(key)->b, MERKLE_HASH_SIZE);
+	struct buf body, hint;
+	uint64_t index;
+
+	hex_encode(hex, id);
+	buf_init(&hint);
+	assert_int_equal(buf_append_base64(&hint, id), VT_OK);
+	assert_int_equal(buf_append_byte(&hint, '\0'), VT_OK);
+	sign_as(&body, payload, key, "", 0);
+	wrap(&body, "\"certificate\":{}");
+	assert_int_equal(world_submit(w, buf_bytes(&body), &index, NULL), VT_ELIMIT);
+	assert_non_null(strstr(w->why.detail, "the key of a certificate"));
+	buf_release(&body);
+	for (int i = 0; i < 3; i++) {
+		/* A keyid of its own comes first. */
+		snprintf(material, sizeof(material), "\"publicKey\":{\"hint\":\"%s\"}",
+			 i == 0   ? (const char *)hint.data
+			 : i == 1 ? hex
+				  : "unheard of");
+		sign_as(&body, payload, key, i == 2 ? hex : "", 0);
+		wrap(&body, material);
+		assert_int_equal(world_submit(w, buf_bytes(&body), &index, NULL), VT_OK);
+		buf_release(&body);
+	}
+	buf_release(&hint);
+}
+
 /* Its signature looks like one by any of them; it is known by what the centre signed. */
 static void a_new_key_is_found_among_many(void **state)
 {
@@ -472,6 +519,7 @@ static void a_new_key_is_found_among_many(void **state)
 	assert_int_equal(world_submit_named(w, buf_bytes(&body),
 					    world_keyid(key[RECORD_TRIALS_MAX + 7]), &index, NULL),
 			 VT_OK);
+	find_by_hint(w, buf_bytes(&payload), key[RECORD_TRIALS_MAX + 6]);
 	replay(w, bytes_of(NULL, 0));
 	for (size_t i = 0; i < RECORD_TRIALS_MAX + 8; i++)
 		signer_free(key[i]);

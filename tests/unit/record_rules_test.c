@@ -128,6 +128,21 @@ static void what_is_not_json_is_refused(void **state)
 	refused(w, bytes_str("{\"a\":1,\"a\":2}"), VT_EMALFORMED, "body-not-json", "duplicate");
 }
 
+static void refused_changed(struct world *w, const char *base, const struct change *changes,
+			    size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *text = edited(base, changes[i].from, changes[i].to);
+		char *body = quoted(text);
+
+		refused(w, bytes_str(body),
+			changes[i].err == VT_OK ? VT_EMALFORMED : changes[i].err, changes[i].slug,
+			changes[i].detail);
+		free(body);
+		free(text);
+	}
+}
+
 static void what_is_no_envelope_is_refused(void **state)
 {
 	struct world *w = *state;
@@ -155,17 +170,45 @@ static void what_is_no_envelope_is_refused(void **state)
 	     "signatures: 0, expected 1 to 16", 0},
 	};
 
-	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		char *text = edited(base, changes[i].from, changes[i].to);
-		char *body = quoted(text);
-
-		refused(w, bytes_str(body),
-			changes[i].err == VT_OK ? VT_EMALFORMED : changes[i].err, changes[i].slug,
-			changes[i].detail);
-		free(body);
-		free(text);
-	}
+	refused_changed(w, base, changes, sizeof(changes) / sizeof(changes[0]));
 	refused(w, bytes_str("[]"), VT_EMALFORMED, "envelope-shape", "the body: an array");
+}
+
+static void what_is_no_bundle_of_a_record_is_refused(void **state)
+{
+	struct world *w = *state;
+	static const char base[] =
+	    "{'mediaType':'application/vnd.dev.sigstore.bundle.v0.3+json',"
+	    "'verificationMaterial':{'certificate':{'rawBytes':'MAA='},'tlogEntries':[]},"
+	    "'dsseEnvelope':{'payload':'e30=','payloadType':'application/vnd.in-toto+json',"
+	    "'signatures':[{'sig':'AAAA'}]}}";
+	static const struct change changes[] = {
+	    {"signature-unregistered", "MAA=", "MAAA", "the key of a certificate", VT_EUNTRUSTED},
+	    {"signature-unregistered", "'certificate':{'rawBytes':'MAA='}",
+	     "'x509CertificateChain':{}", "the key of a certificate", VT_EUNTRUSTED},
+	    {"signature-unregistered", "bundle.v0.3+json", "bundle+json;version=0.1",
+	     "the key of a certificate", VT_EUNTRUSTED},
+	    {"signature-unregistered", "'certificate':{'rawBytes':'MAA='}",
+	     "'publicKey':{'hint':7}", "none of 1 verifies under a registered key (0 tried)",
+	     VT_EUNTRUSTED},
+	    {"signature-unregistered", "'dsseEnvelope'", "'messageSignature':null,'dsseEnvelope'",
+	     "none of 1", VT_EUNTRUSTED},
+	    {"envelope-shape", "'dsseEnvelope'", "'messageSignature':{},'dsseEnvelope'",
+	     "messageSignature: the bundle signs a file", 0},
+	    {"envelope-shape", "'dsseEnvelope'", "'dsse'", "dsseEnvelope: missing", 0},
+	    {"envelope-shape", "{'payload'", "null,'x':{'payload'", "dsseEnvelope: null", 0},
+	    {"envelope-shape", "'payload':'e30=',", "", "payload: missing", 0},
+	    {"envelope-shape", "'payloadType':'application/vnd.in-toto+json',", "",
+	     "payloadType: missing", 0},
+	    {"envelope-payload-type", "in-toto+json", "in-toto.json",
+	     "payloadType: \"application/vnd.in-toto.json\", expected", 0},
+	    /* Of something else, or beside a payloadType, the members of a bundle mean nothing. */
+	    {"envelope-shape", "sigstore.bundle.v", "sigstore.bundle-v", "payloadType: missing", 0},
+	    {"envelope-shape", "{'mediaType'",
+	     "{'payloadType':'application/vnd.in-toto+json','mediaType'", "payload: missing", 0},
+	};
+
+	refused_changed(w, base, changes, sizeof(changes) / sizeof(changes[0]));
 }
 
 static void the_17th_signature_is_refused(void **state)
@@ -1321,6 +1364,7 @@ int main(void)
 	    BEGUN(oversized_bodies_are_refused),
 	    BEGUN(what_is_not_json_is_refused),
 	    BEGUN(what_is_no_envelope_is_refused),
+	    BEGUN(what_is_no_bundle_of_a_record_is_refused),
 	    BEGUN(the_17th_signature_is_refused),
 	    BEGUN(an_entry_has_at_most_65535_bytes),
 	    BEGUN(strangers_are_refused),

@@ -10,9 +10,9 @@
 #include "test_file.h"
 
 static const char *folder;
-static const char *const kept[] = {"openssl-ed25519",       "openssl-p256",
-				   "sigstore-sign-p256",    "securesystemslib-ed25519",
-				   "securesystemslib-p256", "cosign-p256"};
+static const char *const kept[] = {
+    "openssl-ed25519",       "openssl-p256", "sigstore-sign-p256",   "securesystemslib-ed25519",
+    "securesystemslib-p256", "cosign-p256",  "sigstore-bundle-p256", "sigstore-models-p256"};
 static const char *const *names = kept;
 static size_t n_names = sizeof(kept) / sizeof(kept[0]);
 
