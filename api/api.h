@@ -35,6 +35,8 @@ bool api_everywhere(
     const struct api *api); /* it listens on every address, and that is one of them */
 /* The log has published: whoever listens to /api/v1/events is told. Any thread, quick; until api_free(). */
 void api_published(struct api *api);
+/* Other witnesses are asked from now on (NULL: none). When it returns, those before are not looked at any more. */
+void api_set_gather(struct api *api, struct gather *gather);
 /* Refuse new connections, answer what is under way (appends included, so the log must still run), close. */
 void api_stop(struct api *api, unsigned grace_seconds);
 void api_free(struct api *api);

@@ -2,12 +2,15 @@
 #ifndef API_HANDLER_H
 #define API_HANDLER_H
 
+#include <pthread.h>
+
 #include "api.h"
 #include "json.h"
 
 struct api {
 	/* NULL where this process is no such thing: a handler is only called in a role of its route. */
 	struct log *log;
+	pthread_rwlock_t lock; /* held to use what may be exchanged: */
 	struct gather *gather; /* the log asks no witness: NULL */
 	struct cosigner *cosigner;
 	struct gossip *gossip;

@@ -36,15 +36,16 @@ static void name_troubled(char *out, size_t cap, struct gather *g, size_t n)
 }
 
 /* Is the quorum missing, by the last that was heard of the witnesses? Who is to blame goes into why. */
-static bool quorum_missing(const struct api *api, char *why, size_t cap)
+static bool quorum_missing(struct api *api, char *why, size_t cap)
 {
-	struct gather_status s;
+	struct gather_status s = {0};
 
-	if (api->gather == NULL)
-		return false;
-	gather_status(api->gather, &s);
+	(void)pthread_rwlock_rdlock(&api->lock);
+	if (api->gather != NULL)
+		gather_status(api->gather, &s);
 	if (s.quorum_missing)
 		name_troubled(why, cap, api->gather, s.witnesses);
+	(void)pthread_rwlock_unlock(&api->lock);
 	return s.quorum_missing;
 }
 
@@ -60,6 +61,12 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 	log_status(api->log, &status);
 	if (status.frozen) {
 		api_problem(x, "not-ready", "signing has stopped: %s", status.frozen_why);
+		return;
+	}
+	if (status.policy_differs) {
+		api_problem(x, "not-ready",
+			    "another process of this store has another policy: nothing is "
+			    "published here until this one reads it again (SIGHUP)");
 		return;
 	}
 	missing = quorum_missing(api, why, sizeof(why));

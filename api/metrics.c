@@ -49,6 +49,9 @@ static enum vt_err append_log(struct buf *out, const struct log_status *s)
 	    {"holding", "gauge",
 	     "1 if no entry is taken: too many are unpublished, or the mark is missing.",
 	     s->holding ? 1 : 0},
+	    {"policy_differs", "gauge",
+	     "1 while another process of this store has another policy: nothing is published here.",
+	     s->policy_differs ? 1 : 0},
 	    {"mark_size", "gauge", "The high-water mark.", (double)s->mark_size},
 	    {"mark_writes_total", "counter", "Times that it was written to disk.",
 	     (double)s->mark_writes},
@@ -121,8 +124,10 @@ static enum vt_err append_all(struct buf *out, struct api *api, const struct htt
 	}
 	if (err == VT_OK && api->gossip != NULL)
 		err = metrics_gossip(out, api);
+	(void)pthread_rwlock_rdlock(&api->lock);
 	if (err == VT_OK && api->gather != NULL)
 		err = metrics_gather(out, api);
+	(void)pthread_rwlock_unlock(&api->lock);
 	if (err == VT_OK && api->cosigner != NULL)
 		err = metrics_witness(out, api);
 	if (err == VT_OK && api->monitor != NULL)

@@ -236,6 +236,7 @@ enum vt_err api_start(struct api **out, const struct api_config *config, char wh
 	*out = NULL;
 	if (api == NULL)
 		return VT_ENOMEM;
+	(void)pthread_rwlock_init(&api->lock, NULL);
 	api->log = config->log;
 	api->gather = config->gather;
 	api->cosigner = config->cosigner;
@@ -265,6 +266,13 @@ enum vt_err api_start(struct api **out, const struct api_config *config, char wh
 done:
 	api_free(api);
 	return err;
+}
+
+void api_set_gather(struct api *api, struct gather *gather)
+{
+	(void)pthread_rwlock_wrlock(&api->lock);
+	api->gather = gather;
+	(void)pthread_rwlock_unlock(&api->lock);
 }
 
 void api_published(struct api *api)
@@ -297,5 +305,6 @@ void api_free(struct api *api)
 	/* The server first: it closes the streams, and its pool may still subscribe. */
 	http_server_free(api->server);
 	hub_free(api->hub);
+	(void)pthread_rwlock_destroy(&api->lock);
 	free(api);
 }

@@ -585,6 +585,97 @@ bool policy_quorum(const struct policy *p, const bool *cosigned)
 	return holds(p, p->quorum, cosigned, votes);
 }
 
+static int by_digest(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct merkle_hash));
+}
+
+/* KIND, K and a newline, then the digests that belong to it, in an order of their own. */
+static enum vt_err digest_of(struct merkle_hash *out, struct merkle_hasher *h, const char *kind,
+			     size_t k, struct merkle_hash *member, size_t n)
+{
+	struct bytes part[2];
+	struct buf head;
+	enum vt_err err;
+
+	buf_init(&head);
+	qsort(member, n, sizeof(*member), by_digest);
+	err = buf_appendf(&head, "%s %zu\n", kind, k);
+	part[0] = buf_bytes(&head);
+	part[1] = bytes_of(member->b, n * sizeof(*member));
+	if (err == VT_OK)
+		err = merkle_sha256(out, h, part, 2);
+	buf_release(&head);
+	return err;
+}
+
+static enum vt_err digest_of_key(struct merkle_hash *out, struct merkle_hasher *h,
+				 const struct vkey *key)
+{
+	struct bytes text;
+	struct buf vkey;
+	enum vt_err err;
+
+	buf_init(&vkey);
+	if ((err = vkey_format(&vkey, key)) == VT_OK) {
+		text = buf_bytes(&vkey);
+		err = merkle_sha256(out, h, &text, 1);
+	}
+	buf_release(&vkey);
+	return err;
+}
+
+/* Of each node up to the quorum's: members stand before their groups. scratch has as much room as node. */
+static enum vt_err digest_nodes(struct merkle_hash *node, struct merkle_hash *scratch,
+				struct merkle_hasher *h, const struct policy *p)
+{
+	enum vt_err err = VT_OK;
+
+	for (size_t i = 0; i <= p->quorum && err == VT_OK; i++) {
+		size_t n = 0;
+
+		if (p->node[i].witness != NONE) {
+			err =
+			    digest_of_key(&node[i], h, &p->witness[p->node[i].witness].witness.key);
+			continue;
+		}
+		for (size_t k = 0; k < i; k++)
+			if (p->node[k].parent == i)
+				scratch[n++] = node[k];
+		err = digest_of(&node[i], h, "group", p->node[i].threshold, scratch, n);
+	}
+	return err;
+}
+
+enum vt_err policy_digest(struct merkle_hash *out, const struct policy *p)
+{
+	struct merkle_hash *node = calloc(2 * NODES_MAX + 1, sizeof(*node));
+	struct merkle_hash *scratch = node + NODES_MAX;
+	struct merkle_hasher h;
+	enum vt_err err = VT_ENOMEM;
+	size_t n = 0;
+
+	if (node == NULL)
+		return err;
+	if ((err = merkle_hasher_init(&h)) != VT_OK)
+		goto done;
+	if (p->quorum != NONE && (err = digest_nodes(node, scratch, &h, p)) != VT_OK)
+		goto done;
+	if (p->quorum != NONE)
+		node[0] = node[p->quorum];
+	for (size_t i = 0; i < p->n_witnesses && err == VT_OK; i++)
+		if (p->witness[i].witness.url.len > 0)
+			err = digest_of_key(&scratch[n++], &h, &p->witness[i].witness.key);
+	if (err == VT_OK)
+		err = digest_of(&node[1], &h, "asked", n, scratch, n);
+	if (err == VT_OK)
+		err = digest_of(out, &h, "policy", p->quorum != NONE, node, 2);
+done:
+	merkle_hasher_release(&h);
+	free(node);
+	return err;
+}
+
 /* The listed log that signed under its own name as origin, or NULL. */
 static const struct policy_log *find_log(const struct note *n, struct bytes origin,
 					 const struct policy *p)

@@ -50,6 +50,12 @@ bool policy_needs_witnesses(const struct policy *p); /* false for "quorum none" 
 bool policy_quorum(const struct policy *p, const bool *cosigned);
 
 /*
+ * A digest of what the policy asks of a checkpoint: the same for two policies by which the same sets of cosignatures make the quorum, and
+ * which name the same witnesses with a URL, however they call and order them. The logs, and the URLs themselves, are not in it. VT_ENOMEM.
+ */
+enum vt_err policy_digest(struct merkle_hash *out, const struct policy *p);
+
+/*
  * Is msg a checkpoint that the policy accepts: signed by one of its logs under that log's name as
  * origin, and cosigned by a quorum? VT_EUNTRUSTED: no listed log signed it. VT_EMISMATCH: a known
  * key's signature fails, or the quorum is missing. *note is new; *log is the policy's own; p must

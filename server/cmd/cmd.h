@@ -2,6 +2,7 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "vitrine/bytes.h"
@@ -40,6 +41,11 @@ int cmd_fail(const char *name, int code, const char *fmt, ...)
 int cmd_flush_output(const char *name, int code);
 /* A line that tells what was done and stays done: where it cannot be printed, it goes to standard error. Then CMD_UNSURE. */
 int cmd_say_done(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * SIGTERM, SIGINT and SIGHUP are sigwait()'s from now on, in whichever thread: before any thread starts, and first of all, so that none of
+ * them ends a server by itself, whatever it is doing.
+ */
+void cmd_take_signals(sigset_t *out);
 /* The line that tells that a server is ready, and where. The URL ends with the line or before a space. */
 int cmd_say_listening(const char *name, const char *url, bool everywhere);
 /* Beside connections and whatever there are many of: libraries, folders, log lines. */

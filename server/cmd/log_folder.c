@@ -20,7 +20,8 @@ int log_folder_name(struct log_folder *f, const char *command, const char *path)
 	f->path = path;
 	if (path_in(f->store, path, "log.db") == VT_OK &&
 	    path_in(f->mark, path, "high-water-mark") == VT_OK &&
-	    path_in(f->frozen, path, "FROZEN") == VT_OK)
+	    path_in(f->frozen, path, "FROZEN") == VT_OK &&
+	    path_in(f->policy, path, "policy-in-use") == VT_OK)
 		return CMD_HOLDS;
 	return cmd_fail(command, CMD_USAGE, "--data: the name is too long");
 }

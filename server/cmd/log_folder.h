@@ -9,7 +9,7 @@
 
 struct log_folder {
 	const char *path;
-	char store[PATH_MAX], mark[PATH_MAX], frozen[PATH_MAX];
+	char store[PATH_MAX], mark[PATH_MAX], frozen[PATH_MAX], policy[PATH_MAX];
 };
 
 /* The names in it, whether or not it is there. Returns CMD_HOLDS or the exit code, the reason having been said; so do the others. */

@@ -131,6 +131,15 @@ int cmd_say_listening(const char *name, const char *url, bool everywhere)
 	return cmd_flush_output(name, CMD_HOLDS);
 }
 
+void cmd_take_signals(sigset_t *out)
+{
+	sigemptyset(out);
+	sigaddset(out, SIGTERM);
+	sigaddset(out, SIGINT);
+	sigaddset(out, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, out, NULL);
+}
+
 /* What is closed at the start would be the number of the next file that is opened, and lines would end up in a store. These take
  * their places and refuse what is done with them. */
 static void keep_standard_places(void)

@@ -321,13 +321,14 @@ static int open_api(struct service *s)
 	return cmd_say_listening("monitor", api_url(s->api), api_everywhere(s->api));
 }
 
-static sigset_t stops;
+static sigset_t signals;
 
 static void *interrupt_on_signal(void *ctx)
 {
 	int got;
 
-	sigwait(&stops, &got);
+	while (sigwait(&signals, &got) != 0 || got == SIGHUP)
+		; /* it ends by itself, and there is nothing to go on with by another policy */
 	monitor_interrupt(ctx);
 	return NULL;
 }
@@ -363,15 +364,15 @@ static int run_once(struct service *s)
 	enum monitor_outcome outcome;
 	struct gossip_stats stats;
 	bool reached, delivered, fault;
-	pthread_t signals;
+	pthread_t listener;
 
-	if (pthread_create(&signals, NULL, interrupt_on_signal, s->monitor) != 0)
+	if (pthread_create(&listener, NULL, interrupt_on_signal, s->monitor) != 0)
 		return cmd_fail("monitor", CMD_UNSURE, "no thread can be had");
 	outcome = monitor_once(s->monitor);
 	reached = gossip_round(gossip) == 0;
 	delivered = monitor_deliver(s->monitor, (unsigned)opt_alert_seconds);
-	pthread_cancel(signals);
-	pthread_join(signals, NULL);
+	pthread_cancel(listener);
+	pthread_join(listener, NULL);
 	gossip_stats(gossip, &stats);
 	fault = outcome == MONITOR_FAULT || stats.alerts > 0;
 	if (tell_what_stands(&fault, s) != VT_OK)
@@ -383,7 +384,7 @@ static int run_once(struct service *s)
 
 static int run(struct service *s)
 {
-	int code, got = 0;
+	int code, got = SIGHUP;
 
 	if ((code = open_api(s)) != CMD_HOLDS)
 		return code;
@@ -391,7 +392,8 @@ static int run(struct service *s)
 	    gossip_start(monitor_gossip_gossip(s->gossip)) != VT_OK)
 		return cmd_fail("monitor", CMD_UNSURE, "no threads can be had");
 	logline(LOGLINE_INFO, "monitoring", "logs=%zu", monitor_logs(s->monitor));
-	sigwait(&stops, &got);
+	while (got == SIGHUP)
+		(void)sigwait(&signals, &got);
 	logline(LOGLINE_INFO, "stopping", "signal=%d", got);
 	return CMD_HOLDS;
 }
@@ -435,6 +437,7 @@ int cmd_monitor(int argc, char **argv)
 		return cmd_monitor_remove(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "acknowledge") == 0)
 		return cmd_monitor_acknowledge(argc - 1, argv + 1);
+	cmd_take_signals(&signals);
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
@@ -443,11 +446,6 @@ int cmd_monitor(int argc, char **argv)
 		options_release(&usage);
 		return CMD_USAGE;
 	}
-	/* Blocked before any thread starts, so that only sigwait() sees them. */
-	sigemptyset(&stops);
-	sigaddset(&stops, SIGTERM);
-	sigaddset(&stops, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &stops, NULL);
 	pthread_mutex_init(&s.lock, NULL);
 	watch_set_init(&s.watches);
 	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_enough_files(&s)) == CMD_HOLDS &&

@@ -59,7 +59,7 @@ static const struct option options[] = {
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "A C2SP tlog-policy that lists this log: its witnesses that have a URL are asked to cosign, "
      "and "
-     "a checkpoint is published once its quorum has.",
+     "a checkpoint is published once its quorum has. Read again on SIGHUP.",
      0, 0, false, true},
     CMD_OPTION_CA,
     {"without-quorum", OPTION_TEXT, &opt_without_quorum, "hold|publish",
@@ -130,7 +130,8 @@ static const struct command_usage usage = {
     "vitrine serve --data DIR --origin NAME --key FILE [--centre PUBKEY] [--listen ADDR] ...",
     "Runs a log: takes records in, publishes signed checkpoints, answers queries. Prints "
     "\"listening on URL\" when it is ready. Never makes one: that is what `vitrine init` is for, "
-    "once. SIGTERM or SIGINT stops it after everything that was "
+    "once. SIGHUP reads the policy again; a bad one is reported and the old one kept. SIGTERM or "
+    "SIGINT stops it after everything that was "
     "taken in has been answered.",
     "  vitrine serve --data var/log --origin log.example.org/lab --key log.pem --centre "
     "centre.pem.pub\n"
@@ -182,8 +183,7 @@ static int open_store(struct service *s)
 
 static int open_witnesses(struct service *s)
 {
-	const struct serve_witnesses_options o = {opt_policy, opt_witness_interval,
-						  opt_witness_seconds};
+	static struct serve_witnesses_options o;
 
 	if (strcmp(opt_without_quorum, "hold") != 0 && strcmp(opt_without_quorum, "publish") != 0)
 		return cmd_fail("serve", CMD_USAGE, "--without-quorum: hold or publish, not %s",
@@ -193,16 +193,17 @@ static int open_witnesses(struct service *s)
 		return cmd_fail("serve", CMD_USAGE,
 				"--witness-interval is in milliseconds and must be shorter than "
 				"--append-seconds");
+	o = (struct serve_witnesses_options){opt_policy, opt_without_quorum, opt_witness_interval,
+					     opt_witness_seconds};
 	return serve_witnesses_open(&s->witnesses, &o, &s->identity.signer.key);
 }
 
 /* Two for each connection to the store, which every worker has, four for each client. */
-static int open_enough_files(const struct service *s)
+static int open_enough_files(struct service *s)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t workers = opt_workers != 0 ? opt_workers : cores > 2 ? (uint64_t)cores : 2;
-	size_t witnesses =
-	    s->witnesses.policy != NULL ? policy_witness_count(s->witnesses.policy) : 0;
+	size_t witnesses = serve_witnesses_listed(&s->witnesses);
 
 	return cmd_need_files("serve", opt_connections + 4 * (workers + witnesses + opt_peers.n) +
 					   CMD_FILES_BESIDE);
@@ -211,23 +212,17 @@ static int open_enough_files(const struct service *s)
 static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head,
 		      bool remembered)
 {
-	struct service *s = ctx;
-
-	gather_begin(s->witnesses.gather, signed_note, head, remembered);
+	serve_witnesses_begin(&((struct service *)ctx)->witnesses, signed_note, head, remembered);
 }
 
 static enum vt_err on_policy_met(void *ctx, struct bytes note)
 {
-	struct service *s = ctx;
-
-	return serve_witnesses_policy_met(&s->witnesses, note);
+	return serve_witnesses_policy_met(&((struct service *)ctx)->witnesses, note);
 }
 
 static enum vt_err on_vouched(void *ctx, struct bytes note)
 {
-	struct service *s = ctx;
-
-	return serve_witnesses_vouched(&s->witnesses, note);
+	return serve_witnesses_vouched(&((struct service *)ctx)->witnesses, note);
 }
 
 static void on_published(void *ctx, const struct tree_head *head)
@@ -242,15 +237,16 @@ static void on_published(void *ctx, const struct tree_head *head)
 
 static int open_log(struct service *s)
 {
-	bool asks = s->witnesses.gather != NULL;
+	bool policy = opt_policy != NULL;
 	struct log_config config = {
 	    .store = s->store,
 	    .signer = &s->identity.signer,
 	    .queue_max = (size_t)opt_queue,
 	    .index_tail_max = (size_t)opt_index_keys,
-	    .gather = asks ? on_gather : NULL,
-	    .policy_met = asks ? on_policy_met : NULL,
-	    .vouched = asks ? on_vouched : NULL,
+	    .gather = policy ? on_gather : NULL,
+	    .policy_met = policy ? on_policy_met : NULL,
+	    .vouched = policy ? on_vouched : NULL,
+	    .asks_nobody = serve_witnesses_gather(&s->witnesses) == NULL,
 	    .published = on_published,
 	    .ctx = s,
 	    .without_quorum = strcmp(opt_without_quorum, "hold") == 0 ? LOG_HOLD : LOG_PUBLISH,
@@ -259,15 +255,17 @@ static int open_log(struct service *s)
 	    .append_wait_millis = (unsigned)opt_append_seconds * 1000,
 	    .mark_path = s->folder.mark,
 	    .frozen_path = s->folder.frozen,
+	    .policy_path = s->folder.policy,
 	    .new_mark = opt_new_mark,
 	};
 	char why[STORE_WHY_MAX] = "";
 	enum vt_err err;
 	int code;
 
-	if ((err = log_open(&s->log, &config, why)) != VT_OK)
-		return cmd_fail("serve", CMD_UNSURE, "%s: %s", s->folder.store,
-				why[0] ? why : vt_err_text(err));
+	if ((err = serve_witnesses_digest(&s->witnesses, &config.policy)) != VT_OK ||
+	    (err = log_open(&s->log, &config, why)) != VT_OK)
+		return cmd_fail("serve", err == VT_ECONFLICT ? CMD_USAGE : CMD_UNSURE, "%s: %s",
+				s->folder.store, why[0] ? why : vt_err_text(err));
 	/* First what the witnesses show, then the first head that they are asked about. */
 	if ((code = serve_witnesses_start(&s->witnesses, s->log)) != CMD_HOLDS)
 		return code;
@@ -280,7 +278,7 @@ static int open_api(struct service *s)
 {
 	struct api_config config = {
 	    .log = s->log,
-	    .gather = s->witnesses.gather,
+	    .gather = serve_witnesses_gather(&s->witnesses),
 	    .gossip = s->gossip.gossip,
 	    .version = VITRINE_VERSION,
 	    .http =
@@ -330,10 +328,15 @@ static void close_service(struct service *s)
 	log_identity_release(&s->identity);
 }
 
-static int serve(const sigset_t *stops)
+static void show_gather(void *ctx, struct gather *g)
+{
+	api_set_gather(((struct service *)ctx)->api, g);
+}
+
+static int serve(const sigset_t *signals)
 {
 	struct service s = {0};
-	int code, got = 0;
+	int code, got = SIGHUP;
 
 	if ((code = read_keys(&s)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
 	    (code = open_enough_files(&s)) == CMD_HOLDS && (code = open_store(&s)) == CMD_HOLDS &&
@@ -345,7 +348,9 @@ static int serve(const sigset_t *stops)
 		CMD_HOLDS) {
 		logline(LOGLINE_INFO, "serving", "origin=%s mode=%s vkey=%s url=%s", opt_origin,
 			opt_admission, (const char *)s.identity.vkey.data, api_url(s.api));
-		sigwait(stops, &got);
+		while (got == SIGHUP)
+			if (sigwait(signals, &got) == 0 && got == SIGHUP)
+				serve_witnesses_reload(&s.witnesses, show_gather, &s);
 		logline(LOGLINE_INFO, "stopping", "signal=%d", got);
 	}
 	close_service(&s);
@@ -355,10 +360,11 @@ static int serve(const sigset_t *stops)
 int cmd_serve(int argc, char **argv)
 {
 	struct operands rest;
-	sigset_t stops;
+	sigset_t signals;
 	bool help = false;
 	int code;
 
+	cmd_take_signals(&signals);
 	if (options_parse_exclusive(&usage, exclusions, sizeof(exclusions) / sizeof(*exclusions),
 				    argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
@@ -366,12 +372,7 @@ int cmd_serve(int argc, char **argv)
 		return CMD_HOLDS;
 	if (cmd_configure_loglines("serve", opt_log_format, opt_log_level) != CMD_HOLDS)
 		return CMD_USAGE;
-	/* Blocked before any thread starts, so that only sigwait() sees them. */
-	sigemptyset(&stops);
-	sigaddset(&stops, SIGTERM);
-	sigaddset(&stops, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &stops, NULL);
-	code = serve(&stops);
+	code = serve(&signals);
 	options_release(&usage);
 	return code;
 }

@@ -250,18 +250,13 @@ int cmd_witness(int argc, char **argv)
 		return cmd_witness_init(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "add") == 0)
 		return cmd_witness_add(argc - 1, argv + 1);
+	cmd_take_signals(&signals);
 	if (options_parse(&usage, argc, argv, &rest, &help, stderr) != VT_OK)
 		return CMD_USAGE;
 	if (help)
 		return CMD_HOLDS;
 	if (cmd_configure_loglines("witness", opt_log_format, opt_log_level) != CMD_HOLDS)
 		return CMD_USAGE;
-	/* Blocked before any thread starts, so that only sigwait() sees them. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	if ((code = cmd_need_files("witness", opt_connections + 2 * opt_workers +
 						  CMD_FILES_BESIDE)) == CMD_HOLDS &&
 	    (code = check_state()) == CMD_HOLDS && (code = read_key(&s)) == CMD_HOLDS &&

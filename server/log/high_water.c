@@ -171,10 +171,16 @@ static void missing_why(const struct log *log, char why[LOG_FROZEN_WHY_MAX])
 	    log->config.mark_path, log->state.head.size);
 }
 
-static enum vt_err judge_missing(struct log *log)
+void high_water_nobody_to_ask(struct log *log)
 {
 	char why[LOG_FROZEN_WHY_MAX];
 
+	missing_why(log, why);
+	stop_for(log, why);
+}
+
+static enum vt_err judge_missing(struct log *log)
+{
 	if (log_frozen(log))
 		return VT_OK;
 	if (log->config.new_mark) {
@@ -182,7 +188,7 @@ static enum vt_err judge_missing(struct log *log)
 			"size=%" PRIu64, log->state.head.size);
 		return make_mark(log, &log->state.head);
 	}
-	if (log->config.gather != NULL) {
+	if (log->asks) {
 		logline(LOGLINE_WARN,
 			"the high-water mark is missing: nothing is taken in until the witnesses' "
 			"quorum has cosigned the head",
@@ -190,8 +196,7 @@ static enum vt_err judge_missing(struct log *log)
 		log->probation = true;
 		return VT_OK;
 	}
-	missing_why(log, why);
-	stop_for(log, why);
+	high_water_nobody_to_ask(log);
 	return VT_OK;
 }
 

@@ -175,7 +175,7 @@ static enum vt_err settle(struct log *log, char why[STORE_WHY_MAX])
 		if (err == VT_EMISMATCH)
 			return refuse(why, err, what);
 	}
-	if (err == VT_OK && log->config.gather == NULL)
+	if (err == VT_OK && !log->asks)
 		err = publish_head(log);
 done:
 	if (err == VT_EBUSY) /* frozen, or somebody else is at it: the log can be read */
@@ -211,9 +211,12 @@ static void init(struct log *log, const struct log_config *config)
 	buf_init(&log->gathered.note);
 	buf_init(&log->frozen_text);
 	buf_init(&log->judged_note);
-	log->policy_met = config->gather == NULL;
+	log->agreed_fd = -1;
+	log->policy = config->policy;
+	log->asks = config->gather != NULL && !config->asks_nobody;
+	log->policy_met = !log->asks;
 	log->status.policy_met = log->policy_met;
-	log->status.asks_witnesses = config->gather != NULL;
+	log->status.asks_witnesses = log->asks;
 	init_locks(log);
 }
 
@@ -228,11 +231,13 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 		return refuse(why, VT_ENOMEM, "no memory");
 	init(log, config);
 	if ((err = copy_path(&log->config.mark_path, &log->mark_path)) != VT_OK ||
-	    (err = copy_path(&log->config.frozen_path, &log->frozen_path)) != VT_OK) {
+	    (err = copy_path(&log->config.frozen_path, &log->frozen_path)) != VT_OK ||
+	    (err = copy_path(&log->config.policy_path, &log->policy_path)) != VT_OK) {
 		(void)refuse(why, err, "no memory");
 		goto done;
 	}
-	if ((err = check_identity(log, why)) != VT_OK || (err = open_parts(log, why)) != VT_OK)
+	if ((err = check_identity(log, why)) != VT_OK || (err = agreed_open(log, why)) != VT_OK ||
+	    (err = open_parts(log, why)) != VT_OK)
 		goto done;
 	log_freeze_look(log);
 	if ((err = high_water_open(log)) != VT_OK) {
@@ -264,6 +269,28 @@ enum vt_err log_start(struct log *log)
 		return VT_ENOMEM;
 	}
 	return VT_OK;
+}
+
+enum vt_err log_set_policy(struct log *log, const struct merkle_hash *policy, bool asks,
+			   void (*swap)(void *ctx), void *ctx)
+{
+	struct policy_change *c = &log->policy_change;
+	enum vt_err err = VT_EINVAL;
+
+	if (asks && log->config.gather == NULL)
+		return err;
+	(void)pthread_mutex_lock(&log->lock);
+	if (!log->running || log->stopping)
+		goto done;
+	*c = (struct policy_change){
+	    .asked = true, .policy = *policy, .asks = asks, .swap = swap, .ctx = ctx};
+	(void)pthread_cond_signal(&log->work);
+	while (!c->done)
+		(void)pthread_cond_wait(&log->progress, &log->lock);
+	err = c->err;
+done:
+	(void)pthread_mutex_unlock(&log->lock);
+	return err;
 }
 
 /* Under the lock. */
@@ -329,6 +356,8 @@ void log_free(struct log *log)
 	(void)pthread_mutex_destroy(&log->frozen_lock);
 	(void)pthread_cond_destroy(&log->work);
 	(void)pthread_cond_destroy(&log->progress);
+	agreed_close(log);
+	free(log->policy_path);
 	free(log->mark_path);
 	free(log->frozen_path);
 	free(log);

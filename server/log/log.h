@@ -88,6 +88,15 @@ struct log_config {
 	 */
 	const char *mark_path;
 	const char *frozen_path;
+	/*
+	 * policy: a digest of what has to be met before something is published here. policy_path, copied: a file in which every
+	 * process of the store finds that of the others; it is made if it is missing. Another policy than that of a process
+	 * that runs: VT_ECONFLICT. NULL: there are no other processes.
+	 */
+	const char *policy_path;
+	struct merkle_hash policy;
+	/* gather is there, and for the time being there is nobody to ask: see log_set_policy(). */
+	bool asks_nobody;
 	/* The operator's word that the store is the newest there is: a mark that is missing is made from it. Without it,
 	 * a store with entries and no mark signs nothing until a quorum of witnesses has cosigned its head. */
 	bool new_mark;
@@ -122,6 +131,15 @@ void log_freeze(struct log *log, const char *why);
  */
 void log_gathered(struct log *log, const struct tree_head *head, struct bytes note, bool quorum,
 		  bool done);
+/*
+ * Another policy from now on. swap (may be NULL) is called on the sequencer's thread, between the last use of the old one and the first
+ * use of the new one by gather, policy_met and vouched: must be quick. What the old one's rounds still bring is dropped, as long as whoever
+ * gathers hands in nothing for them after swap. asks: is there anybody to ask? gather has to be there then. Other processes of
+ * the store publish nothing from then on, until they have it too. VT_EBUSY, VT_EIO: the others could not be told; nothing has
+ * changed. VT_EINVAL: the log does not run. Any thread but the sequencer's, one call at a time.
+ */
+enum vt_err log_set_policy(struct log *log, const struct merkle_hash *policy, bool asks,
+			   void (*swap)(void *ctx), void *ctx);
 /* The process is about to stop: whoever waits for a quorum waits for stop_wait_millis more at most. Then log_stop(). */
 void log_stop_soon(struct log *log);
 const struct store_identity *log_identity(const struct log *log);
@@ -182,6 +200,7 @@ struct log_status {
 	uint64_t quorum_missing_since; /* POSIX seconds; 0: it is not missing */
 	uint64_t rounds;               /* of gathering, begun */
 	bool holding; /* nothing more is taken: too much is unpublished, or the mark is missing */
+	bool policy_differs; /* another process has another one, so nothing is published here */
 	bool has_mark;
 	uint64_t mark_size, mark_writes;
 	double

@@ -11,6 +11,7 @@
 #define LOG_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "index.h"
 #include "log.h"
@@ -87,9 +88,20 @@ struct submission_list {
 	size_t n;
 };
 
+/* log_set_policy(), until the sequencer has done it. Under log->lock. */
+struct policy_change {
+	bool asked, done;
+	struct merkle_hash policy;
+	bool asks;
+	void (*swap)(void *ctx);
+	void *ctx;
+	enum vt_err err;
+};
+
 struct log {
 	struct store *store;
 	struct log_config config; /* its paths are copies: */
+	char *policy_path;
 	char *mark_path;
 	char *frozen_path;
 	struct note_signer signer;
@@ -121,19 +133,24 @@ struct log {
 	struct buf
 	    judged_note; /* the last one that was held against the policy, and what came of it */
 	bool judged_met;
+	unsigned policies;           /* that there were before this one */
 	struct buf frozen_text;      /* of the file that says so, until it is written */
 	pthread_mutex_t frozen_lock; /* held while it is written; taken first */
 	bool
 	    frozen_file_empty; /* we could make that file, and write nothing into it; under frozen_lock */
 	/* There is no mark: nothing is taken until the witnesses' quorum has vouched for the head. */
 	bool probation;
-	bool mark_moved; /* since the sequencer last looked */
+	struct policy_change policy_change;
+	atomic_bool asks; /* there are witnesses to ask. Set by the sequencer */
+	bool mark_moved;  /* since the sequencer last looked */
 	struct mark
 	    *mark; /* NULL: none, or not one that may be raised. Set once, by the sequencer */
 	struct log_status status;
 
 	/* The sequencer's own. */
 	pthread_t thread;
+	struct merkle_hash policy;
+	int agreed_fd; /* -1: there is no such file */
 	struct store_reader *reader;
 	struct store_reader *second; /* what rule 3 reads back through, and nothing else */
 	struct merkle_hasher hasher;
@@ -245,6 +262,8 @@ enum vt_err publish_sign(struct log *log, const struct tree_head *head, struct b
 /* Put the note into the store, unless something better is there. VT_EBUSY: contention, or frozen. */
 enum vt_err publish_note(struct log *log, const struct tree_head *head, struct bytes note,
 			 bool quorum);
+/* What is published meets the policy, or does not: the policy is another one. */
+void publish_judge_again(struct log *log);
 /* Is there a head that is not published, or published without its quorum? */
 bool publish_owed(const struct log *log);
 
@@ -254,6 +273,22 @@ bool publish_owed(const struct log *log);
 enum vt_err round_step(struct log *log);
 /* When round_step() has something to do next, if nothing comes from the gatherer; monotonic nanoseconds. */
 uint64_t round_next(const struct log *log);
+
+/* Another policy, as log_set_policy() was asked for. */
+void round_set_policy(struct log *log);
+
+/* -- agreed.c: one policy for all processes of a store. The sequencer's ---------------------------------------- */
+
+/* errno with VT_EIO, here and below. VT_ECONFLICT, VT_EBUSY, each with why. */
+enum vt_err agreed_open(struct log *log, char why[STORE_WHY_MAX]);
+void agreed_close(struct log *log);
+/* Have the other processes the same policy? VT_EBUSY: no. */
+enum vt_err agreed_look(struct log *log);
+/* The same, and as long as agreed_end() has not been called nobody exchanges it. */
+enum vt_err agreed_begin(struct log *log);
+void agreed_end(struct log *log);
+/* This one is in use from now on, by this process. VT_EBUSY: another one is publishing, and does not come to an end. */
+enum vt_err agreed_change(struct log *log, const struct merkle_hash *policy);
 
 /* -- ends ----------------------------------------------------------------------------------------- */
 
@@ -292,6 +327,8 @@ enum vt_err high_water_compare(struct tree_head *mark, const char *path, const c
 			       char why[LOG_FROZEN_WHY_MAX]);
 /* Hold the store against its mark. What contradicts freezes; VT_OK all the same: the log can be read. */
 enum vt_err high_water_open(struct log *log);
+/* The mark is missing, and no witness can vouch for the store. */
+void high_water_nobody_to_ask(struct log *log);
 /* Begin to raise the mark. */
 void high_water_raise(struct log *log, const struct tree_head *head);
 /*

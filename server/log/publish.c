@@ -36,7 +36,7 @@ static void raise_published(struct log *log, const struct tree_head *head, uint6
  * earlier process left: that is gathered again. */
 static bool meets(const struct log *log, struct bytes note, bool gathered)
 {
-	if (log->config.gather == NULL)
+	if (!log->asks)
 		return true;
 	if (log->config.policy_met != NULL)
 		return log->config.policy_met(log->config.ctx, note) == VT_OK;
@@ -177,10 +177,14 @@ enum vt_err publish_sign(struct log *log, const struct tree_head *head, struct b
 
 static enum vt_err store_note(struct log *log, uint64_t size, struct bytes note, uint64_t now)
 {
-	enum vt_err err = VT_EBUSY;
+	enum vt_err err = agreed_begin(log);
 
+	if (err != VT_OK)
+		return err;
+	err = VT_EBUSY;
 	for (unsigned i = 0; err == VT_EBUSY && i < PUBLISH_TRIES; i++)
 		err = store_publish(log->store, size, note, now);
+	agreed_end(log);
 	return err;
 }
 
@@ -212,6 +216,16 @@ done:
 	return err;
 }
 
+void publish_judge_again(struct log *log)
+{
+	struct buf note = log->verified_note;
+
+	if (!log->has_published)
+		return;
+	buf_init(&log->verified_note);
+	remember(log, &log->signed_head, &note, false);
+}
+
 bool publish_owed(const struct log *log)
 {
 	return !log->has_published || log->published < log->state.head.size || !log->policy_met ||
@@ -229,7 +243,7 @@ enum vt_err publish_head(struct log *log)
 		err = VT_EBUSY;
 		goto done;
 	}
-	if ((err = publish_check(log)) != VT_OK)
+	if ((err = agreed_look(log)) != VT_OK || (err = publish_check(log)) != VT_OK)
 		goto done;
 	/* Another process has signed this head, or a later one. */
 	if (log->has_published && log->published >= head.size)

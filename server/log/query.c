@@ -217,16 +217,18 @@ enum vt_err log_consistency(struct log_worker *w, uint64_t first, uint64_t secon
 
 bool log_asks_witnesses(const struct log *log)
 {
-	return log->config.gather != NULL;
+	return log->asks;
 }
 
 /* Many ask about one note, and each answer costs the verification of all its signatures. */
 static enum vt_err judge_note(struct log *log, struct bytes note)
 {
 	enum vt_err err;
+	unsigned policies;
 	bool known, met;
 
 	(void)pthread_mutex_lock(&log->lock);
+	policies = log->policies;
 	known = log->judged_note.len > 0 && bytes_equal(buf_bytes(&log->judged_note), note);
 	met = log->judged_met;
 	(void)pthread_mutex_unlock(&log->lock);
@@ -237,7 +239,8 @@ static enum vt_err judge_note(struct log *log, struct bytes note)
 		return err;
 	(void)pthread_mutex_lock(&log->lock);
 	buf_reset(&log->judged_note);
-	if (buf_append(&log->judged_note, note) != VT_OK)
+	/* What was judged by a policy that is exchanged meanwhile is no news. */
+	if (policies == log->policies && buf_append(&log->judged_note, note) != VT_OK)
 		buf_reset(&log->judged_note);
 	log->judged_met = err == VT_OK;
 	(void)pthread_mutex_unlock(&log->lock);
@@ -249,7 +252,7 @@ enum vt_err log_policy_met(struct log_worker *w, struct bytes note)
 	struct log *log = w->log;
 	bool met;
 
-	if (log->config.gather == NULL)
+	if (!log->asks)
 		return VT_OK;
 	if (log->config.policy_met != NULL)
 		return judge_note(log, note);

@@ -224,7 +224,7 @@ enum vt_err round_step(struct log *log)
 
 	if (log_frozen(log))
 		return VT_EBUSY;
-	if ((err = take_gathered(log)) != VT_OK)
+	if ((err = agreed_look(log)) != VT_OK || (err = take_gathered(log)) != VT_OK)
 		return err;
 	if (!publish_owed(log) && log->waiting.n == 0)
 		return VT_OK;
@@ -246,4 +246,57 @@ uint64_t round_next(const struct log *log)
 	if (patience <= clock_monotonic_nanos())
 		patience = UINT64_MAX;
 	return !log->round.asked && log->gather_at < patience ? log->gather_at : patience;
+}
+
+/* -- another policy ------------------------------------------------------------------------------------------- */
+
+/* Nothing of the old one's rounds is waited for, or taken. */
+static void forget_rounds(struct log *log)
+{
+	log->round.asked = log->round.quorum = false;
+	log->gather_at = log->unmet_since = log->missing_told = 0;
+	(void)pthread_mutex_lock(&log->lock);
+	log->gathered.open = log->gathered.fresh = log->gathered.quorum = log->gathered.done =
+	    false;
+	buf_reset(&log->gathered.note);
+	buf_reset(&log->judged_note);
+	log->policies++;
+	log->status.quorum_missing_since = 0;
+	log->status.asks_witnesses = log->asks;
+	log->policy_met = log->status.policy_met = !log->asks;
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+static enum vt_err set_policy(struct log *log, const struct policy_change *c)
+{
+	enum vt_err err = agreed_change(log, &c->policy);
+
+	if (err != VT_OK)
+		return err;
+	if (c->swap != NULL)
+		c->swap(c->ctx);
+	log->asks = c->asks;
+	forget_rounds(log);
+	publish_judge_again(log);
+	if (log->probation && !c->asks)
+		high_water_nobody_to_ask(log);
+	return VT_OK;
+}
+
+void round_set_policy(struct log *log)
+{
+	struct policy_change *c = &log->policy_change, now;
+
+	(void)pthread_mutex_lock(&log->lock);
+	now = *c;
+	(void)pthread_mutex_unlock(&log->lock);
+	if (!now.asked)
+		return;
+	now.err = set_policy(log, &now);
+	(void)pthread_mutex_lock(&log->lock);
+	c->asked = false;
+	c->done = true;
+	c->err = now.err;
+	(void)pthread_cond_broadcast(&log->progress);
+	(void)pthread_mutex_unlock(&log->lock);
 }

@@ -146,7 +146,7 @@ enum vt_err sequencer_follow(struct log *log)
 
 static const char *unpublished_why(const struct log *log)
 {
-	return log->config.gather != NULL
+	return log->asks
 		   ? "the entry is in the log, but the witnesses' quorum that publishes it is "
 		     "missing"
 		   : "the entry is in the log, but could not be published yet";
@@ -261,7 +261,7 @@ static void read_back(struct log *log, const struct tree_head *old)
 
 static void publish(struct log *log)
 {
-	enum vt_err err = log->config.gather == NULL ? publish_head(log) : round_step(log);
+	enum vt_err err = log->asks ? round_step(log) : publish_head(log);
 
 	if (err == VT_EIO)
 		log_die_storage("publishing a checkpoint", err);
@@ -328,7 +328,7 @@ static uint64_t wake_at(const struct log *log, bool frozen)
 	if (frozen || !owed(log))
 		return at;
 	at = now + OWED_MILLIS * UINT64_C(1000000);
-	if (log->config.gather != NULL && round_next(log) < at)
+	if (log->asks && round_next(log) < at)
 		at = round_next(log);
 	return at;
 }
@@ -336,7 +336,7 @@ static uint64_t wake_at(const struct log *log, bool frozen)
 /* Under the lock. */
 static bool anything(const struct log *log, bool frozen)
 {
-	return log->queue.n > 0 || log->stopping || log->follow ||
+	return log->queue.n > 0 || log->stopping || log->follow || log->policy_change.asked ||
 	       (log->gathered.fresh && !frozen) || (log->mark_moved && !frozen) ||
 	       log->status.frozen != frozen;
 }
@@ -357,8 +357,9 @@ static uint64_t room(const struct log *log)
 {
 	uint64_t size = log->state.head.size, most = log->config.unpublished_max;
 	uint64_t unpublished = size > log->published ? size - log->published : 0;
+	bool may = !log->probation && !log->status.policy_differs;
 
-	return unpublished < most && !log->probation ? most - unpublished : 0;
+	return unpublished < most && may ? most - unpublished : 0;
 }
 
 /* Wait for work, a while at most; take it. False: the log is stopping and nothing is left in the queue. */
@@ -444,6 +445,7 @@ void *sequencer_main(void *arg)
 	while (take(log, &stopping)) {
 		enum vt_err err;
 
+		round_set_policy(log);
 		if (log_frozen(log)) {
 			log_freeze_keep(log);
 			batch_answer_later(log->batch, log->status.frozen_why);
@@ -459,6 +461,7 @@ void *sequencer_main(void *arg)
 			continue;
 		} else {
 			log_freeze_look(log);
+			(void)agreed_look(log);
 		}
 		if (owed(log) || brought(log))
 			publish(log);
@@ -466,5 +469,6 @@ void *sequencer_main(void *arg)
 			work_on_index(log);
 	}
 	finish(log);
+	round_set_policy(log); /* whoever asked a moment too late waits for it */
 	return NULL;
 }

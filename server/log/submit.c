@@ -299,10 +299,14 @@ const char *log_holding(const struct log *log)
 		return "the high-water mark is missing: the log waits for its witnesses to vouch "
 		       "for "
 		       "its head";
+	if (log->status.policy_differs)
+		return "another process of this store has another policy: nothing is published "
+		       "here "
+		       "until this one reads it again (SIGHUP)";
 	if (log->covered < log->status.published_size ||
 	    log->covered - log->status.published_size < log->config.unpublished_max)
 		return NULL;
-	return log->config.gather != NULL
+	return log->asks
 		   ? "the witnesses' quorum is missing, and as many entries as may be wait for it"
 		   : "as many entries as may be wait to be published";
 }

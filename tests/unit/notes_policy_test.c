@@ -383,6 +383,56 @@ static void each_limit_is_reached_and_not_passed(void **state)
 	}
 }
 
+static struct merkle_hash digest_of(const char *template)
+{
+	struct policy *p = parsed(template);
+	struct merkle_hash digest;
+
+	assert_int_equal(policy_digest(&digest, p), VT_OK);
+	policy_free(p);
+	return digest;
+}
+
+static void a_digest_is_of_what_is_asked_for_and_not_of_words(void **state)
+{
+	/* Each asks for something else than all before it. */
+	static const char *const each[] = {
+	    "log $La\nquorum none\n",
+	    "log $La\nwitness a $Wa http://a\nquorum none\n",
+	    "log $La\nwitness a $Wa\nquorum a\n",
+	    "log $La\nwitness a $Wa http://a\nquorum a\n",
+	    "log $La\nwitness b $Wb http://a\nquorum b\n",
+	    "log $La\nwitness a $Wa http://a\nwitness b $Wb http://b\nquorum a\n",
+	    "log $La\nwitness a $Wa\nwitness b $Wb\ngroup g 1 a b\nquorum g\n",
+	    "log $La\nwitness a $Wa\nwitness b $Wb\ngroup g 2 a b\nquorum g\n",
+	    "log $La\nwitness a $Wa\nwitness b $Wb\nwitness c $Wc\ngroup h 1 b c\n"
+	    "group g 2 a h\nquorum g\n",
+	    "log $La\nwitness a $Wa\nwitness b $Wb\nwitness c $Wc\ngroup h 1 a c\n"
+	    "group g 2 b h\nquorum g\n",
+	};
+	static const char *const same[][2] = {
+	    {"log $La\nquorum none\n", "log $Lb\nwitness a $Wa\nquorum none\n"},
+	    {EXAMPLE, "log $Lb\nwitness q $Wf\nwitness r $We\nwitness s $Wd\nwitness t $Wc\n"
+		      "witness u $Wb\nwitness v $Wa\ngroup y 1 q s r\ngroup x 2 v t u\n"
+		      "group both 2 y x\nquorum both\n"},
+	    {"log $La\nwitness a $Wa http://a\nquorum a\n",
+	     "log $La\nwitness b $Wa http://elsewhere/\nquorum b\n"},
+	};
+	struct merkle_hash digest[sizeof(each) / sizeof(*each)];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(each) / sizeof(*each); i++) {
+		digest[i] = digest_of(each[i]);
+		for (size_t k = 0; k < i; k++)
+			assert_false(merkle_hash_equal(&digest[i], &digest[k]));
+	}
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		struct merkle_hash a = digest_of(same[i][0]), b = digest_of(same[i][1]);
+
+		assert_true(merkle_hash_equal(&a, &b));
+	}
+}
+
 static void a_file_over_the_size_limit_is_not_looked_at(void **state)
 {
 	static uint8_t text[POLICY_SIZE_MAX + 1];
@@ -592,6 +642,7 @@ int main(void)
 	    cmocka_unit_test(a_nul_in_the_file_is_refused),
 	    cmocka_unit_test(an_error_is_short_and_printable),
 	    cmocka_unit_test(each_limit_is_reached_and_not_passed),
+	    cmocka_unit_test(a_digest_is_of_what_is_asked_for_and_not_of_words),
 	    cmocka_unit_test(a_file_over_the_size_limit_is_not_looked_at),
 	    cmocka_unit_test(a_checkpoint_with_log_and_quorum_is_accepted),
 	    cmocka_unit_test(a_missing_quorum_is_told_apart_from_a_missing_log),
