@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "durable.h"
+#include "file_kind.h"
 
 enum {
 	KEY_FILE_MAX = 1 << 20, /* a larger file is no key */
@@ -42,48 +43,17 @@ mode_t output_mode(void)
 	return 0666 & ~mask;
 }
 
-/* The contents of the DER element that a file begins with, as far as they are there. Empty: it begins with no such element. */
-static struct bytes der_contents(struct bytes file, uint8_t tag)
-{
-	size_t header = file.len > 1 && file.data[1] > 0x80 ? 2 + (file.data[1] & 0x7fU) : 2;
-
-	return file.len > header && file.data[0] == tag
-		   ? bytes_of(file.data + header, file.len - header)
-		   : bytes_of(NULL, 0);
-}
-
-static bool begins_with(struct bytes b, const uint8_t *start, size_t len)
-{
-	return b.len >= len && memcmp(b.data, start, len) == 0;
-}
-
-/*
- * PKCS#8, SEC1, PKCS#1 and PKCS#12 are sequences that begin with a version of one byte, which no public key and no certificate
- * does; an encrypted PKCS#8 begins with the identifier of its encryption (PKCS#5 or PKCS#12).
- */
-static bool is_der_private_key(struct bytes file)
-{
-	static const uint8_t version[] = {0x02, 0x01},
-			     pkcs5[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05},
-			     pkcs12[] = {0x06, 0x0a, 0x2a, 0x86, 0x48,
-					 0x86, 0xf7, 0x0d, 0x01, 0x0c};
-	struct bytes fields = der_contents(file, 0x30), algorithm = der_contents(fields, 0x30);
-
-	return begins_with(fields, version, sizeof(version)) ||
-	       begins_with(algorithm, pkcs5, sizeof(pkcs5)) ||
-	       begins_with(algorithm, pkcs12, sizeof(pkcs12));
-}
-
-/* PEM of any kind (PKCS#8, encrypted, EC, OpenSSH, PGP), Go's note keys, or DER. */
-static bool is_private_key(struct bytes file)
+/* A file of some other kind may have a key in it, too: a page of notes, or text before a PEM block. */
+static bool holds_private_key(struct bytes file)
 {
 	static const char *const words[] = {"PRIVATE KEY-----", "PRIVATE KEY BLOCK-----",
-					    "PRIVATE+KEY+"};
+					    "PRIVATE+KEY+", "AGE-SECRET-KEY-"};
+	const struct file_kind *kind = file_kind(file);
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (memmem(file.data, file.len, words[i], strlen(words[i])) != NULL)
 			return true;
-	return is_der_private_key(file);
+	return kind != NULL && kind->private_key;
 }
 
 static enum vt_err check_replaceable(const char *path, const struct stat *st,
@@ -101,7 +71,7 @@ static enum vt_err check_replaceable(const char *path, const struct stat *st,
 		err = refuse_output(why, err == VT_ENOMEM ? err : VT_EINVAL,
 				    "it cannot be read, so it may be a private key: %s",
 				    err == VT_EIO ? strerror(errno) : vt_err_text(err));
-	else if (is_private_key(buf_bytes(&file)))
+	else if (holds_private_key(buf_bytes(&file)))
 		err = refuse_output(why, VT_EINVAL,
 				    "it holds a private key, which is never overwritten; "
 				    "choose another name");

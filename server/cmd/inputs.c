@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "durable.h"
+#include "file_kind.h"
 #include "json.h"
 #include "logline.h"
 #include "open_files.h"
@@ -41,26 +42,42 @@ int cmd_need_files(const char *name, uint64_t need)
 						   : cmd_fail(name, CMD_UNSURE, "%s", why);
 }
 
+/* The first line, whatever system it was written on. */
+static int find_passphrase(const char *name, const char *path, struct bytes file, char **out)
+{
+	struct bytes line = text_without_mark(file);
+	const uint8_t *end = line.len > 0 ? memchr(line.data, '\n', line.len) : NULL;
+
+	if (end != NULL)
+		line.len = (size_t)(end - line.data);
+	if (line.len > 0 && line.data[line.len - 1] == '\r')
+		line.len--;
+	if (pem_label(file).len > 0 || der_label(file) != NULL)
+		return cmd_fail(name, CMD_USAGE, "%s: it is %s: a passphrase is needed", path,
+				file_kind_text(file));
+	if (line.len == 0)
+		return cmd_fail(name, CMD_USAGE, "%s: the first line is empty", path);
+	if (memchr(line.data, '\0', line.len) != NULL)
+		return cmd_fail(name, CMD_USAGE,
+				"%s: a NUL byte in the first line; save it as UTF-8", path);
+	*out = bytes_dup_str(line);
+	return *out != NULL ? CMD_HOLDS : cmd_fail(name, CMD_UNSURE, "out of memory");
+}
+
 int cmd_read_passphrase(const char *name, const char *path, char **out)
 {
 	struct buf text;
 	enum vt_err err;
-	int code = CMD_HOLDS;
+	int code;
 
 	*out = NULL;
 	if (path == NULL)
 		return CMD_HOLDS;
 	buf_init(&text);
-	if ((err = file_read(&text, path, SECRET_MAX)) != VT_OK) {
+	if ((err = file_read(&text, path, SECRET_MAX)) != VT_OK)
 		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, file_fault(err));
-	} else {
-		const uint8_t *end = text.len ? memchr(text.data, '\n', text.len) : NULL;
-		size_t len = end ? (size_t)(end - text.data) : text.len;
-		if (len == 0)
-			code = cmd_fail(name, CMD_USAGE, "%s: the first line is empty", path);
-		else if ((*out = bytes_dup_str(bytes_of(text.data, len))) == NULL)
-			code = cmd_fail(name, CMD_UNSURE, "out of memory");
-	}
+	else
+		code = find_passphrase(name, path, buf_bytes(&text), out);
 	if (text.data != NULL)
 		explicit_bzero(text.data, text.cap);
 	buf_release(&text);
@@ -104,7 +121,7 @@ int cmd_read_public_key(const char *name, const char *option, const char *path,
 	*out = NULL;
 	buf_init(&text);
 	if ((err = file_read(&text, path, 64 * 1024)) == VT_OK)
-		err = party_key_from_pem(out, buf_bytes(&text), &why);
+		err = party_key_parse(out, buf_bytes(&text), &why);
 	if (err != VT_OK)
 		code =
 		    cmd_fail(name, err == VT_EIO || err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,

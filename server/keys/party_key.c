@@ -1,5 +1,6 @@
 #include "party_key.h"
 
+#include "file_kind.h"
 #include "keys_internal.h"
 
 #include <openssl/core_names.h>
@@ -385,26 +386,56 @@ enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct
 	return err;
 }
 
-enum vt_err party_key_from_pem(struct party_key **out, struct bytes pem, struct key_error *why)
+/* "ssh-ed25519 BASE64 COMMENT". */
+static enum vt_err party_key_from_openssh(struct party_key **out, struct bytes line,
+					  struct key_error *why)
+{
+	struct bytes base64 = bytes_of(line.data + 12, line.len - 12), raw;
+	struct buf blob;
+	uint8_t der[44];
+	enum vt_err err;
+
+	for (size_t i = 0; i < base64.len; i++)
+		if (strchr(" \t\r\n", base64.data[i]) != NULL)
+			base64.len = i;
+	buf_init(&blob);
+	if ((err = buf_append_decoded_base64(&blob, base64, BASE64_STANDARD)) == VT_OK)
+		err = openssh_public(&raw, buf_bytes(&blob));
+	if (err != VT_OK) {
+		key_refuse(why, err, "%s",
+			   err == VT_ENOMEM ? vt_err_text(err)
+					    : "the OpenSSH public key in it is damaged");
+		goto done;
+	}
+	memcpy(der, forms[KIND_ED25519].head, 12);
+	memcpy(der + 12, raw.data, 32);
+	err = party_key_from_spki(out, bytes_of(der, sizeof(der)), why);
+done:
+	buf_release(&blob);
+	return err;
+}
+
+enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct key_error *why)
 {
 	enum vt_err err;
-	struct bytes label;
+	struct bytes label, text = text_without_mark(file);
+	const struct file_kind *kind = file_kind(file);
 	struct buf der;
 
 	*out = NULL;
+	if (kind != NULL && kind->for_public != NULL)
+		return key_refuse(why, VT_EMALFORMED, "it is %s: %s", kind->what, kind->for_public);
+	if (file_kind_is(kind, "ssh-ed25519 "))
+		return party_key_from_openssh(out, text_trimmed(text), why);
+	if (!file_kind_is(kind, "PUBLIC KEY"))
+		return key_refuse(why, VT_EMALFORMED, "it is %s: a public key is needed, in PEM",
+				  file_kind_text(file));
+	if (der_label(file) != NULL)
+		return party_key_from_spki(out, file, why);
 	buf_init(&der);
-	if ((err = pem_decode(&label, &der, pem, why)) != VT_OK)
-		goto done;
-	if (!bytes_is(label, "PUBLIC KEY")) {
-		err = key_refuse(
-		    why, VT_EMALFORMED,
-		    "a PEM block of \"%.*s\": expected \"PUBLIC KEY\" (openssl pkey -pubout)",
-		    label.len > 40 ? 40 : (int)label.len, (const char *)label.data);
-		goto done;
-	}
-	err = party_key_from_spki(out, buf_bytes(&der), why);
-done:
-	secret_release(&der); /* it may be a private key, given by mistake */
+	if ((err = pem_decode(&label, &der, text, why)) == VT_OK)
+		err = party_key_from_spki(out, buf_bytes(&der), why);
+	secret_release(&der);
 	return err;
 }
 

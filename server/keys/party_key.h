@@ -36,7 +36,7 @@ enum {
 struct party_key;
 
 struct key_error {
-	char text[160]; /* what is wrong and what would be right */
+	char text[400]; /* what is wrong and what would be right */
 };
 
 /* *out is new. why may be NULL. VT_EMALFORMED, VT_EUNTRUSTED (weak: small order, short RSA). */
@@ -47,8 +47,12 @@ enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct
  */
 enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_error *why);
 enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_error *why);
-/* "-----BEGIN PUBLIC KEY-----": one PEM block, nothing else but white space. */
-enum vt_err party_key_from_pem(struct party_key **out, struct bytes pem, struct key_error *why);
+/*
+ * What a file holds: SPKI as one PEM block ("-----BEGIN PUBLIC KEY-----", with nothing else but white space) or as DER, or an OpenSSH
+ * public key of Ed25519, which no tool of OpenSSH converts. Any other file is refused by what it is, with what makes a key of it;
+ * FILE stands for it there.
+ */
+enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct key_error *why);
 void party_key_free(struct party_key *key);
 
 struct bytes party_key_spki(const struct party_key *key); /* canonical DER */

@@ -1,5 +1,6 @@
 #include "signer.h"
 
+#include "file_kind.h"
 #include "keys_internal.h"
 
 #include <openssl/core_names.h>
@@ -112,7 +113,7 @@ static PKCS8_PRIV_KEY_INFO *decrypt(struct bytes der, const char *passphrase, en
 
 	if (passphrase == NULL) {
 		*err = key_refuse(why, VT_EMALFORMED,
-				  "the key is encrypted, and no passphrase was given");
+				  "the key is encrypted; its passphrase is needed");
 		return NULL;
 	}
 	if (strlen(passphrase) > PASSPHRASE_MAX) {
@@ -122,7 +123,7 @@ static PKCS8_PRIV_KEY_INFO *decrypt(struct bytes der, const char *passphrase, en
 	sealed = d2i_X509_SIG(NULL, &p, (long)der.len);
 	if (sealed == NULL || p != der.data + der.len)
 		*err = key_refuse(why, openssl_failure(VT_EMALFORMED),
-				  "the encrypted key is not PKCS#8");
+				  "the encrypted key in it is damaged (not PKCS#8)");
 	else if ((info = PKCS8_decrypt(sealed, passphrase, (int)strlen(passphrase))) == NULL)
 		*err = key_refuse(why, openssl_failure(VT_EMALFORMED),
 				  "the key does not decrypt: wrong passphrase, or a cipher that is "
@@ -146,7 +147,7 @@ static enum vt_err from_pkcs8(struct signer **out, struct bytes label, struct by
 		info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.len);
 		if (info == NULL || p != der.data + der.len) {
 			err = key_refuse(why, openssl_failure(VT_EMALFORMED),
-					 "the private key is not PKCS#8");
+					 "the private key in it is damaged (not PKCS#8)");
 			goto done;
 		}
 	}
@@ -163,28 +164,58 @@ done:
 	return err;
 }
 
-static enum vt_err from_pem(struct signer **out, struct bytes pem, const char *passphrase,
-			    struct key_error *why)
+/* SEC1 or PKCS#1, as "EC PRIVATE KEY" and "RSA PRIVATE KEY" hold them. */
+static enum vt_err from_traditional(struct signer **out, const char *type, int id, struct bytes der,
+				    struct key_error *why)
+{
+	const uint8_t *p = der.data;
+	EVP_PKEY *pkey = d2i_PrivateKey(id, NULL, &p, (long)der.len);
+
+	if (pkey != NULL && p == der.data + der.len)
+		return signer_from_pkey(out, pkey, why);
+	EVP_PKEY_free(pkey);
+	return key_refuse(why, openssl_failure(VT_EMALFORMED), "the %s key in it is damaged", type);
+}
+
+static enum vt_err from_seed(struct signer **out, struct bytes seed, struct key_error *why)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed.data, seed.len);
+
+	return pkey != NULL ? signer_from_pkey(out, pkey, why)
+			    : key_refuse(why, openssl_failure(VT_EINTERNAL),
+					 "no Ed25519 key could be made of it");
+}
+
+static enum vt_err from_der(struct signer **out, struct bytes label, struct bytes der,
+			    const char *passphrase, struct key_error *why)
+{
+	struct bytes seed;
+	enum vt_err err;
+
+	if (bytes_is(label, "EC PRIVATE KEY"))
+		return from_traditional(out, "EC", EVP_PKEY_EC, der, why);
+	if (bytes_is(label, "RSA PRIVATE KEY"))
+		return from_traditional(out, "RSA", EVP_PKEY_RSA, der, why);
+	if (bytes_is(label, "OPENSSH PRIVATE KEY"))
+		return (err = openssh_private(&seed, der, why)) != VT_OK
+			   ? err
+			   : from_seed(out, seed, why);
+	return from_pkcs8(out, label, der, passphrase, why);
+}
+
+/* file_kind() has found a private key that is taken. */
+static enum vt_err from_file_of_key(struct signer **out, struct bytes file, const char *passphrase,
+				    struct key_error *why)
 {
 	enum vt_err err;
 	struct bytes label;
 	struct buf der;
 
+	if (der_label(file) != NULL)
+		return from_der(out, bytes_str(der_label(file)), file, passphrase, why);
 	buf_init(&der);
-	if ((err = pem_decode(&label, &der, pem, why)) != VT_OK)
-		goto done;
-	if (bytes_is(label, "PRIVATE KEY") || bytes_is(label, "ENCRYPTED PRIVATE KEY"))
-		err = from_pkcs8(out, label, buf_bytes(&der), passphrase, why);
-	else if (bytes_is(label, "PUBLIC KEY"))
-		err =
-		    key_refuse(why, VT_EMALFORMED, "this is a public key: a private one is needed");
-	else
-		err = key_refuse(why, VT_EMALFORMED,
-				 "a PEM block of \"%.*s\": make it PKCS#8 with \"openssl pkcs8 "
-				 "-topk8 -in FILE -out "
-				 "NEW\"",
-				 label.len > 40 ? 40 : (int)label.len, (const char *)label.data);
-done:
+	if ((err = pem_decode(&label, &der, text_without_mark(file), why)) == VT_OK)
+		err = from_der(out, label, buf_bytes(&der), passphrase, why);
 	secret_release(&der);
 	return err;
 }
@@ -277,8 +308,12 @@ static enum vt_err read_private_file(struct buf *out, const char *path, struct k
 		err = errno == ENOENT || errno == ENOTDIR ? VT_ENOTFOUND : VT_EIO;
 		return key_refuse(why, err, "%s", strerror(errno));
 	}
-	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
-		key_refuse(why, err, "%s", strerror(S_ISDIR(st.st_mode) ? EISDIR : errno));
+	if (fstat(fd, &st) != 0) {
+		key_refuse(why, err, "%s", strerror(errno));
+		goto done;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		key_refuse(why, err, "%s", strerror(EISDIR));
 		goto done;
 	}
 	/* A group may read what root gave it: that is how a secret is mounted for a service. */
@@ -314,34 +349,34 @@ done:
 	return err;
 }
 
-static bool begins(struct bytes text, const char *with)
+static enum vt_err from_file(struct signer **out, struct bytes file, const char *passphrase,
+			     struct key_error *why)
 {
-	size_t len = strlen(with);
+	const struct file_kind *kind = file_kind(file);
 
-	return text.len >= len && memcmp(text.data, with, len) == 0;
+	if (kind != NULL && kind->for_private != NULL)
+		return key_refuse(why, VT_EMALFORMED, "it is %s: %s", kind->what,
+				  kind->for_private);
+	if (kind == NULL || !kind->private_key)
+		return key_refuse(why, VT_EMALFORMED, "it is %s: a private key is needed, in PEM",
+				  file_kind_text(file));
+	if (file_kind_is(kind, "PRIVATE+KEY+"))
+		return from_note_key(out, text_trimmed(text_without_mark(file)), why);
+	return from_file_of_key(out, file, passphrase, why);
 }
 
 enum vt_err signer_from_file(struct signer **out, const char *path, const char *passphrase,
 			     struct key_error *why)
 {
 	enum vt_err err;
-	struct bytes text;
 	struct buf file;
 
 	*out = NULL;
 	buf_init(&file);
-	if ((err = read_private_file(&file, path, why)) != VT_OK)
-		goto done;
-	text = buf_bytes(&file);
-	if (begins(text, "PRIVATE+KEY+")) {
-		if (text.data[text.len - 1] == '\n')
-			text.len--;
-		err = from_note_key(out, text, why);
-	} else {
-		err = from_pem(out, text, passphrase, why);
-	}
-done:
+	if ((err = read_private_file(&file, path, why)) == VT_OK)
+		err = from_file(out, buf_bytes(&file), passphrase, why);
 	secret_release(&file);
+	ERR_clear_error();
 	return err;
 }
 

@@ -2,9 +2,9 @@
  * Private keys. A signer holds one key and signs; where the key lives (a PEM file now, a token
  * later) is its own business. Thread-safe.
  *
- * Files: PKCS#8 PEM, encrypted or not, mode 0600 (any access of group or others is refused); Go's
- * note keys ("PRIVATE+KEY+name+id+base64") are read too. The kinds and sizes of keys are those that
- * party_key.h takes. A key is tried out when it is read, and each signature verified before it is
+ * Files: PKCS#8, encrypted or not, SEC1 or PKCS#1, as PEM or DER; OpenSSH's format, if it is Ed25519 without a passphrase; Go's note
+ * keys ("PRIVATE+KEY+name+id+base64"). Any other file is refused by what it is, with what makes a key of it; FILE stands for it there.
+ * The mode is 0600; a file that is root's may be readable by a group. The kinds and sizes of keys are those that party_key.h takes. A key is tried out when it is read, and each signature verified before it is
  * returned. What held a secret is wiped.
  */
 #ifndef KEYS_SIGNER_H

@@ -109,8 +109,12 @@ static enum vt_err count_segment(struct outbox *o, uint64_t n, uint64_t at, uint
 	buf_init(&line);
 	if ((err = open_segment(&fd, o, n, O_RDONLY)) != VT_OK)
 		goto done;
+	if (fstat(fd, &st) != 0) {
+		err = VT_EIO;
+		goto done;
+	}
 	err = VT_EMISMATCH; /* what was taken was there */
-	if (fstat(fd, &st) != 0 || (uint64_t)st.st_size < at)
+	if ((uint64_t)st.st_size < at)
 		goto done;
 	while ((err = read_line(&line, &len, o, fd, at)) == VT_OK) {
 		at += len;

@@ -224,7 +224,7 @@ static enum vt_err read_list(struct state_folder *s, char why[MONITOR_WHY_MAX])
 	errno = 0;
 	if ((err = path_in(path, s->dir, "logs.list")) == VT_OK)
 		err = file_read(&s->list, path, LIST_MAX);
-	if (err == VT_ENOTFOUND && is_there(s->dir, "unfinished"))
+	if (err == VT_ENOTFOUND && folder_unfinished(s->dir))
 		return refuse_state(why, VT_ENOTFOUND,
 				    "it was not made to the end: run `vitrine monitor init` again");
 	if (err == VT_ENOTFOUND)
@@ -466,7 +466,7 @@ static enum vt_err begin_making(const char *dir, char why[MONITOR_WHY_MAX])
 	errno = 0;
 	if (folder_look(&is, dir) != VT_OK)
 		return refuse_file(why, VT_EIO, "it cannot be read");
-	if (is == FOLDER_FULL && (is_there(dir, "logs.list") || !is_there(dir, "unfinished")))
+	if (is == FOLDER_FULL && (is_there(dir, "logs.list") || !folder_unfinished(dir)))
 		return refuse_state(
 		    why, VT_ECONFLICT,
 		    "it is not empty: a monitor's state is made once, in a folder of its "
@@ -475,12 +475,12 @@ static enum vt_err begin_making(const char *dir, char why[MONITOR_WHY_MAX])
 	errno = 0;
 	if (durable_mkdir(dir) != VT_OK)
 		return refuse_state(why, VT_EIO, "it cannot be made: %s", strerror(errno));
-	if ((err = path_in(path, dir, "unfinished")) != VT_OK ||
+	if ((err = path_in(path, dir, FOLDER_UNFINISHED)) != VT_OK ||
 	    (err = files_open_at_length(&fd, path, 0)) != VT_OK)
-		return refuse_file(why, err, "unfinished");
+		return refuse_file(why, err, FOLDER_UNFINISHED);
 	close(fd);
 	return (err = files_sync_folder(dir)) == VT_OK ? VT_OK
-						       : refuse_file(why, err, "unfinished");
+						       : refuse_file(why, err, FOLDER_UNFINISHED);
 }
 
 /* The logs that a monitor with this policy follows. */
@@ -541,7 +541,7 @@ enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[
 	if ((err = make_logs(&s, policy, why)) != VT_OK || (err = write_list(&s, why)) != VT_OK)
 		goto done;
 	/* Beside logs.list it means nothing. */
-	if (path_in(path, dir, "unfinished") == VT_OK)
+	if (path_in(path, dir, FOLDER_UNFINISHED) == VT_OK)
 		(void)unlink(path);
 done:
 	state_folder_close(&s);

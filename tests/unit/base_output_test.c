@@ -131,7 +131,7 @@ static void a_der_header_without_its_contents_is_no_key(void **state)
 	static const uint8_t key[] = {0x30, 0x82, 0x01, 0x00, 0x02, 0x01, 0x00, 0x30};
 
 	for (size_t len = 1; len <= sizeof(key); len++) {
-		enum vt_err want = len < 6 ? VT_OK : VT_EINVAL;
+		enum vt_err want = len < sizeof(key) ? VT_OK : VT_EINVAL;
 
 		unlink(path);
 		assert_int_equal(durable_create(path, bytes_of(key, len), 0600), VT_OK);

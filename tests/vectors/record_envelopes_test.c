@@ -24,7 +24,7 @@ static void accredit(struct world *w, const char *name)
 	struct buf pem;
 
 	pem = test_read_file(folder, name, ".pub.pem");
-	if (party_key_from_pem(&key, buf_bytes(&pem), &fault) != VT_OK)
+	if (party_key_parse(&key, buf_bytes(&pem), &fault) != VT_OK)
 		fail_msg("%s: %s", name, fault.text);
 	world_accredit_unjudged(w, key);
 	buf_release(&pem);

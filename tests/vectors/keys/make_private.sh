@@ -10,7 +10,7 @@ openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.pem
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out rsa3072.pem 2>/dev/null
 openssl pkcs8 -topk8 -v2 aes-256-cbc -passout pass:'correct horse' -in p256.pem -out p256-encrypted.pem
 openssl pkcs8 -topk8 -scrypt -passout pass:'correct horse' -in ed25519.pem -out ed25519-scrypt.pem
-openssl ec -in p256.pem -out bad-traditional.pem 2>/dev/null
+openssl ec -in p256.pem -out p256-sec1.pem 2>/dev/null
 openssl ec -in p256.pem -param_enc explicit 2>/dev/null | openssl pkcs8 -topk8 -nocrypt -out bad-explicit.pem
 openssl ec -in p256.pem -conv_form compressed 2>/dev/null | openssl pkcs8 -topk8 -nocrypt -out p256-compressed.pem
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out bad-rsa2048.pem 2>/dev/null

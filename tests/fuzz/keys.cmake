@@ -1,0 +1,1 @@
+vitrine_fuzz(fuzz_key_file LINK keys base)
