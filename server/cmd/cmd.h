@@ -79,6 +79,34 @@ bool cmd_same_file(const char *a, const char *b);
 	"Address and port: HOST:PORT, [IPV6]:PORT; *:PORT or :PORT for all addresses. Port 0 "     \
 	"picks a "                                                                                 \
 	"free one."
+/* Two rows of the option tables of commands that listen; with options.h. */
+extern struct option_list cmd_trusted_proxies;
+extern const char *cmd_proxy_header;
+#define CMD_OPTIONS_PROXY                                                                          \
+	{"trusted-proxy",                                                                          \
+	 OPTION_LIST,                                                                              \
+	 &cmd_trusted_proxies,                                                                     \
+	 "ADDR",                                                                                   \
+	 "An address, or a prefix such as 10.0.0.0/8, of a proxy in front that tells the "         \
+	 "client's "                                                                               \
+	 "address in --proxy-header; rates, streams and log lines are the client's then. Several " \
+	 "times for several. What comes from others is not believed.",                             \
+	 0,                                                                                        \
+	 0,                                                                                        \
+	 false,                                                                                    \
+	 true},                                                                                    \
+	{                                                                                          \
+		"proxy-header", OPTION_TEXT, &cmd_proxy_header, "NAME",                            \
+		    "The one header in which a trusted proxy tells that: Forwarded (RFC 7239), "   \
+		    "or "                                                                          \
+		    "one that lists addresses, such as X-Forwarded-For or X-Real-IP. The proxy "   \
+		    "must write it or append to it. The rightmost address that is no trusted "     \
+		    "proxy counts.",                                                               \
+		    0, 0, false, true                                                              \
+	}
+/* What they say; NULL where no proxy is trusted. To be freed by http_proxies_free(). */
+struct http_proxies;
+int cmd_read_proxies(const char *name, struct http_proxies **out);
 /* A row of the option tables of commands that fetch; with options.h and http_fetch.h. */
 #define CMD_OPTION_CA                                                                              \
 	{                                                                                          \

@@ -94,6 +94,7 @@ static const struct option options[] = {
      "Serve status page, /metrics, /readyz and /healthz here. " CMD_LISTEN_HELP
      " Default: nothing is served.",
      0, 0, false, true},
+    CMD_OPTIONS_PROXY,
     {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.", 0, 0, false,
      true},
     {"log-level", OPTION_TEXT, &opt_log_level, "LEVEL",
@@ -131,6 +132,7 @@ struct service {
 	struct monitor *monitor;
 	struct monitor_gossip *gossip;
 	struct api *api;
+	struct http_proxies *proxies;
 	pthread_mutex_t lock; /* one progress line at a time */
 	bool bar;             /* one is on the terminal */
 	uint64_t line_at;     /* monotonic seconds of the last progress log line */
@@ -308,7 +310,7 @@ static int open_api(struct service *s)
 	    .monitor = s->monitor,
 	    .gossip = monitor_gossip_gossip(s->gossip),
 	    .version = VITRINE_VERSION,
-	    .http = {.listen = opt_listen},
+	    .http = {.listen = opt_listen, .proxies = s->proxies},
 	};
 	char why[160] = "";
 	enum vt_err err;
@@ -409,6 +411,7 @@ static void close_service(struct service *s)
 	if (s->api != NULL)
 		api_stop(s->api, STOP_GRACE_SECONDS);
 	api_free(s->api);
+	http_proxies_free(s->proxies);
 	if (s->monitor != NULL)
 		monitor_stop(s->monitor);
 	monitor_gossip_free(s->gossip);
@@ -448,7 +451,8 @@ int cmd_monitor(int argc, char **argv)
 	}
 	pthread_mutex_init(&s.lock, NULL);
 	watch_set_init(&s.watches);
-	if ((code = read_options(&s)) == CMD_HOLDS && (code = open_enough_files(&s)) == CMD_HOLDS &&
+	if ((code = cmd_read_proxies("monitor", &s.proxies)) == CMD_HOLDS &&
+	    (code = read_options(&s)) == CMD_HOLDS && (code = open_enough_files(&s)) == CMD_HOLDS &&
 	    (code = open_monitor(&s)) == CMD_HOLDS &&
 	    (code = monitor_gossip_new(&s.gossip, s.monitor, s.policy, opt_state, &opt_peer,
 				       opt_gossip_seconds, opt_unresolved_seconds)) == CMD_HOLDS)

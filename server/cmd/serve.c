@@ -56,6 +56,7 @@ static const struct option options[] = {
      "log is made.",
      0, 0, false, true},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", CMD_LISTEN_HELP, 0, 0, false, true},
+    CMD_OPTIONS_PROXY,
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
      "A C2SP tlog-policy that lists this log: its witnesses that have a URL are asked to cosign, "
      "and "
@@ -148,6 +149,7 @@ struct service {
 	struct log *log;
 	_Atomic(struct api *) api; /* the sequencer looks at it, and it is there later than that */
 	struct serve_gossip gossip;
+	struct http_proxies *proxies;
 };
 
 static int read_keys(struct service *s)
@@ -284,6 +286,7 @@ static int open_api(struct service *s)
 	    .http =
 		{
 		    .listen = opt_listen,
+		    .proxies = s->proxies,
 		    .workers = (unsigned)opt_workers,
 		    .connections_max = (unsigned)opt_connections,
 		    .per_address_max = (unsigned)opt_per_address,
@@ -320,6 +323,7 @@ static void close_service(struct service *s)
 	if (s->log != NULL)
 		log_stop(s->log);
 	api_free(s->api);
+	http_proxies_free(s->proxies);
 	serve_gossip_close(&s->gossip);
 	serve_witnesses_close(&s->witnesses);
 	log_free(s->log);
@@ -338,7 +342,8 @@ static int serve(const sigset_t *signals)
 	struct service s = {0};
 	int code, got = SIGHUP;
 
-	if ((code = read_keys(&s)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
+	if ((code = cmd_read_proxies("serve", &s.proxies)) == CMD_HOLDS &&
+	    (code = read_keys(&s)) == CMD_HOLDS && (code = open_witnesses(&s)) == CMD_HOLDS &&
 	    (code = open_enough_files(&s)) == CMD_HOLDS && (code = open_store(&s)) == CMD_HOLDS &&
 	    (code = open_log(&s)) == CMD_HOLDS &&
 	    (code = serve_gossip_start(&s.gossip, s.log, &s.identity.signer.key, opt_data,

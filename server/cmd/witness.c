@@ -42,6 +42,7 @@ static const struct option options[] = {
     {"passphrase-file", OPTION_TEXT, &opt_passphrase_file, "FILE",
      "Its first line opens an encrypted key.", 0, 0, false, true},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", CMD_LISTEN_HELP, 0, 0, false, true},
+    CMD_OPTIONS_PROXY,
     {"workers", OPTION_COUNT, &opt_workers, "N",
      "Threads that verify, write and sign: so many logs' checkpoints are flushed side by side.", 1,
      256, false, true},
@@ -85,6 +86,7 @@ struct service {
 	struct note_signer signer;
 	struct cosigner *cosigner;
 	struct api *api;
+	struct http_proxies *proxies;
 };
 
 /* The name in DIR/vkey, from an earlier start. false: there is none. */
@@ -176,6 +178,7 @@ static int open_api(struct service *s)
 	    .http =
 		{
 		    .listen = opt_listen,
+		    .proxies = s->proxies,
 		    .workers = (unsigned)opt_workers,
 		    .connections_max = (unsigned)opt_connections,
 		    .per_address_max = (unsigned)opt_per_address,
@@ -257,7 +260,8 @@ int cmd_witness(int argc, char **argv)
 		return CMD_HOLDS;
 	if (cmd_configure_loglines("witness", opt_log_format, opt_log_level) != CMD_HOLDS)
 		return CMD_USAGE;
-	if ((code = cmd_need_files("witness", opt_connections + 2 * opt_workers +
+	if ((code = cmd_read_proxies("witness", &s.proxies)) == CMD_HOLDS &&
+	    (code = cmd_need_files("witness", opt_connections + 2 * opt_workers +
 						  CMD_FILES_BESIDE)) == CMD_HOLDS &&
 	    (code = check_state()) == CMD_HOLDS && (code = read_key(&s)) == CMD_HOLDS &&
 	    (code = open_cosigner(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS)
@@ -265,7 +269,9 @@ int cmd_witness(int argc, char **argv)
 	if (s.api != NULL)
 		api_stop(s.api, STOP_GRACE_SECONDS);
 	api_free(s.api);
+	http_proxies_free(s.proxies);
 	cosigner_free(s.cosigner);
 	signer_free(s.key);
+	options_release(&usage);
 	return code;
 }

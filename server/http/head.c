@@ -11,7 +11,7 @@ static bool is_tchar(char c)
 	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-static bool is_token(const char *text)
+bool http_is_token(const char *text)
 {
 	const char *p = text;
 
@@ -94,7 +94,7 @@ static bool is_gapless(const struct http_head *h)
 
 static const char *field_fault(const struct http_field *f)
 {
-	if (!is_token(f->name))
+	if (!http_is_token(f->name))
 		return "the name of a field is not a token";
 	if (!is_value(f->value))
 		return "there is a control character in the value of a field";
@@ -120,7 +120,7 @@ const char *http_head_fault(const struct http_head *h)
 {
 	const char *fault = NULL, *value;
 
-	if (!is_token(h->method))
+	if (!http_is_token(h->method))
 		return "the method is not a token";
 	for (size_t i = 0; i < h->n && fault == NULL; i++)
 		fault = field_fault(&h->field[i]);

@@ -42,6 +42,7 @@ struct http_exchange {
 	/* An error of this layer takes the handler's place; refusal is its status, 0: none. */
 	unsigned refusal;
 	const char *refusal_detail;
+	char refusal_text[HTTP_ADDRESS_TEXT_SIZE + 48]; /* one that is not static */
 	unsigned retry_after;
 	size_t dropped; /* bytes of a refused body that were read and thrown away */
 
@@ -58,7 +59,7 @@ struct http_exchange {
 	struct http_exchange *next; /* in the pool's queue, then among the answered */
 
 	char method_name[16]; /* cut to fit */
-	char peer[PEER_TEXT_SIZE];
+	char peer[HTTP_ADDRESS_TEXT_SIZE];
 	char target[]; /* path NUL query NUL */
 };
 

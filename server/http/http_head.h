@@ -31,5 +31,6 @@ struct http_head {
  * field, a NUL, a line that does not end with CRLF, a second space in the request line.
  */
 const char *http_head_fault(const struct http_head *h);
+bool http_is_token(const char *text); /* RFC 9110 section 5.6.2 */
 
 #endif

@@ -5,6 +5,7 @@
  *	loop.c      the loop's thread: waiting, answers that came, deadlines, the drain
  *	request.c   what a request is judged by, and who handles it
  *	head.c      what is no request at all
+ *	proxies.c   whose request it is that a trusted proxy passes on
  *	answer.c    http_respond(), errors of this layer
  *	stream.c    answers that go on
  *	listen.c    libmicrohttpd, and nothing else knows it
@@ -34,8 +35,9 @@ struct http_conn {
 	struct http_server *server;
 	struct MHD_Connection *mhd;
 	int fd;
-	struct peer *peer;
-	char peer_text[PEER_TEXT_SIZE];
+	struct http_address address; /* of who is connected */
+	struct peer *peer;           /* the same: its connections count */
+	struct peer *client;         /* who the request under way counts for; NULL: none is */
 
 	struct http_exchange *x; /* NULL: none, or an answer has taken its place */
 	const char *target;      /* of x, in the library's buffer, */

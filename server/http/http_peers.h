@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
+
+#include "http_address.h"
 
 struct peers;
 struct peer;
@@ -30,21 +31,20 @@ struct peers_config {
 struct peers *peers_new(const struct peers_config *config); /* NULL: no memory */
 void peers_free(struct peers *p);
 /* May this address connect once more? */
-bool peers_admit(const struct peers *p, const struct sockaddr *addr);
+bool peers_admit(const struct peers *p, const struct http_address *addr);
 /* Count a connection. NULL: no memory, or too many addresses at once. */
-struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_t now_nanos);
+struct peer *peers_connect(struct peers *p, const struct http_address *addr, uint64_t now_nanos);
 void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now_nanos);
+/* The peer that a request counts for until peers_end_request(): the client; or, without memory or with too many addresses
+ * at once, who is connected, with everybody else whom that befalls. */
+struct peer *peers_begin_request(struct peers *p, struct peer *connected,
+				 const struct http_address *client, uint64_t now_nanos);
+void peers_end_request(struct peers *p, struct peer *peer, uint64_t now_nanos);
 /* Take a token. 0: taken; else the whole seconds until there is one. */
 unsigned peer_take(const struct peers *p, struct peer *peer, enum peer_bucket which,
 		   uint64_t now_nanos);
 /* Count a stream. false: it has streams_max of them. */
 bool peer_stream(const struct peers *p, struct peer *peer);
 void peer_stream_ended(struct peer *peer);
-
-enum {
-	PEER_TEXT_SIZE = 64,
-};
-/* "192.0.2.1", "2001:db8::1"; an IPv4 address in IPv6 clothing as IPv4. */
-void peer_text(char out[PEER_TEXT_SIZE], const struct sockaddr *addr);
 
 #endif

@@ -10,7 +10,8 @@
  * Bounds, all enforced here: header bytes and fields, body bytes, connections, connections per
  * address, time for headers, for the body, until an answer, for writing it, and idle; memory for
  * bodies and answers; appends and reads per address and second; streams in all, per address and in what
- * each may hold back. An address is an IPv4 address or an IPv6 /64.
+ * each may hold back. An address is an IPv4 address or an IPv6 /64: the client's where a trusted proxy names it, else that of
+ * who is connected. Connections are counted before anything is read, so a trusted proxy's are not bounded by address.
  *
  * A request that two readers could take differently is refused with 400 before it is routed, and the
  * connection closes (http_head.h). What libmicrohttpd refuses before it shows us a request (a version that is
@@ -20,6 +21,7 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include "http_proxies.h"
 #include "vitrine/bytes.h"
 
 struct http_server;
@@ -41,7 +43,7 @@ struct http_request {
 	    *path; /* as it came, percent-encoding untouched, without the query; NUL-terminated */
 	const char *query; /* after the "?", undecoded; "" when there is none */
 	struct bytes body;
-	const char *peer; /* numeric address, no port */
+	const char *peer; /* the client's numeric address, no port */
 };
 const struct http_request *http_request(const struct http_exchange *x);
 /* The server that it came to. Handlers run before http_server_start() has returned: only so do they have it. */
@@ -188,7 +190,9 @@ struct http_config {
 			      * requests with a body and answers over 64 KiB become 503. */
 	double rate_per_second;  /* 0: unlimited; tokens per address, burst as large as 2 s */
 	double reads_per_second; /* the same, for everything that is not rate_limited */
-	unsigned streams_max;    /* 0: 2048 */
+	const struct http_proxies
+	    *proxies;         /* borrowed, as long as the server lives; NULL: none is trusted */
+	unsigned streams_max; /* 0: 2048 */
 	unsigned streams_per_address_max; /* 0: 64 */
 	/* Find the route; called on the loop before the body is read. Always fills in a handler
 	 * (one that answers 404 or 405 where nothing fits). */

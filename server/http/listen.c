@@ -131,9 +131,12 @@ static struct http_conn *conn_of(struct MHD_Connection *mhd)
 static enum MHD_Result on_accept(void *cls, const struct sockaddr *addr, socklen_t len)
 {
 	const struct http_server *s = cls;
+	const struct http_address from = http_address_of(addr);
 
 	(void)len;
-	return peers_admit(s->peers, addr) ? MHD_YES : MHD_NO;
+	return http_proxies_trust(s->config.proxies, &from) || peers_admit(s->peers, &from)
+		   ? MHD_YES
+		   : MHD_NO;
 }
 
 static void conn_open(struct http_server *s, struct MHD_Connection *mhd, void **context)
@@ -145,7 +148,11 @@ static void conn_open(struct http_server *s, struct MHD_Connection *mhd, void **
 	struct http_conn *c = calloc(1, sizeof(*c));
 
 	*context = NULL;
-	if (c == NULL || (c->peer = peers_connect(s->peers, addr, s->now)) == NULL) {
+	if (c != NULL) {
+		c->address = http_address_of(addr);
+		c->peer = peers_connect(s->peers, &c->address, s->now);
+	}
+	if (c == NULL || c->peer == NULL) {
 		free(c);
 		socket_cut(fd, true); /* without a context on_request() refuses it, too */
 		return;
@@ -153,7 +160,6 @@ static void conn_open(struct http_server *s, struct MHD_Connection *mhd, void **
 	c->server = s;
 	c->mhd = mhd;
 	c->fd = fd;
-	peer_text(c->peer_text, addr);
 	loop_enter(c, PHASE_HEADER);
 	s->conns++;
 	atomic_fetch_add(&s->n_open, 1);

@@ -1,8 +1,6 @@
 #include "http_peers.h"
 
-#include <arpa/inet.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -23,7 +21,7 @@ struct peer_key {
 struct peer {
 	struct peer *next;
 	struct peer_key key;
-	unsigned connections, streams;
+	unsigned connections, requests, streams;
 	struct {
 		double tokens;
 		uint64_t filled_at;
@@ -70,28 +68,21 @@ void peers_free(struct peers *p)
 	free(p);
 }
 
-static struct peer_key key_of(const struct sockaddr *addr)
+static uint64_t big_endian(const uint8_t byte[8])
 {
-	struct peer_key key = {0};
+	uint64_t n = 0;
 
-	if (addr->sa_family == AF_INET) {
-		struct sockaddr_in in;
+	for (size_t i = 0; i < 8; i++)
+		n = n << 8 | byte[i];
+	return n;
+}
 
-		memcpy(&in, addr, sizeof(in));
-		key.low = 0xffff00000000u | ntohl(in.sin_addr.s_addr);
-	} else if (addr->sa_family == AF_INET6) {
-		struct sockaddr_in6 in6;
-		uint32_t v4;
-
-		memcpy(&in6, addr, sizeof(in6));
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-			memcpy(&v4, in6.sin6_addr.s6_addr + 12, 4);
-			key.low = 0xffff00000000u | ntohl(v4);
-		} else {
-			memcpy(&key.high, in6.sin6_addr.s6_addr, 8);
-		}
-	}
-	return key;
+static struct peer_key key_of(const struct http_address *addr)
+{
+	return (struct peer_key){
+	    .high = big_endian(addr->byte),
+	    .low = http_address_is_v4(addr) ? big_endian(addr->byte + 8) : 0,
+	};
 }
 
 static size_t row_of(const struct peers *p, struct peer_key key)
@@ -124,10 +115,10 @@ static double refill(const struct peers *p, struct peer *e, enum peer_bucket whi
 	return e->bucket[which].tokens;
 }
 
-/* Nothing is lost by forgetting an address that has no connection and full buckets. */
+/* Nothing is lost by forgetting an address that has no connection, no request and full buckets. */
 static bool forgettable(const struct peers *p, struct peer *e, uint64_t now)
 {
-	if (e->connections > 0)
+	if (e->connections > 0 || e->requests > 0)
 		return false;
 	for (enum peer_bucket i = 0; i < PEER_BUCKETS; i++) {
 		if (p->config.bucket[i].rate > 0 &&
@@ -159,22 +150,21 @@ static void sweep(struct peers *p, uint64_t now)
 		p->sweep_at = PEERS_MAX;
 }
 
-bool peers_admit(const struct peers *p, const struct sockaddr *addr)
+bool peers_admit(const struct peers *p, const struct http_address *addr)
 {
 	const struct peer *e = find(p, key_of(addr));
 
 	return e == NULL || e->connections < p->config.connections_max;
 }
 
-struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_t now)
+/* NULL: no memory, or too many addresses at once. */
+static struct peer *find_or_add(struct peers *p, const struct http_address *addr, uint64_t now)
 {
 	struct peer_key key = key_of(addr);
 	struct peer *e = find(p, key);
 
-	if (e != NULL) {
-		e->connections++;
+	if (e != NULL)
 		return e;
-	}
 	if (p->n >= p->sweep_at && now >= p->sweep_after) {
 		sweep(p, now);
 		p->sweep_after = now + SECOND;
@@ -190,7 +180,6 @@ struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_
 	*e = (struct peer){
 	    .next = p->row[i],
 	    .key = key,
-	    .connections = 1,
 	};
 	for (enum peer_bucket b = 0; b < PEER_BUCKETS; b++) {
 		e->bucket[b].tokens = p->config.bucket[b].burst;
@@ -201,9 +190,8 @@ struct peer *peers_connect(struct peers *p, const struct sockaddr *addr, uint64_
 	return e;
 }
 
-void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now)
+static void forget_if_rested(struct peers *p, struct peer *peer, uint64_t now)
 {
-	peer->connections--;
 	if (!forgettable(p, peer, now))
 		return;
 
@@ -214,6 +202,38 @@ void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now)
 	*at = peer->next;
 	p->n--;
 	free(peer);
+}
+
+struct peer *peers_connect(struct peers *p, const struct http_address *addr, uint64_t now)
+{
+	struct peer *e = find_or_add(p, addr, now);
+
+	if (e != NULL)
+		e->connections++;
+	return e;
+}
+
+void peers_disconnect(struct peers *p, struct peer *peer, uint64_t now)
+{
+	peer->connections--;
+	forget_if_rested(p, peer, now);
+}
+
+struct peer *peers_begin_request(struct peers *p, struct peer *connected,
+				 const struct http_address *client, uint64_t now)
+{
+	struct peer *e = find_or_add(p, client, now);
+
+	if (e == NULL)
+		e = connected;
+	e->requests++;
+	return e;
+}
+
+void peers_end_request(struct peers *p, struct peer *peer, uint64_t now)
+{
+	peer->requests--;
+	forget_if_rested(p, peer, now);
 }
 
 unsigned peer_take(const struct peers *p, struct peer *peer, enum peer_bucket which, uint64_t now)
@@ -241,26 +261,4 @@ bool peer_stream(const struct peers *p, struct peer *peer)
 void peer_stream_ended(struct peer *peer)
 {
 	peer->streams--;
-}
-
-void peer_text(char out[PEER_TEXT_SIZE], const struct sockaddr *addr)
-{
-	const char *text = NULL;
-
-	if (addr->sa_family == AF_INET) {
-		struct sockaddr_in in;
-
-		memcpy(&in, addr, sizeof(in));
-		text = inet_ntop(AF_INET, &in.sin_addr, out, PEER_TEXT_SIZE);
-	} else if (addr->sa_family == AF_INET6) {
-		struct sockaddr_in6 in6;
-
-		memcpy(&in6, addr, sizeof(in6));
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-			text = inet_ntop(AF_INET, in6.sin6_addr.s6_addr + 12, out, PEER_TEXT_SIZE);
-		else
-			text = inet_ntop(AF_INET6, &in6.sin6_addr, out, PEER_TEXT_SIZE);
-	}
-	if (text == NULL)
-		memcpy(out, "?", 2);
 }

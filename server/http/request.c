@@ -39,6 +39,14 @@ static void refuse(struct http_exchange *x, unsigned status, const char *detail,
 	x->retry_after = retry_after;
 }
 
+/* Says whose share is used up: a proxy that is not trusted is found by that. */
+static void refuse_address(struct http_exchange *x, const char *what, unsigned retry_after)
+{
+	snprintf(x->refusal_text, sizeof(x->refusal_text), "too many %s this address: %s", what,
+		 x->peer);
+	refuse(x, 429, x->refusal_text, retry_after);
+}
+
 struct framing {
 	bool chunked;
 	uint64_t length; /* when not chunked */
@@ -73,8 +81,8 @@ static bool admit_stream(struct http_conn *c)
 		refuse(c->x, 503, "too many streams are open", STREAM_RETRY_AFTER);
 		return false;
 	}
-	if (!peer_stream(s->peers, c->peer)) {
-		refuse(c->x, 429, "too many streams to this address", STREAM_RETRY_AFTER);
+	if (!peer_stream(s->peers, c->client)) {
+		refuse_address(c->x, "streams to", STREAM_RETRY_AFTER);
 		return false;
 	}
 	c->counted_stream = true;
@@ -106,7 +114,7 @@ static void stream_end(struct http_conn *c)
 	if (!c->counted_stream)
 		return;
 	c->counted_stream = false;
-	peer_stream_ended(c->peer);
+	peer_stream_ended(c->client);
 	s->streams--;
 	atomic_fetch_sub(&s->n_streams, 1);
 }
@@ -147,10 +155,10 @@ static void judge(struct http_conn *c, struct http_exchange *x, const struct fra
 		judge_body(x, f);
 	if (x->refusal != 0) {
 		return;
-	} else if ((wait = peer_take(s->peers, c->peer,
+	} else if ((wait = peer_take(s->peers, c->client,
 				     x->match.rate_limited ? PEER_APPENDS : PEER_READS, s->now)) >
 		   0) {
-		refuse(x, 429, "too many requests from this address", wait);
+		refuse_address(x, "requests from", wait);
 		atomic_fetch_add(&s->n_refused, 1);
 	} else if (x->match.stream && x->req.method == HTTP_GET && !admit_stream(c)) {
 		atomic_fetch_add(&s->n_streams_refused, 1);
@@ -171,6 +179,19 @@ static enum request_step answer_refusal(struct http_conn *c)
 	return STEP_ANSWER;
 }
 
+/* Whose request is it? What a trusted proxy says is looked at only here. */
+static void find_client(struct http_conn *c)
+{
+	const struct http_proxies *proxies = c->server->config.proxies;
+	struct http_address client = c->address;
+
+	if (http_proxies_trust(proxies, &client))
+		(void)http_proxies_client(proxies, http_header(c->x, http_proxies_header(proxies)),
+					  &client);
+	http_address_text(c->x->peer, &client);
+	c->client = peers_begin_request(c->server->peers, c->peer, &client, c->server->now);
+}
+
 enum request_step request_begin(struct http_conn *c, const char *method, const char *fault,
 				const struct http_field *fields, size_t n)
 {
@@ -180,7 +201,6 @@ enum request_step request_begin(struct http_conn *c, const char *method, const c
 
 	x->server = s;
 	x->conn = c;
-	memcpy(x->peer, c->peer_text, sizeof(x->peer));
 	x->req.method = method_of(method);
 	snprintf(x->method_name, sizeof(x->method_name), "%s", method);
 	x->req.method_name = x->method_name;
@@ -193,6 +213,7 @@ enum request_step request_begin(struct http_conn *c, const char *method, const c
 	default:
 		return STEP_CLOSE;
 	}
+	find_client(c);
 	c->busy = true;
 	s->busy++;
 	atomic_fetch_add(&s->n_requests, 1);
@@ -346,6 +367,9 @@ void request_done(struct http_conn *c)
 	c->answer_len = 0;
 	c->answered = false;
 	stream_end(c);
+	if (c->client != NULL)
+		peers_end_request(s->peers, c->client, s->now);
+	c->client = NULL;
 	s->busy -= c->busy;
 	c->busy = false;
 	/* Not s->now: what has come since then may be this very request. */

@@ -20,5 +20,6 @@ vitrine_test(http_stream_test LABEL unit SOURCES ${here}/http_stream_test.c
   LINK http_test_support)
 vitrine_test(http_text_test LABEL unit SOURCES ${here}/http_text_test.c LINK http)
 vitrine_test(http_peers_test LABEL unit SOURCES ${here}/http_peers_test.c LINK http)
+vitrine_test(http_proxies_test LABEL unit SOURCES ${here}/http_proxies_test.c LINK http)
 vitrine_test(http_alloc_test LABEL unit SOURCES ${here}/http_alloc_test.c ${alloc_fail_source}
   LINK http_test_support ${alloc_fail})

@@ -1,8 +1,6 @@
 /* What an address may hold and ask; and the lists of deadlines. */
 #include "vitrine_test.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,33 +9,26 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static struct sockaddr_storage address(const char *text)
+static struct http_address address(const char *text)
 {
-	struct sockaddr_storage s = {0};
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	struct http_address a;
 
-	if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
-		memcpy(&s, &in, sizeof(in));
-	} else {
-		assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-		memcpy(&s, &in6, sizeof(in6));
-	}
-	return s;
+	assert_true(http_address_parse(&a, bytes_str(text)));
+	return a;
 }
 
 static struct peer *join(struct peers *p, const char *text, uint64_t now)
 {
-	struct sockaddr_storage s = address(text);
+	struct http_address a = address(text);
 
-	return peers_connect(p, (const struct sockaddr *)&s, now);
+	return peers_connect(p, &a, now);
 }
 
 static bool admitted(struct peers *p, const char *text)
 {
-	struct sockaddr_storage s = address(text);
+	struct http_address a = address(text);
 
-	return peers_admit(p, (const struct sockaddr *)&s);
+	return peers_admit(p, &a);
 }
 
 static void connections_count_by_address(void **state)
@@ -164,7 +155,42 @@ static void addresses_that_rest_are_forgotten_and_their_number_is_bounded(void *
 	}
 	assert_int_equal(taken, 65536);
 	assert_null(join(p, "192.0.2.1", 0));
+
+	/* A client for whom there is no place counts as whoever passed its request on. */
+	struct http_address client = address("192.0.2.1");
+	struct peer *proxy = join(p, "10.0.0.1", 0);
+
+	assert_ptr_equal(peers_begin_request(p, proxy, &client, 0), proxy);
+	peers_end_request(p, proxy, 0);
 	assert_non_null(join(p, "192.0.2.1", 2 * SECOND));
+	peers_free(p);
+}
+
+static void a_request_counts_for_its_client_even_when_that_is_not_connected(void **state)
+{
+	struct peers *p = peers_new(&(struct peers_config){
+	    .connections_max = 1, .streams_max = 1, .bucket[PEER_READS] = {1, 1}});
+	struct http_address one = address("192.0.2.1"), other = address("192.0.2.2");
+	struct peer *proxy = join(p, "10.0.0.1", 0);
+	struct peer *a = peers_begin_request(p, proxy, &one, 0);
+	struct peer *b = peers_begin_request(p, proxy, &other, 0);
+
+	(void)state;
+	assert_int_equal(peer_take(p, a, PEER_READS, 0), 0);
+	assert_int_equal(peer_take(p, a, PEER_READS, 0), 1);
+	assert_int_equal(peer_take(p, b, PEER_READS, 0), 0);
+	assert_int_equal(peer_take(p, proxy, PEER_READS, 0), 0);
+	assert_true(peer_stream(p, a));
+	assert_true(peer_stream(p, b));
+	assert_true(admitted(p, "192.0.2.1")); /* a request is no connection */
+	peer_stream_ended(a);
+	peer_stream_ended(b);
+	peers_end_request(p, a, 0);
+	a = peers_begin_request(p, proxy, &one, 0);
+	assert_int_equal(peer_take(p, a, PEER_READS, 0), 1);
+	peers_end_request(p, a, SECOND);
+	peers_end_request(p, b, SECOND);
+	peers_disconnect(p, proxy, SECOND);
 	peers_free(p);
 }
 
@@ -208,6 +234,7 @@ int main(void)
 	    cmocka_unit_test(streams_are_counted_by_address),
 	    cmocka_unit_test(retry_after_is_when_there_will_be_a_token),
 	    cmocka_unit_test(addresses_that_rest_are_forgotten_and_their_number_is_bounded),
+	    cmocka_unit_test(a_request_counts_for_its_client_even_when_that_is_not_connected),
 	    cmocka_unit_test(deadlines_come_due_in_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
