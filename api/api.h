@@ -37,6 +37,8 @@ bool api_everywhere(
 void api_published(struct api *api);
 /* Other witnesses are asked from now on (NULL: none). When it returns, those before are not looked at any more. */
 void api_set_gather(struct api *api, struct gather *gather);
+/* The same for a monitor that was started with both. NULL, NULL: none for the time being, and whoever asks is told so (503). */
+void api_set_monitor(struct api *api, struct monitor *monitor, struct gossip *gossip);
 /* Refuse new connections, answer what is under way (appends included, so the log must still run), close. */
 void api_stop(struct api *api, unsigned grace_seconds);
 void api_free(struct api *api);

@@ -10,7 +10,8 @@
 struct api {
 	/* NULL where this process is no such thing: a handler is only called in a role of its route. */
 	struct log *log;
-	pthread_rwlock_t lock; /* held to use what may be exchanged: */
+	/* Held to use what may be exchanged: a log's gather; for a monitor it is held around every handler. */
+	pthread_rwlock_t lock;
 	struct gather *gather; /* the log asks no witness: NULL */
 	struct cosigner *cosigner;
 	struct gossip *gossip;

@@ -124,10 +124,8 @@ static enum vt_err append_all(struct buf *out, struct api *api, const struct htt
 	}
 	if (err == VT_OK && api->gossip != NULL)
 		err = metrics_gossip(out, api);
-	(void)pthread_rwlock_rdlock(&api->lock);
-	if (err == VT_OK && api->gather != NULL)
+	if (err == VT_OK && api->log != NULL)
 		err = metrics_gather(out, api);
-	(void)pthread_rwlock_unlock(&api->lock);
 	if (err == VT_OK && api->cosigner != NULL)
 		err = metrics_witness(out, api);
 	if (err == VT_OK && api->monitor != NULL)

@@ -15,6 +15,6 @@ struct api;
 enum vt_err metrics_witness(struct buf *out, const struct api *api);
 enum vt_err metrics_monitor(struct buf *out, const struct api *api);
 enum vt_err metrics_gossip(struct buf *out, const struct api *api);
-enum vt_err metrics_gather(struct buf *out, const struct api *api);
+enum vt_err metrics_gather(struct buf *out, struct api *api);
 
 #endif

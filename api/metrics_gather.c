@@ -86,12 +86,12 @@ static enum vt_err append_figure(struct buf *out, struct gather *g, size_t n, en
 	return err;
 }
 
-enum vt_err metrics_gather(struct buf *out, const struct api *api)
+static enum vt_err append_gather(struct buf *out, struct gather *g)
 {
 	struct gather_status s;
 	enum vt_err err;
 
-	gather_status(api->gather, &s);
+	gather_status(g, &s);
 	const struct metric rows[] = {
 	    {"witnesses", "gauge", "Witnesses that are asked.", (double)s.witnesses},
 	    {"quorum_missing", "gauge", "1 if the last round ended without the quorum.",
@@ -107,6 +107,17 @@ enum vt_err metrics_gather(struct buf *out, const struct api *api)
 
 	err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 	for (unsigned what = 0; what < FIGURES && err == VT_OK; what++)
-		err = append_figure(out, api->gather, s.witnesses, (enum figure)what);
+		err = append_figure(out, g, s.witnesses, (enum figure)what);
+	return err;
+}
+
+enum vt_err metrics_gather(struct buf *out, struct api *api)
+{
+	enum vt_err err = VT_OK;
+
+	(void)pthread_rwlock_rdlock(&api->lock);
+	if (api->gather != NULL)
+		err = append_gather(out, api->gather);
+	(void)pthread_rwlock_unlock(&api->lock);
 	return err;
 }

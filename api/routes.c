@@ -167,24 +167,54 @@ static void handle_method_not_allowed(struct http_exchange *x, void *thread, voi
 	answer_allow(x, app, 405);
 }
 
+/* The first open one that fits; NULL: none. *path_known: one of another method fits. */
+static const struct api_route *open_route(const struct api *api, const struct http_request *req,
+					  bool *path_known)
+{
+	enum http_method method = req->method == HTTP_HEAD ? HTTP_GET : req->method;
+
+	*path_known = false;
+	for (size_t i = 0; i < api_routes_count; i++) {
+		const struct api_route *route = &api_routes[i];
+
+		if (!route_is_open(route, api) || !pattern_fits(route->pattern, req->path))
+			continue;
+		*path_known = true;
+		if (route->method == method)
+			return route;
+	}
+	return NULL;
+}
+
+/* Of a monitor, which may be exchanged. */
+static void handle_for_monitor(struct http_exchange *x, void *thread, void *app)
+{
+	struct api *api = app;
+	bool path_known;
+	const struct api_route *route = open_route(api, http_request(x), &path_known);
+
+	(void)pthread_rwlock_rdlock(&api->lock);
+	if (api->monitor == NULL)
+		api_problem(x, "unavailable", "the policy is being exchanged");
+	else
+		route->handler(x, thread, app);
+	(void)pthread_rwlock_unlock(&api->lock);
+}
+
 static void find_route(struct http_route_match *out, const struct http_exchange *x, void *app)
 {
 	const struct api *api = app;
 	const struct http_request *req = http_request(x);
-	enum http_method method = req->method == HTTP_HEAD ? HTTP_GET : req->method;
-	bool path_known = false;
+	bool path_known;
+	const struct api_route *route = open_route(api, req, &path_known);
 
 	*out = (struct http_route_match){
 	    .handler = handle_not_found, .on_loop = true, .any_body = true};
-	for (size_t i = 0; i < api_routes_count; i++) {
-		const struct api_route *route = &api_routes[i];
-		if (!route_is_open(route, api) || !pattern_fits(route->pattern, req->path))
-			continue;
-		path_known = true;
-		if (route->method != method)
-			continue;
+	if (route != NULL)
 		*out = (struct http_route_match){
-		    .handler = route->handler,
+		    .handler = (api->roles & API_MONITOR) != 0 && !route->on_loop
+				   ? handle_for_monitor
+				   : route->handler,
 		    .on_loop = route->on_loop,
 		    .body_max = route->body_max,
 		    .rate_limited = route->rate_limited,
@@ -192,10 +222,9 @@ static void find_route(struct http_route_match *out, const struct http_exchange 
 			route->handler == handle_add || route->handler == handle_entries_post,
 		    .stream = route->handler == handle_events,
 		};
-		return;
-	}
-	if (path_known)
-		out->handler = method == HTTP_OPTIONS ? handle_options : handle_method_not_allowed;
+	else if (path_known)
+		out->handler =
+		    req->method == HTTP_OPTIONS ? handle_options : handle_method_not_allowed;
 }
 
 static void *worker_new(void *app)
@@ -227,6 +256,18 @@ static int roles_of(const struct api_config *config)
 	return roles;
 }
 
+/* Requests that come without end must not keep an exchange waiting. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t prefer_writer;
+
+	(void)pthread_rwlockattr_init(&prefer_writer);
+	(void)pthread_rwlockattr_setkind_np(&prefer_writer,
+					    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(lock, &prefer_writer);
+	(void)pthread_rwlockattr_destroy(&prefer_writer);
+}
+
 enum vt_err api_start(struct api **out, const struct api_config *config, char why[160])
 {
 	enum vt_err err;
@@ -236,7 +277,7 @@ enum vt_err api_start(struct api **out, const struct api_config *config, char wh
 	*out = NULL;
 	if (api == NULL)
 		return VT_ENOMEM;
-	(void)pthread_rwlock_init(&api->lock, NULL);
+	init_lock(&api->lock);
 	api->log = config->log;
 	api->gather = config->gather;
 	api->cosigner = config->cosigner;
@@ -272,6 +313,14 @@ void api_set_gather(struct api *api, struct gather *gather)
 {
 	(void)pthread_rwlock_wrlock(&api->lock);
 	api->gather = gather;
+	(void)pthread_rwlock_unlock(&api->lock);
+}
+
+void api_set_monitor(struct api *api, struct monitor *monitor, struct gossip *gossip)
+{
+	(void)pthread_rwlock_wrlock(&api->lock);
+	api->monitor = monitor;
+	api->gossip = gossip;
 	(void)pthread_rwlock_unlock(&api->lock);
 }
 

@@ -106,9 +106,9 @@ static const struct command_usage usage = {
     "[--listen ADDR] ...",
     "Follows logs from outside: verifies every checkpoint, that each contains the one before, and "
     "every entry against the rules of admission; keeps the tree that it saw; tells when something "
-    "does not hold, and of entries that are watched for. Starts where it stopped. SIGTERM or "
-    "SIGINT "
-    "ends it.\n"
+    "does not hold, and of entries that are watched for. Starts where it stopped. SIGHUP "
+    "reads the policy again; a bad one is reported and the old one kept. SIGTERM or SIGINT ends "
+    "it.\n"
     "`vitrine monitor init` makes its state, once; `vitrine monitor add` adds a log to it, "
     "`vitrine "
     "monitor remove` takes one away (each with --help). A state that is missing is never taken for "
@@ -200,12 +200,12 @@ static int read_options(struct service *s)
 }
 
 /* Of each log its files, and four for each client. Whoever asks takes one, of as many as the server has by default. */
-static int open_enough_files(const struct service *s)
+static int open_enough_files(const struct policy *policy)
 {
 	uint64_t need = CMD_FILES_BESIDE + 4 * opt_peer.n + (opt_listen != NULL ? 4096 : 0);
 
-	need += policy_log_count(s->policy) * (FILES_OF_A_LOG + 4 * (opt_parallel + 1));
-	need += 4 * policy_witness_count(s->policy);
+	need += policy_log_count(policy) * (FILES_OF_A_LOG + 4 * (opt_parallel + 1));
+	need += 4 * policy_witness_count(policy);
 	return cmd_need_files("monitor", need);
 }
 
@@ -274,11 +274,11 @@ static enum vt_err on_standing(void *ctx, struct standing_list *out)
 
 /* -- running ---------------------------------------------------------------------------------- */
 
-static int open_monitor(struct service *s)
+static struct monitor_config config_of(struct service *s, const struct policy *policy)
 {
-	struct monitor_config config = {
+	return (struct monitor_config){
 	    .state_dir = opt_state,
-	    .policy = s->policy,
+	    .policy = policy,
 	    .centre = s->centre,
 	    .n_centres = s->n_centres,
 	    .watches = &s->watches,
@@ -296,12 +296,19 @@ static int open_monitor(struct service *s)
 	    .standing = on_standing,
 	    .ctx = s,
 	};
+}
+
+/* The monitor, and gossip over its trees. */
+static int open_monitor(struct service *s)
+{
+	struct monitor_config config = config_of(s, s->policy);
 	char why[MONITOR_WHY_MAX];
 	enum vt_err err = monitor_new(&s->monitor, &config, why);
 
-	if (err == VT_OK)
-		return CMD_HOLDS;
-	return cmd_monitor_refused("monitor", opt_state, err, why);
+	if (err != VT_OK)
+		return cmd_monitor_refused("monitor", opt_state, err, why);
+	return monitor_gossip_new(&s->gossip, s->monitor, s->policy, opt_state, &opt_peer,
+				  opt_gossip_seconds, opt_unresolved_seconds);
 }
 
 static int open_api(struct service *s)
@@ -384,38 +391,112 @@ static int run_once(struct service *s)
 	return outcome == MONITOR_HOLDS && reached && delivered ? CMD_HOLDS : CMD_UNSURE;
 }
 
-static int run(struct service *s)
+static int start_monitor(struct service *s)
 {
-	int code, got = SIGHUP;
-
-	if ((code = open_api(s)) != CMD_HOLDS)
-		return code;
 	if (monitor_start(s->monitor) != VT_OK ||
 	    gossip_start(monitor_gossip_gossip(s->gossip)) != VT_OK)
 		return cmd_fail("monitor", CMD_UNSURE, "no threads can be had");
 	logline(LOGLINE_INFO, "monitoring", "logs=%zu", monitor_logs(s->monitor));
-	while (got == SIGHUP)
-		(void)sigwait(&signals, &got);
-	logline(LOGLINE_INFO, "stopping", "signal=%d", got);
 	return CMD_HOLDS;
 }
 
-/* Each before what it leans on: answers ask gossip and monitor, the monitor's threads show gossip what
- * they see, and gossip reads the monitor's trees. */
-static void close_service(struct service *s)
+/* The monitor's threads show gossip what they see, and gossip reads the monitor's trees. */
+static void close_monitor(struct service *s)
 {
 	if (s->monitor != NULL)
 		monitor_interrupt(s->monitor);
 	if (s->gossip != NULL)
 		gossip_stop(monitor_gossip_gossip(s->gossip));
-	if (s->api != NULL)
-		api_stop(s->api, STOP_GRACE_SECONDS);
-	api_free(s->api);
-	http_proxies_free(s->proxies);
 	if (s->monitor != NULL)
 		monitor_stop(s->monitor);
 	monitor_gossip_free(s->gossip);
 	monitor_free(s->monitor);
+	s->gossip = NULL;
+	s->monitor = NULL;
+}
+
+/* By this policy, as if started anew. */
+static int begin_by(struct service *s, struct policy *policy)
+{
+	int code;
+
+	s->policy = policy;
+	if ((code = open_monitor(s)) != CMD_HOLDS || (code = start_monitor(s)) != CMD_HOLDS)
+		close_monitor(s);
+	return code;
+}
+
+static int read_next_policy(struct service *s, struct policy **next)
+{
+	char why[MONITOR_WHY_MAX];
+	struct monitor_config config;
+	int code = cmd_read_policy("monitor", opt_policy, next);
+	enum vt_err err;
+
+	if (code != CMD_HOLDS || (code = open_enough_files(*next)) != CMD_HOLDS)
+		return code;
+	config = config_of(s, *next);
+	err = monitor_check_config(&config, why);
+	return err == VT_OK ? CMD_HOLDS : cmd_monitor_refused("monitor", opt_state, err, why);
+}
+
+/*
+ * What is remembered is on disk, so another policy is put to use by ending and beginning again; whoever asks meanwhile is told to come
+ * back. The old policy is kept if the new one does not do. Only if that one does not, either, it is the end: the code.
+ */
+static int reload_policy(struct service *s)
+{
+	struct policy *before = s->policy, *next = NULL;
+	int code, taken = read_next_policy(s, &next);
+
+	if (taken != CMD_HOLDS) {
+		code = CMD_HOLDS;
+		goto done;
+	}
+	if (s->api != NULL)
+		api_set_monitor(s->api, NULL, NULL);
+	close_monitor(s);
+	code = taken = begin_by(s, next);
+	if (taken != CMD_HOLDS)
+		code = begin_by(s, before);
+	if (s->api != NULL && code == CMD_HOLDS)
+		api_set_monitor(s->api, s->monitor, monitor_gossip_gossip(s->gossip));
+done:
+	if (taken == CMD_HOLDS)
+		logline(LOGLINE_INFO, "policy read again", "policy=%s logs=%zu", opt_policy,
+			monitor_logs(s->monitor));
+	else
+		logline(LOGLINE_ERROR, "policy not taken: the old one is kept", "policy=%s",
+			opt_policy);
+	policy_free(s->policy == before ? next : before);
+	return code;
+}
+
+static int run(struct service *s)
+{
+	int code, got = SIGHUP;
+
+	if ((code = open_api(s)) != CMD_HOLDS || (code = start_monitor(s)) != CMD_HOLDS)
+		return code;
+	while (got == SIGHUP) {
+		if (sigwait(&signals, &got) == 0 && got == SIGHUP &&
+		    (code = reload_policy(s)) != CMD_HOLDS)
+			return code;
+	}
+	logline(LOGLINE_INFO, "stopping", "signal=%d", got);
+	return CMD_HOLDS;
+}
+
+/* Answers ask gossip and monitor. */
+static void close_service(struct service *s)
+{
+	if (s->monitor != NULL)
+		monitor_interrupt(s->monitor);
+	if (s->api != NULL)
+		api_stop(s->api, STOP_GRACE_SECONDS);
+	api_free(s->api);
+	http_proxies_free(s->proxies);
+	close_monitor(s);
 	watch_set_release(&s->watches);
 	for (size_t i = 0; i < s->n_centres; i++) {
 		party_key_free(s->key[i]);
@@ -452,10 +533,9 @@ int cmd_monitor(int argc, char **argv)
 	pthread_mutex_init(&s.lock, NULL);
 	watch_set_init(&s.watches);
 	if ((code = cmd_read_proxies("monitor", &s.proxies)) == CMD_HOLDS &&
-	    (code = read_options(&s)) == CMD_HOLDS && (code = open_enough_files(&s)) == CMD_HOLDS &&
-	    (code = open_monitor(&s)) == CMD_HOLDS &&
-	    (code = monitor_gossip_new(&s.gossip, s.monitor, s.policy, opt_state, &opt_peer,
-				       opt_gossip_seconds, opt_unresolved_seconds)) == CMD_HOLDS)
+	    (code = read_options(&s)) == CMD_HOLDS &&
+	    (code = open_enough_files(s.policy)) == CMD_HOLDS &&
+	    (code = open_monitor(&s)) == CMD_HOLDS)
 		code = opt_once ? run_once(&s) : run(&s);
 	close_service(&s);
 	options_release(&usage);

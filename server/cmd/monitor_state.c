@@ -34,8 +34,9 @@ static const struct command_usage add_usage = {
     "vitrine monitor add --state DIR VKEY...",
     "Adds logs to a monitor's state: from the beginning, or from where the state goes that "
     "`vitrine "
-    "monitor remove` left. VKEY as in the policy: a log is its name and its key. The monitor is "
-    "stopped meanwhile.",
+    "monitor remove` left. VKEY as in the policy: a log is its name and its key. The monitor may "
+    "run: "
+    "list the log in its policy then, and send it SIGHUP.",
     "  vitrine monitor add --state var/monitor log.example.org/lab+1234abcd+AZ...\n",
     "VKEY...",
     change_options,

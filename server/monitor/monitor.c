@@ -213,22 +213,37 @@ static void follower_release(struct follower *f)
 	free(f->dir);
 }
 
-static enum vt_err check_centres(const struct monitor *m, char why[MONITOR_WHY_MAX])
+static bool is_followed(const struct policy *policy, const char *origin)
 {
-	for (size_t i = 0; i < m->config.n_centres; i++) {
-		const char *origin = m->config.centre[i].origin;
-		bool found = origin == NULL;
-		for (size_t k = 0; k < m->n && !found; k++)
-			found = strcmp(m->follower[k].origin, origin) == 0;
-		if (!found) {
-			snprintf(
-			    why, MONITOR_WHY_MAX,
-			    "a centre is given for %s, which is no log with a URL in the policy",
-			    origin);
-			return VT_EINVAL;
-		}
+	for (size_t i = 0; i < policy_log_count(policy); i++)
+		if (policy_log(policy, i)->url.len > 0 &&
+		    strcmp(policy_log(policy, i)->key.name, origin) == 0)
+			return true;
+	return false;
+}
+
+static enum vt_err check_centres(const struct monitor_config *c, char why[MONITOR_WHY_MAX])
+{
+	for (size_t i = 0; i < c->n_centres; i++) {
+		const char *origin = c->centre[i].origin;
+
+		if (origin == NULL || is_followed(c->policy, origin))
+			continue;
+		snprintf(why, MONITOR_WHY_MAX,
+			 "a centre is given for %s, which is no log with a URL in the policy",
+			 origin);
+		return VT_EINVAL;
 	}
 	return VT_OK;
+}
+
+enum vt_err monitor_check_config(const struct monitor_config *config, char why[MONITOR_WHY_MAX])
+{
+	enum vt_err err;
+
+	why[0] = '\0';
+	err = state_folder_check_policy(config->state_dir, config->policy, why);
+	return err == VT_OK ? check_centres(config, why) : err;
 }
 
 static enum vt_err open_logs(struct monitor *m, char why[MONITOR_WHY_MAX])
@@ -255,7 +270,7 @@ static enum vt_err open_logs(struct monitor *m, char why[MONITOR_WHY_MAX])
 		snprintf(why, MONITOR_WHY_MAX, "no log of the policy has a URL");
 		return VT_EINVAL;
 	}
-	return check_centres(m, why);
+	return check_centres(&m->config, why);
 }
 
 static enum vt_err open_state(struct monitor *m, char why[MONITOR_WHY_MAX])

@@ -76,8 +76,8 @@ struct monitor_config {
  * VT_EIO, VT_ENOMEM. Each with why, as with what follows. After a failure it can be called again.
  */
 enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[MONITOR_WHY_MAX]);
-/* Add a log to a state folder, or take it from the list of its logs (its state stays there, and add
- * takes that up again; *size: how far it goes). VT_ECONFLICT: it is in the list already, or is not;
+/* Add a log to a state folder, also while a monitor runs on it; or, while none does, take it from the list of its logs (its state stays
+ * there, and add takes that up again; *size: how far it goes). VT_ECONFLICT: it is in the list already, or is not;
  * and as monitor_new(). */
 enum vt_err monitor_add(const char *dir, const struct vkey *key, uint64_t *size,
 			char why[MONITOR_WHY_MAX]);
@@ -93,6 +93,9 @@ enum vt_err monitor_check_state(const char *dir, char why[MONITOR_WHY_MAX]);
  */
 enum vt_err monitor_new(struct monitor **out, const struct monitor_config *config,
 			char why[MONITOR_WHY_MAX]);
+/* Would monitor_new() take this, as far as policy, centres and what is in the folder are concerned? Writes nothing, and a monitor may run
+ * on the folder. Errors as there. */
+enum vt_err monitor_check_config(const struct monitor_config *config, char why[MONITOR_WHY_MAX]);
 /* Stops first, if it runs. Alerts and proofs must not be asked for any more. */
 void monitor_free(struct monitor *m);
 

@@ -256,6 +256,25 @@ static enum vt_err lock_folder(struct state_folder *s, char why[MONITOR_WHY_MAX]
 	return refuse_state(why, VT_EBUSY, "another monitor has the folder %s", s->dir);
 }
 
+/*
+ * Who changes logs.list waits for each other, and not for the monitor that runs: it reads the list at its start, and when its policy is
+ * exchanged. *fd is to be closed.
+ */
+static enum vt_err lock_list(int *fd, const char *dir, char why[MONITOR_WHY_MAX])
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[STATE_FOLDER_PATH_MAX];
+	enum vt_err err;
+
+	*fd = -1;
+	if ((err = path_in(path, dir, "lock")) != VT_OK)
+		return refuse_file(why, err, "lock");
+	if ((*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) >= 0 &&
+	    fcntl(*fd, F_OFD_SETLKW, &whole) == 0)
+		return VT_OK;
+	return refuse_file(why, VT_EIO, "lock");
+}
+
 /* What is kept twice is not lost with one of the folders, so there is a way on. */
 static const char *what_is_left_of(const char *folder)
 {
@@ -391,9 +410,15 @@ enum vt_err state_folder_settle(struct state_folder *s, const struct policy *pol
 				char why[MONITOR_WHY_MAX])
 {
 	bool adopted = s->adopted;
-	enum vt_err err;
+	enum vt_err err = VT_OK;
+	int lock = -1;
 
-	if (adopted && (err = write_list(s, why)) != VT_OK)
+	if (adopted && (err = lock_list(&lock, s->dir, why)) == VT_OK &&
+	    !is_there(s->dir, "logs.list"))
+		err = write_list(s, why);
+	if (lock >= 0)
+		close(lock);
+	if (err != VT_OK)
 		return err;
 	if (adopted)
 		logline(LOGLINE_INFO, "the logs whose state is there are listed in logs.list now",
@@ -519,6 +544,22 @@ static enum vt_err check_policy(const struct policy *policy, char why[MONITOR_WH
 	return n > 0 ? VT_OK : refuse_state(why, VT_EINVAL, "no log of the policy has a URL");
 }
 
+enum vt_err state_folder_check_policy(const char *dir, const struct policy *policy,
+				      char why[MONITOR_WHY_MAX])
+{
+	struct state_folder s;
+	enum vt_err err;
+
+	folder_init(&s, dir);
+	if ((err = check_policy(policy, why)) == VT_OK)
+		err = look_into(&s, dir, why);
+	for (size_t i = 0; i < policy_log_count(policy) && err == VT_OK; i++)
+		if (policy_log(policy, i)->url.len > 0)
+			err = state_folder_check_log(&s, &policy_log(policy, i)->key, why);
+	state_folder_close(&s);
+	return err;
+}
+
 enum vt_err monitor_init(const char *dir, const struct policy *policy, char why[MONITOR_WHY_MAX])
 {
 	char path[STATE_FOLDER_PATH_MAX];
@@ -553,10 +594,13 @@ enum vt_err monitor_add(const char *dir, const struct vkey *key, uint64_t *size,
 {
 	struct state_folder s;
 	enum vt_err err;
+	int lock = -1;
 
 	why[0] = '\0';
 	*size = 0;
-	if ((err = state_folder_open(&s, dir, why)) != VT_OK)
+	/* As in state_folder_open(), but a monitor may run: it does not follow what is not in the list. */
+	if ((err = look_into(&s, dir, why)) != VT_OK ||
+	    (err = lock_list(&lock, dir, why)) != VT_OK || (err = read_list(&s, why)) != VT_OK)
 		goto done;
 	if (!vkey_verifiable(key))
 		err = refuse_state(why, VT_EINVAL,
@@ -568,6 +612,8 @@ enum vt_err monitor_add(const char *dir, const struct vkey *key, uint64_t *size,
 		err = append_key(&s.list, key) != VT_OK ? refuse_file(why, VT_ENOMEM, key->name)
 							: write_list(&s, why);
 done:
+	if (lock >= 0)
+		close(lock);
 	state_folder_close(&s);
 	return err;
 }
@@ -578,9 +624,11 @@ enum vt_err monitor_remove(const char *dir, const struct vkey *key, char why[MON
 	struct bytes line;
 	size_t after;
 	enum vt_err err;
+	int lock = -1;
 
 	why[0] = '\0';
-	if ((err = state_folder_open(&s, dir, why)) != VT_OK)
+	if ((err = state_folder_open(&s, dir, why)) != VT_OK ||
+	    (err = lock_list(&lock, dir, why)) != VT_OK || (err = read_list(&s, why)) != VT_OK)
 		goto done;
 	if ((line = line_of(&s, key)).len == 0) {
 		err = refuse_state(why, VT_ECONFLICT, "%s is no log of this state", key->name);
@@ -591,6 +639,8 @@ enum vt_err monitor_remove(const char *dir, const struct vkey *key, char why[MON
 	s.list.len -= line.len;
 	err = write_list(&s, why);
 done:
+	if (lock >= 0)
+		close(lock);
 	state_folder_close(&s);
 	return err;
 }

@@ -7,7 +7,7 @@
  *
  *	logs.list     the logs, a vkey a line; replaced as a whole
  *	unfinished    while the folder is being made: without logs.list beside it, it may be made again
- *	lock          one process has the folder
+ *	lock          one process has the folder (flock), and one at a time changes logs.list (a lock on its bytes)
  *	logs/ID/      of one log (log_state.h); ID is a digest of its vkey, because names hold anything
  *	alerts/       what was told and not taken yet (outboxes.h)
  *	gossip/       evidence, and the heads that wait for judgement (gossip.h)
@@ -37,6 +37,10 @@ void state_folder_close(struct state_folder *s); /* {0} is legal */
 /* Is all there that following this log needs? VT_ENOTFOUND: it was lost, or the log was never added. */
 enum vt_err state_folder_check_log(const struct state_folder *s, const struct vkey *key,
 				   char why[MONITOR_WHY_MAX]);
+/* Could a monitor follow the logs of this policy with what is there now? Writes nothing, and one may be at work. Errors as monitor_new() has
+ * them. */
+enum vt_err state_folder_check_policy(const char *dir, const struct policy *policy,
+				      char why[MONITOR_WHY_MAX]);
 /* An adopted list becomes durable; logs of it that the policy does not follow are named in a log line. */
 enum vt_err state_folder_settle(struct state_folder *s, const struct policy *policy,
 				char why[MONITOR_WHY_MAX]);
