@@ -48,6 +48,8 @@ int cmd_say_done(const char *name, const char *fmt, ...) __attribute__((format(p
 void cmd_take_signals(sigset_t *out);
 /* The line that tells that a server is ready, and where. The URL ends with the line or before a space. */
 int cmd_say_listening(const char *name, const char *url, bool everywhere);
+/* How long clients have to take their answers when a server is told to stop; with what follows it ends within 10 seconds. */
+enum { CMD_STOP_GRACE_SECONDS = 6 };
 /* Beside connections and whatever there are many of: libraries, folders, log lines. */
 enum { CMD_FILES_BESIDE = 128 };
 /* See to it that so many files may be open, or say what to do: CMD_HOLDS or CMD_UNSURE. */

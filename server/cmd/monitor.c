@@ -20,7 +20,6 @@
 #include "party_key.h"
 
 enum {
-	STOP_GRACE_SECONDS = 5,
 	CENTRES_MAX = 256,
 	PROGRESS_LINE_SECONDS = 10,
 	FILES_OF_A_LOG = 32,
@@ -113,9 +112,9 @@ static const struct command_usage usage = {
     "`vitrine "
     "monitor remove` takes one away (each with --help). A state that is missing is never taken for "
     "a new one.",
-    "  vitrine monitor init --policy policy.txt --state monitor\n"
-    "  vitrine monitor --policy policy.txt --state monitor --centre centre.pem.pub --once\n"
-    "  vitrine monitor --policy policy.txt --state monitor --centre centre.pem.pub \\\n"
+    "  vitrine monitor init --policy policy --state var/monitor\n"
+    "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub --once\n"
+    "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub \\\n"
     "      --watch result=FAILED --watch party=lab-1,type=verdict --on-alert ./tell-me \\\n"
     "      --listen 127.0.0.1:8082\n",
     NULL,
@@ -493,7 +492,7 @@ static void close_service(struct service *s)
 	if (s->monitor != NULL)
 		monitor_interrupt(s->monitor);
 	if (s->api != NULL)
-		api_stop(s->api, STOP_GRACE_SECONDS);
+		api_stop(s->api, CMD_STOP_GRACE_SECONDS);
 	api_free(s->api);
 	http_proxies_free(s->proxies);
 	close_monitor(s);

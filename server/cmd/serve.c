@@ -17,10 +17,6 @@
 #include "serve_gossip.h"
 #include "serve_witnesses.h"
 
-enum {
-	STOP_GRACE_SECONDS = 30,
-};
-
 static const char *opt_data, *opt_origin, *opt_key, *opt_centre, *opt_passphrase_file;
 static const char *opt_listen = "127.0.0.1:8080", *opt_admission = "records";
 static const char *opt_log_format = "text", *opt_log_level = "info";
@@ -34,6 +30,7 @@ static uint64_t opt_workers, opt_queue = 8192, opt_index_keys = INDEX_TAIL_DEFAU
 static uint64_t opt_connections = 4096, opt_per_address = 512, opt_rate = 20000;
 static uint64_t opt_read_rate = 20000, opt_subscribers = 2048, opt_subscribers_per_address = 64;
 static uint64_t opt_header_seconds = 10, opt_body_seconds = 30, opt_idle_seconds = 60;
+static uint64_t opt_least_rate = 8192;
 
 static const struct option options[] = {
     {"data", OPTION_TEXT, &opt_data, "DIR",
@@ -121,6 +118,10 @@ static const struct option options[] = {
      false, true},
     {"idle-seconds", OPTION_COUNT, &opt_idle_seconds, "N", "Time an idle connection is kept.", 1,
      3600, false, true},
+    {"least-rate", OPTION_COUNT, &opt_least_rate, "N",
+     "Bytes a second that a client must take of an answer, on average over half a minute; eight "
+     "times as many while memory for answers is short.",
+     1, 1 << 30, false, true},
     {"log-format", OPTION_TEXT, &opt_log_format, "text|json", "Form of the log lines.", 0, 0, false,
      true},
     {"log-level", OPTION_TEXT, &opt_log_level, "LEVEL",
@@ -134,9 +135,9 @@ static const struct command_usage usage = {
     "once. SIGHUP reads the policy again; a bad one is reported and the old one kept. SIGTERM or "
     "SIGINT stops it after everything that was "
     "taken in has been answered.",
-    "  vitrine serve --data log --origin log.example.org/lab --key log.pem --centre "
+    "  vitrine serve --data var/log --origin log.example.org/lab --key log.pem --centre "
     "centre.pem.pub\n"
-    "  vitrine serve --data log --origin log.example.org/raw --key log.pem --admission raw\n",
+    "  vitrine serve --data var/log --origin log.example.org/raw --key log.pem --admission raw\n",
     NULL,
     options,
     sizeof(options) / sizeof(*options)};
@@ -293,6 +294,7 @@ static int open_api(struct service *s)
 		    .header_seconds = (unsigned)opt_header_seconds,
 		    .body_seconds = (unsigned)opt_body_seconds,
 		    .idle_seconds = (unsigned)opt_idle_seconds,
+		    .least_rate = (double)opt_least_rate,
 		    .rate_per_second = (double)opt_rate,
 		    .reads_per_second = (double)opt_read_rate,
 		    .streams_max = (unsigned)opt_subscribers,
@@ -318,7 +320,7 @@ static void close_service(struct service *s)
 	if (s->log != NULL)
 		log_stop_soon(s->log);
 	if (s->api != NULL)
-		api_stop(s->api, STOP_GRACE_SECONDS);
+		api_stop(s->api, CMD_STOP_GRACE_SECONDS);
 	serve_gossip_stop(&s->gossip);
 	if (s->log != NULL)
 		log_stop(s->log);

@@ -14,10 +14,6 @@
 #include "signer.h"
 #include "witness_cmd.h"
 
-enum {
-	STOP_GRACE_SECONDS = 30,
-};
-
 static const char *opt_key, *opt_state, *opt_policy, *opt_name, *opt_passphrase_file;
 static const char *opt_listen = "127.0.0.1:8081";
 static const char *opt_log_format = "text", *opt_log_level = "info";
@@ -74,9 +70,9 @@ static const struct command_usage usage = {
     "kept. SIGTERM or SIGINT stops it. `vitrine witness init` makes its state, once; `vitrine "
     "witness add` gives it a further log.",
     "  vitrine keygen --for witness --name witness.example.org --out witness.pem\n"
-    "  vitrine witness init --name witness.example.org --key witness.pem --state witness "
+    "  vitrine witness init --name witness.example.org --key witness.pem --state var/witness "
     "--policy logs.policy\n"
-    "  vitrine witness --key witness.pem --state witness --policy logs.policy\n",
+    "  vitrine witness --key witness.pem --state var/witness --policy logs.policy\n",
     NULL,
     options,
     sizeof(options) / sizeof(*options)};
@@ -267,7 +263,7 @@ int cmd_witness(int argc, char **argv)
 	    (code = open_cosigner(&s)) == CMD_HOLDS && (code = open_api(&s)) == CMD_HOLDS)
 		code = run(&s, &signals);
 	if (s.api != NULL)
-		api_stop(s.api, STOP_GRACE_SECONDS);
+		api_stop(s.api, CMD_STOP_GRACE_SECONDS);
 	api_free(s.api);
 	http_proxies_free(s.proxies);
 	cosigner_free(s.cosigner);

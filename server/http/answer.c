@@ -18,6 +18,7 @@ void server_unref(struct http_server *s)
 	close(s->wake_fd);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
+	shared_destroy(&s->shared);
 	free(s);
 }
 
@@ -47,6 +48,33 @@ struct MHD_Response *error_answer(const struct http_server *s, const struct http
 	return m;
 }
 
+void forget_answer(struct http_server *s, struct MHD_Response *answer, struct shared_answer *shared,
+		   size_t len)
+{
+	if (shared != NULL) {
+		len = shared_unref(&s->shared, shared);
+	} else {
+		library_answer_free(answer);
+	}
+	atomic_fetch_sub(&s->memory, len);
+}
+
+static void refuse_answer(struct http_exchange *x, unsigned status, const char *detail)
+{
+	x->status = status;
+	x->shared = NULL;
+	x->answer_len = 0;
+	x->answer = error_answer(x->server, x, status, detail, 1);
+}
+
+/* A quarter of the memory is for bodies alone, so that readers cannot stop appends. */
+static bool no_room_for(const struct http_server *s, size_t len)
+{
+	size_t room = s->config.memory_max - s->config.memory_max / 4;
+
+	return len > SMALL_ANSWER && atomic_load(&s->memory) + len > room;
+}
+
 /* Turn r into x's answer. Whatever happens x has one, if only the one that closes the connection.
  */
 static void build_answer(struct http_exchange *x, struct http_response *r)
@@ -57,19 +85,20 @@ static void build_answer(struct http_exchange *x, struct http_response *r)
 	response_negotiate(&variant, r, x);
 	x->status = variant.not_modified ? 304 : r->status;
 	x->answer_len = r->body.len;
-	if (r->body.len > SMALL_ANSWER &&
-	    atomic_load(&s->memory) + r->body.len > s->config.memory_max) {
-		x->status = 503;
+	if (shared_worth(r, &variant) &&
+	    (x->shared = shared_join(&s->shared, r, &variant)) != NULL) {
+		x->answer = shared_response(x->shared);
 		x->answer_len = 0;
-		x->answer = error_answer(s, x, 503, "too many large answers are being sent", 1);
+	} else if (no_room_for(s, r->body.len)) {
+		refuse_answer(x, 503, "too many large answers are being sent");
+	} else if (shared_worth(r, &variant)) {
+		x->shared = shared_add(&s->shared, r, &variant);
+		x->answer = x->shared != NULL ? shared_response(x->shared) : NULL;
 	} else {
 		x->answer = library_answer(r, &variant);
 	}
-	if (x->answer == NULL) {
-		x->status = 503;
-		x->answer_len = 0;
-		x->answer = error_answer(s, x, 503, "out of memory", 1);
-	}
+	if (x->answer == NULL)
+		refuse_answer(x, 503, "out of memory");
 	atomic_fetch_add(&s->memory, x->answer_len);
 	http_response_release(r);
 }
@@ -80,9 +109,31 @@ void exchange_end(struct http_exchange *x)
 	exchange_free(x);
 }
 
+void conn_release_memory(struct http_conn *c)
+{
+	if (c->charged > 0)
+		peer_release(c->client, c->charged);
+	c->charged = 0;
+}
+
+/* A large answer counts against its address's share. Whoever joins one counts nothing. */
+static void charge_answer(struct http_conn *c, struct http_exchange *x)
+{
+	conn_release_memory(c);
+	if (x->answer_len > SMALL_ANSWER &&
+	    !peer_affords(c->server->peers, c->client, x->answer_len)) {
+		forget_answer(c->server, x->answer, x->shared, x->answer_len);
+		refuse_answer(x, 429, "this address is being sent too many large answers");
+	}
+	c->charged = x->answer_len;
+	peer_charge(c->client, c->charged);
+}
+
 void exchange_answered(struct http_conn *c, struct http_exchange *x)
 {
+	charge_answer(c, x);
 	c->answered = true;
+	c->shared = x->shared;
 	c->answer = x->answer;
 	c->status = x->status;
 	c->answer_len = x->answer_len;
@@ -121,8 +172,7 @@ static void deliver(struct http_exchange *x)
 		handling = NULL;
 		exchange_answered(x->conn, x);
 	} else if (atomic_exchange(&x->state, EXCHANGE_ANSWERED) == EXCHANGE_ABANDONED) {
-		library_answer_free(x->answer);
-		atomic_fetch_sub(&s->memory, x->answer_len);
+		forget_answer(s, x->answer, x->shared, x->answer_len);
 		exchange_end(x);
 	} else {
 		x->next = NULL;

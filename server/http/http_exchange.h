@@ -9,6 +9,7 @@
 
 struct MHD_Response;
 struct http_conn;
+struct shared_answer;
 
 /* Who may answer. */
 enum exchange_state {
@@ -56,7 +57,9 @@ struct http_exchange {
 	size_t answer_len;
 	struct http_stream
 	    *stream; /* that the answer goes on with; the answer holds the reference */
-	struct http_exchange *next; /* in the pool's queue, then among the answered */
+	struct shared_answer *shared; /* NULL: the answer is its own */
+	unsigned lane;                /* peer_lane() */
+	struct http_exchange *next;   /* in the pool's queue, then among the answered */
 
 	char method_name[16]; /* cut to fit */
 	char peer[HTTP_ADDRESS_TEXT_SIZE];

@@ -7,6 +7,7 @@
  *	head.c      what is no request at all
  *	proxies.c   whose request it is that a trusted proxy passes on
  *	answer.c    http_respond(), errors of this layer
+ *	shared.c    answers that several connections send at once
  *	stream.c    answers that go on
  *	listen.c    libmicrohttpd, and nothing else knows it
  *
@@ -21,6 +22,7 @@
 #include "http_deadlines.h"
 #include "http_exchange.h"
 #include "http_pool.h"
+#include "http_shared.h"
 #include "http_sockets.h"
 #include "http_stream.h"
 
@@ -47,10 +49,12 @@ struct http_conn {
 	bool answered; /* answer and status are set; a NULL answer closes the connection */
 	struct MHD_Response *answer;
 	unsigned status;
-	size_t answer_len;          /* counted in memory until on_done() */
-	struct http_stream *stream; /* borrowed from the answer; NULL: the answer is no stream */
-	bool counted_stream;        /* against the bounds on streams, until on_done() */
-	bool watched;               /* by watch_fd */
+	struct shared_answer *shared; /* the answer is; a reference */
+	size_t answer_len;            /* counted in memory until on_done(), if not shared */
+	size_t charged;               /* to the peer, for body and answer */
+	struct http_stream *stream;   /* borrowed from the answer; NULL: the answer is no stream */
+	bool counted_stream;          /* against the bounds on streams, until on_done() */
+	bool watched;                 /* by watch_fd */
 
 	uint64_t idle_since;
 	uint64_t acked; /* at the last look while writing */
@@ -104,6 +108,7 @@ struct http_server {
 	pthread_t thread;
 	bool joined;
 	atomic_size_t memory;
+	struct shared_answers shared;
 	atomic_uint_fast64_t n_open, n_requests, n_suspended, n_timed_out, n_refused, n_status[6];
 	atomic_uint_fast64_t n_streams, n_streams_asleep, n_dropped, n_streams_refused;
 };
@@ -145,6 +150,11 @@ void exchange_answered(struct http_conn *c, struct http_exchange *x);
 /* Free one that had begun. */
 void exchange_end(struct http_exchange *x);
 /* Run x's handler on this, the loop's, thread. An answer that it gives at once needs no list. */
+/* An answer that is sent, or never will be. len: of its body, where it is not shared. answer: NULL, or the library has no reference. */
+void forget_answer(struct http_server *s, struct MHD_Response *answer, struct shared_answer *shared,
+		   size_t len);
+/* What the peer was charged for is no longer held, or no longer for its sake. */
+void conn_release_memory(struct http_conn *c);
 void answer_inline(struct http_exchange *x, void *state);
 void server_unref(struct http_server *s);
 

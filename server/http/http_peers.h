@@ -1,5 +1,5 @@
 /*
- * What each address holds and asks: its connections and streams, its appends and its reads as token buckets. IPv6
+ * What each address holds and asks: its connections, streams and memory, its appends and its reads as token buckets. IPv6
  * addresses count by their /64, which is what one customer gets. Used by one thread.
  */
 #ifndef HTTP_PEERS_H
@@ -22,6 +22,7 @@ enum peer_bucket {
 struct peers_config {
 	unsigned connections_max; /* per address */
 	unsigned streams_max;     /* the same */
+	size_t memory_max;        /* the same, bytes */
 	struct {
 		double rate;  /* tokens a second and address; 0: unlimited */
 		double burst; /* tokens a rested address has */
@@ -46,5 +47,14 @@ unsigned peer_take(const struct peers *p, struct peer *peer, enum peer_bucket wh
 /* Count a stream. false: it has streams_max of them. */
 bool peer_stream(const struct peers *p, struct peer *peer);
 void peer_stream_ended(struct peer *peer);
+
+/* Count bytes that are held for its sake, and count them off again. */
+void peer_charge(struct peer *peer, size_t bytes);
+void peer_release(struct peer *peer, size_t bytes);
+/* Would that many more still be within memory_max? */
+bool peer_affords(const struct peers *p, const struct peer *peer, size_t bytes);
+enum { PEER_LANES = 64 }; /* what waits for a worker waits in its address's lane */
+/* Below PEER_LANES. Addresses share a lane by chance alone: nobody can choose with whom. */
+unsigned peer_lane(const struct peer *peer);
 
 #endif

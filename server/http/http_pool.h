@@ -23,8 +23,10 @@ struct pool_batch {
 	size_t n;
 };
 void pool_batch_add(struct pool_batch *b, struct http_exchange *x);
-/* Takes them over, in order, and runs each once; b is empty afterwards. The queue needs no bound of
- * its own: a connection has one exchange at a time. */
+/*
+ * Takes them over and runs each once; b is empty afterwards. Those of one lane run in order, lanes take turns, and so do
+ * appends and everything else. The queue needs no bound of its own: a connection has one exchange at a time.
+ */
 void pool_submit(struct http_pool *p, struct pool_batch *b);
 /* Run what is queued, end the threads, free. NULL is fine. */
 void pool_free(struct http_pool *p);

@@ -183,11 +183,18 @@ struct http_config {
 				  byte */
 	double body_seconds;   /* 0: 30; the whole body */
 	double answer_seconds; /* 0: 120; then the client is told 503 */
-	double
-	    write_seconds;   /* 0: 60; a client that takes no bytes, or fewer than 1 KiB a second */
+	/* 0: 60. A client is looked at twice in that time, and reset if it took fewer bytes than least_rate asks for. */
+	double write_seconds;
+	/* 0: 8,192 bytes a second; eight times as many while bodies and answers take half of memory_max. */
+	double least_rate;
 	double idle_seconds; /* 0: 60; keep-alive */
-	size_t memory_max;   /* 0: 256 MiB; bodies of requests and answers at any moment. Beyond,
-			      * requests with a body and answers over 64 KiB become 503. */
+	/*
+	 * 0: 256 MiB; bodies of requests and answers at any moment. Beyond it requests with a body become 503, and answers over
+	 * 64 KiB beyond three quarters of it. An answer that several read at once counts once.
+	 */
+	size_t memory_max;
+	/* 0: a quarter of memory_max; the same for the sake of one address, which is told 429. */
+	size_t memory_per_address;
 	double rate_per_second;  /* 0: unlimited; tokens per address, burst as large as 2 s */
 	double reads_per_second; /* the same, for everything that is not rate_limited */
 	const struct http_proxies

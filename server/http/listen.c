@@ -244,12 +244,14 @@ static enum MHD_Result send_answer(struct http_conn *c)
 	if (answer == NULL)
 		return MHD_NO;
 	c->answer = NULL;
-	if (c->server->draining || c->closes)
+	/* A shared answer is not for one of its readers to change: who reads it while the server drains is cut off afterwards. */
+	if ((c->server->draining || c->closes) && c->shared == NULL)
 		(void)MHD_add_response_header(answer, "Connection", "close");
 	if (c->stream != NULL)
 		request_stream_begin(c);
 	rc = MHD_queue_response(c->mhd, c->status, answer);
-	MHD_destroy_response(answer);
+	if (c->shared == NULL)
+		MHD_destroy_response(answer);
 	c->looked = false;
 	loop_enter(c, c->stream != NULL ? PHASE_STREAM : PHASE_WRITE);
 	atomic_fetch_add(&c->server->n_status[c->status / 100 < 6 ? c->status / 100 : 5], 1);

@@ -10,7 +10,7 @@
 #include "http_loop.h"
 
 enum {
-	WRITE_RATE_MIN = 1024,    /* bytes a second */
+	WRITE_RATE_SHORT = 8,     /* times the least rate, while answers take half of the memory */
 	QUIET_SLACK = 20,         /* milliseconds by which the kernel's clock may be coarser */
 	LAST_FLUSH_MILLIS = 1000, /* for the 503s that end a drain */
 	STRAGGLER_MILLIS = 1000,  /* for streams to end, and for requests that were on their way */
@@ -66,6 +66,7 @@ static void abandon(struct http_conn *c, const char *detail)
 		library_answer_free(answer);
 		return; /* its answer has just come */
 	}
+	conn_release_memory(c);
 	c->x = NULL;
 	c->handed_over = false;
 	c->answered = true;
@@ -102,7 +103,9 @@ static void check_write(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 	struct socket_progress p = {0};
-	uint64_t least = (uint64_t)(s->config.write_seconds / 2 * WRITE_RATE_MIN);
+	bool is_short = atomic_load(&s->memory) > s->config.memory_max / 2;
+	uint64_t least = (uint64_t)(s->config.write_seconds / 2 * s->config.least_rate *
+				    (is_short ? WRITE_RATE_SHORT : 1));
 
 	(void)socket_progress(c->fd, &p);
 	if (c->looked && p.acked - c->acked < (least > 0 ? least : 1))

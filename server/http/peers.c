@@ -21,7 +21,8 @@ struct peer_key {
 struct peer {
 	struct peer *next;
 	struct peer_key key;
-	unsigned connections, requests, streams;
+	unsigned connections, requests, streams, lane;
+	size_t memory;
 	struct {
 		double tokens;
 		uint64_t filled_at;
@@ -180,6 +181,7 @@ static struct peer *find_or_add(struct peers *p, const struct http_address *addr
 	*e = (struct peer){
 	    .next = p->row[i],
 	    .key = key,
+	    .lane = (unsigned)i % PEER_LANES,
 	};
 	for (enum peer_bucket b = 0; b < PEER_BUCKETS; b++) {
 		e->bucket[b].tokens = p->config.bucket[b].burst;
@@ -261,4 +263,24 @@ bool peer_stream(const struct peers *p, struct peer *peer)
 void peer_stream_ended(struct peer *peer)
 {
 	peer->streams--;
+}
+
+void peer_charge(struct peer *peer, size_t bytes)
+{
+	peer->memory += bytes;
+}
+
+void peer_release(struct peer *peer, size_t bytes)
+{
+	peer->memory -= bytes;
+}
+
+bool peer_affords(const struct peers *p, const struct peer *peer, size_t bytes)
+{
+	return peer->memory + bytes <= p->config.memory_max;
+}
+
+unsigned peer_lane(const struct peer *peer)
+{
+	return peer->lane;
 }

@@ -3,12 +3,31 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* What one lane waits for, first come first served. */
+struct lane {
+	struct http_exchange *first, *last;
+	struct lane *next; /* among those that wait */
+};
+
+/* Lanes are served in turn, so that an address that asks for much waits for itself alone. */
+struct queue {
+	struct lane *first, *last;
+	struct lane lane[PEER_LANES];
+};
+
+enum {
+	READS,
+	APPENDS,
+	QUEUES,
+};
+
 struct http_pool {
 	struct http_pool_config config;
 	pthread_mutex_t lock;
-	pthread_cond_t work;    /* something is queued, or closing */
-	pthread_cond_t started; /* a thread has its state, or failed to get it */
-	struct http_exchange *first, *last;
+	pthread_cond_t work;        /* something is queued, or closing */
+	pthread_cond_t started;     /* a thread has its state, or failed to get it */
+	struct queue queue[QUEUES]; /* in turn, too: neither starves the other */
+	unsigned turn;
 	unsigned idle;
 	unsigned ready, failed;
 	bool closing;
@@ -16,20 +35,66 @@ struct http_pool {
 	pthread_t thread[];
 };
 
+static void queue_put(struct queue *q, struct http_exchange *x)
+{
+	struct lane *l = &q->lane[x->lane];
+
+	x->next = NULL;
+	if (l->first != NULL) {
+		l->last->next = x;
+		l->last = x;
+		return;
+	}
+	l->first = l->last = x;
+	l->next = NULL;
+	if (q->first == NULL)
+		q->first = l;
+	else
+		q->last->next = l;
+	q->last = l;
+}
+
+static struct http_exchange *queue_take(struct queue *q)
+{
+	struct lane *l = q->first;
+	struct http_exchange *x;
+
+	if (l == NULL)
+		return NULL;
+	x = l->first;
+	l->first = x->next;
+	q->first = l->next;
+	if (l->first == NULL)
+		return x;
+	l->next = NULL;
+	if (q->first == NULL)
+		q->first = l;
+	else
+		q->last->next = l;
+	q->last = l;
+	return x;
+}
+
+/* NULL: nothing waits. */
+static struct http_exchange *next_of(struct http_pool *p)
+{
+	struct http_exchange *x = queue_take(&p->queue[p->turn]);
+
+	p->turn = (p->turn + 1) % QUEUES;
+	return x != NULL ? x : queue_take(&p->queue[p->turn]);
+}
+
 /* The next exchange; NULL: closing and nothing is left. */
 static struct http_exchange *take(struct http_pool *p)
 {
 	struct http_exchange *x;
 
 	pthread_mutex_lock(&p->lock);
-	while (p->first == NULL && !p->closing) {
+	while ((x = next_of(p)) == NULL && !p->closing) {
 		p->idle++;
 		pthread_cond_wait(&p->work, &p->lock);
 		p->idle--;
 	}
-	x = p->first;
-	if (x != NULL)
-		p->first = x->next;
 	pthread_mutex_unlock(&p->lock);
 	return x;
 }
@@ -100,16 +165,16 @@ void pool_batch_add(struct pool_batch *b, struct http_exchange *x)
 
 void pool_submit(struct http_pool *p, struct pool_batch *b)
 {
+	struct http_exchange *x;
 	size_t wake;
 
 	if (b->n == 0)
 		return;
 	pthread_mutex_lock(&p->lock);
-	if (p->first == NULL)
-		p->first = b->first;
-	else
-		p->last->next = b->first;
-	p->last = b->last;
+	while ((x = b->first) != NULL) {
+		b->first = x->next;
+		queue_put(&p->queue[x->match.rate_limited ? APPENDS : READS], x);
+	}
 	wake = b->n < p->idle ? b->n : p->idle;
 	pthread_mutex_unlock(&p->lock);
 	for (size_t i = 0; i < wake; i++)

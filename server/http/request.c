@@ -165,6 +165,9 @@ static void judge(struct http_conn *c, struct http_exchange *x, const struct fra
 	} else if (!x->match.any_body && (f->chunked || f->length > 0) &&
 		   atomic_load(&s->memory) > s->config.memory_max) {
 		refuse(x, 503, "too many bodies are being received", 1);
+	} else if (!x->match.any_body && (f->chunked || f->length > 0) &&
+		   !peer_affords(s->peers, c->client, 1)) {
+		refuse(x, 429, "this address is sending too many bodies", 1);
 	}
 }
 
@@ -190,6 +193,7 @@ static void find_client(struct http_conn *c)
 					  &client);
 	http_address_text(c->x->peer, &client);
 	c->client = peers_begin_request(c->server->peers, c->peer, &client, c->server->now);
+	c->x->lane = peer_lane(c->client);
 }
 
 enum request_step request_begin(struct http_conn *c, const char *method, const char *fault,
@@ -298,13 +302,18 @@ enum request_step request_body(struct http_conn *c, const char *piece, size_t le
 		refuse_body(x);
 	else if (x->refusal == 0 && atomic_load(&s->memory) > s->config.memory_max)
 		refuse(x, 503, "too many bodies are being received", 1);
+	else if (x->refusal == 0 && !peer_affords(s->peers, c->client, 1))
+		refuse(x, 429, "this address is sending too many bodies", 1);
 	else if (x->refusal == 0 && buf_append(&x->body, bytes_of(piece, len)) != VT_OK)
 		refuse(x, 503, "out of memory", 1);
 	if (x->refusal == 0) {
 		atomic_fetch_add(&s->memory, len);
+		peer_charge(c->client, len);
+		c->charged += len;
 		return STEP_READ;
 	}
 	atomic_fetch_sub(&s->memory, x->body.len);
+	conn_release_memory(c);
 	buf_release(&x->body);
 	x->dropped += len;
 	if (x->dropped <= DISCARD_MAX)
@@ -361,10 +370,11 @@ void request_done(struct http_conn *c)
 	else if (c->x != NULL)
 		exchange_end(c->x);
 	c->x = NULL;
-	library_answer_free(c->answer);
+	forget_answer(s, c->answer, c->shared, c->answer_len);
 	c->answer = NULL;
-	atomic_fetch_sub(&s->memory, c->answer_len);
+	c->shared = NULL;
 	c->answer_len = 0;
+	conn_release_memory(c);
 	c->answered = false;
 	stream_end(c);
 	if (c->client != NULL)

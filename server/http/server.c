@@ -31,6 +31,10 @@ static void fill_in(struct http_config *c)
 		c->streams_per_address_max = 64;
 	if (c->memory_max == 0)
 		c->memory_max = (size_t)256 << 20;
+	if (c->memory_per_address == 0)
+		c->memory_per_address = c->memory_max / 4;
+	if (c->least_rate <= 0)
+		c->least_rate = 8192;
 	c->header_seconds = or_default(c->header_seconds, 10);
 	c->body_seconds = or_default(c->body_seconds, 30);
 	c->answer_seconds = or_default(c->answer_seconds, 120);
@@ -44,6 +48,7 @@ static enum vt_err prepare(struct http_server *s)
 	const struct peers_config peers = {
 	    .connections_max = c->per_address_max,
 	    .streams_max = c->streams_per_address_max,
+	    .memory_max = c->memory_per_address,
 	    .bucket =
 		{
 		    [PEER_APPENDS] = {c->rate_per_second, fmax(1, 2 * c->rate_per_second)},
@@ -108,6 +113,7 @@ enum vt_err http_server_start(struct http_server **out, const struct http_config
 	s->wake_fd = s->watch_fd = s->listen_fd = -1;
 	atomic_init(&s->refs, 1);
 	pthread_mutex_init(&s->lock, NULL);
+	shared_init(&s->shared);
 	pthread_cond_init(&s->changed, NULL);
 	s->config = *config;
 	fill_in(&s->config);

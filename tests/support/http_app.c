@@ -1,6 +1,7 @@
 #include "http_app.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,27 @@ static void on_later(struct http_exchange *x, void *thread, void *app)
 	pthread_mutex_unlock(&a->lock);
 }
 
+static void on_gate(struct http_exchange *x, void *thread, void *app)
+{
+	struct app *a = app;
+
+	(void)thread;
+	pthread_mutex_lock(&a->lock);
+	while (!a->gate_open)
+		pthread_cond_wait(&a->parked_more, &a->lock);
+	(void)snprintf(a->order[a->n_order++], sizeof(a->order[0]), "%s", http_request(x)->peer);
+	pthread_mutex_unlock(&a->lock);
+	app_answer(x, "through");
+}
+
+void app_open_gate(struct app *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->gate_open = true;
+	pthread_cond_broadcast(&a->parked_more);
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void on_hung(struct http_exchange *x, void *thread, void *app)
 {
 	http_set_state(x, strdup("hung"));
@@ -197,6 +219,7 @@ static const struct {
 } routes[] = {
     {"/hello", {.handler = on_hello, .on_loop = true}},
     {"/pooled", {.handler = on_pooled}},
+    {"/gate", {.handler = on_gate}},
     {"/echo", {.handler = on_echo}},
     {"/fresh", {.handler = on_fresh}},
     {"/big", {.handler = on_big}},

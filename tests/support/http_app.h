@@ -10,6 +10,7 @@
  *   POST /later     answered when the test says so: app_wait_parked(), app_answer_parked()
  *   POST /hung      the same, but to be gone on with: app_continue(); an append
  *   POST /paced     like /body, counts against the append rate
+ *   GET  /gate      waits in its worker for app_open_gate(), then notes its peer in order[]
  *   GET  /stream    a stream that begins with "begin\n" and is the test's: app_wait_streams()
  *   anything else   404
  */
@@ -33,6 +34,9 @@ struct app {
 	size_t n_parked;
 	struct http_exchange *parked[APP_PARKED_MAX];
 	unsigned threads_made, threads_freed;
+	bool gate_open;
+	size_t n_order;
+	char order[APP_PARKED_MAX][16]; /* peers, as their handlers ran */
 	size_t n_streams;
 	struct app_stream *stream[APP_PARKED_MAX]; /* in the order in which they came */
 };
@@ -49,6 +53,7 @@ struct app_stream {
 void app_start(struct app *a, const struct http_config *config);
 void app_stop(struct app *a, double grace_seconds);
 void app_wait_parked(struct app *a, size_t n);
+void app_open_gate(struct app *a);
 void app_wait_streams(struct app *a, size_t n);
 /* Wait until the stream has been empty more than `before` times; how often it has. */
 unsigned app_wait_empty(struct app_stream *s, unsigned before);

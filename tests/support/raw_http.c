@@ -14,6 +14,12 @@
 
 int raw_connect(const char *url)
 {
+	return raw_connect_from(url, NULL);
+}
+
+int raw_connect_from(const char *url, const char *source)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
 	struct addrinfo *a = NULL;
 	struct timeval patience = {.tv_sec = 20};
@@ -33,6 +39,10 @@ int raw_connect(const char *url)
 	assert_true(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (source != NULL) {
+		assert_int_equal(inet_pton(AF_INET, source, &from.sin_addr), 1);
+		assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	}
 	if (connect(fd, a->ai_addr, a->ai_addrlen) != 0)
 		fail_msg("connect to %s: %s", url, strerror(errno));
 	freeaddrinfo(a);

@@ -8,6 +8,8 @@
 #include "vitrine/bytes.h"
 
 int raw_connect(const char *url);
+/* From this IPv4 address of the machine; every 127.x.y.z is one. */
+int raw_connect_from(const char *url, const char *source);
 void raw_send(int fd, struct bytes data); /* all of it; fails the test */
 void raw_send_str(int fd, const char *text);
 /* Send until the other side refuses to take more. */

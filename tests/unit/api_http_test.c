@@ -372,7 +372,8 @@ static void a_503_says_what_it_can_know(void **state)
 	(void)state;
 	fixture_store(&held.log, NULL, "raw", bytes_of(NULL, 0));
 	gate_install(&held.log);
-	serve_with(&held, (struct http_config){.answer_seconds = 0.05, .memory_max = 1});
+	serve_with(&held, (struct http_config){
+			      .answer_seconds = 0.05, .memory_max = 1, .memory_per_address = 4096});
 	gate_close(&held.log.gate);
 	(void)ask(&held, "POST /add", "", bytes_str("held"));
 	assert_problem("an append that is held", 503, "busy");

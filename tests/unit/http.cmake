@@ -16,6 +16,8 @@ vitrine_test(http_deadline_test LABEL unit SOURCES ${here}/http_deadline_test.c
   LINK http_test_support)
 vitrine_test(http_load_test LABEL unit SOURCES ${here}/http_load_test.c LINK http_test_support
   TIMEOUT 300)
+vitrine_test(http_shares_test LABEL unit SOURCES ${here}/http_shares_test.c
+  LINK http_test_support)
 vitrine_test(http_stream_test LABEL unit SOURCES ${here}/http_stream_test.c
   LINK http_test_support)
 vitrine_test(http_text_test LABEL unit SOURCES ${here}/http_text_test.c LINK http)

@@ -353,7 +353,8 @@ static void reads_beyond_their_own_rate_are_told_429(void **state)
 
 static void answers_that_would_take_too_much_memory_are_told_503(void **state)
 {
-	struct fixture *f = start((struct http_config){.memory_max = 300000});
+	struct fixture *f =
+	    start((struct http_config){.memory_max = 300000, .memory_per_address = 300000});
 
 	(void)state;
 	assert_int_equal(
@@ -367,7 +368,8 @@ static void answers_that_would_take_too_much_memory_are_told_503(void **state)
 
 static void bodies_that_would_take_too_much_memory_are_told_503(void **state)
 {
-	struct fixture *f = start((struct http_config){.memory_max = 99999});
+	struct fixture *f =
+	    start((struct http_config){.memory_max = 99999, .memory_per_address = 300000});
 	const char *small = "POST /body HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc";
 	struct http_exchange *x;
 	struct buf body;
