@@ -56,25 +56,31 @@ struct parser {
 	size_t n_items;
 };
 
-static void put(struct policy_error *why, size_t *len, const char *text, size_t n)
+/* A message as far as it fits; its NUL is put by who began it. */
+struct words {
+	char *text;
+	size_t len, cap;
+};
+
+static void put(struct words *w, const char *text, size_t n)
 {
-	for (size_t i = 0; i < n && *len + 1 < sizeof(why->text); i++)
-		why->text[(*len)++] = text[i];
+	for (size_t i = 0; i < n && w->len + 1 < w->cap; i++)
+		w->text[w->len++] = text[i];
 }
 
 /* The file is anybody's, and the message may end up on a terminal. */
-static void put_quoted(struct policy_error *why, size_t *len, struct bytes quoted)
+static void put_quoted(struct words *w, struct bytes quoted)
 {
 	for (size_t i = 0; i < quoted.len && i < QUOTED_MAX; i++) {
 		char c = (char)quoted.data[i];
 
-		put(why, len, c >= 0x20 && c <= 0x7e ? &c : "?", 1);
+		put(w, c >= 0x20 && c <= 0x7e ? &c : "?", 1);
 	}
 	if (quoted.len > QUOTED_MAX)
-		put(why, len, "...", 3);
+		put(w, "...", 3);
 }
 
-static void put_number(struct policy_error *why, size_t *len, size_t number)
+static void put_number(struct words *w, size_t number)
 {
 	char digit[20];
 	size_t at = sizeof(digit);
@@ -83,27 +89,34 @@ static void put_number(struct policy_error *why, size_t *len, size_t number)
 		digit[--at] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number != 0);
-	put(why, len, digit + at, sizeof(digit) - at);
+	put(w, digit + at, sizeof(digit) - at);
+}
+
+/* '%' in text stands for `quoted`, '#' for `number`. */
+static void put_filled(struct words *w, const char *text, struct bytes quoted, size_t number)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '%')
+			put_quoted(w, quoted);
+		else if (*text == '#')
+			put_number(w, number);
+		else
+			put(w, text, 1);
+	}
 }
 
 /* Say what is wrong with this line: '%' in text stands for `quoted`, '#' for `number`. */
 static enum vt_err complain(const struct parser *ps, enum vt_err err, const char *text,
 			    struct bytes quoted, size_t number)
 {
-	size_t len = 0;
+	struct words w;
 
 	if (ps->why == NULL)
 		return err;
+	w = (struct words){.text = ps->why->text, .cap = sizeof(ps->why->text)};
 	ps->why->line = ps->line;
-	for (; *text != '\0'; text++) {
-		if (*text == '%')
-			put_quoted(ps->why, &len, quoted);
-		else if (*text == '#')
-			put_number(ps->why, &len, number);
-		else
-			put(ps->why, &len, text, 1);
-	}
-	ps->why->text[len] = '\0';
+	put_filled(&w, text, quoted, number);
+	w.text[w.len] = '\0';
 	return err;
 }
 
@@ -572,16 +585,23 @@ static bool holds(const struct policy *p, size_t i, const bool *cosigned, const 
 	return node->witness != NONE ? cosigned[node->witness] : votes[i] >= node->threshold;
 }
 
-bool policy_quorum(const struct policy *p, const bool *cosigned)
+/* votes[i]: members of group i that have witnessed, for each group up to the quorum. */
+static void count_votes(size_t votes[NODES_MAX], const struct policy *p, const bool *cosigned)
 {
-	size_t votes[NODES_MAX] = {0};
-
-	if (p->quorum == NONE)
-		return true;
+	memset(votes, 0, NODES_MAX * sizeof(*votes));
 	for (size_t i = 0; i < p->quorum; i++) {
 		if (p->node[i].parent != NONE && holds(p, i, cosigned, votes))
 			votes[p->node[i].parent]++;
 	}
+}
+
+bool policy_quorum(const struct policy *p, const bool *cosigned)
+{
+	size_t votes[NODES_MAX];
+
+	if (p->quorum == NONE)
+		return true;
+	count_votes(votes, p, cosigned);
 	return holds(p, p->quorum, cosigned, votes);
 }
 
@@ -724,4 +744,119 @@ enum vt_err policy_open_checkpoint(struct note **note, struct checkpoint *out,
 done:
 	note_free(n);
 	return err;
+}
+
+/* -- why not --------------------------------------------------------------------------------------- */
+
+/* The quorum's members that have witnessed, or those that have not: "cosigned: a, b". */
+static void put_members(struct words *w, const struct policy *p, const bool *cosigned,
+			const size_t *votes, bool witnessed)
+{
+	const char *before = witnessed ? "cosigned: " : "not: ";
+
+	for (size_t i = 0; i < p->quorum; i++) {
+		const struct node *node = &p->node[i];
+
+		if (node->parent != p->quorum || holds(p, i, cosigned, votes) != witnessed)
+			continue;
+		put(w, before, strlen(before));
+		put_quoted(w, node->name);
+		if (node->witness == NONE) {
+			put_filled(w, " (# of ", bytes_str(""), votes[i]);
+			put_filled(w, "#)", bytes_str(""), node->threshold);
+		}
+		before = ", ";
+	}
+}
+
+static void put_quorum(struct words *w, const struct policy *p, const bool *cosigned)
+{
+	const struct node *quorum = &p->node[p->quorum];
+	size_t votes[NODES_MAX];
+
+	if (quorum->witness != NONE) {
+		put_filled(w, "the quorum is missing: the witness '%' has not cosigned it",
+			   quorum->name, 0);
+		return;
+	}
+	count_votes(votes, p, cosigned);
+	put_filled(w, "the quorum is missing: '%' has # of the ", quorum->name, votes[p->quorum]);
+	put_filled(w, "# that it needs", bytes_str(""), quorum->threshold);
+	put(w, " (", 2);
+	put_members(w, p, cosigned, votes, true);
+	if (votes[p->quorum] > 0)
+		put(w, "; ", 2);
+	put_members(w, p, cosigned, votes, false);
+	put(w, ")", 1);
+}
+
+/* No log of the policy has signed it: has another one, or has the log another key? */
+static void put_unsigned(struct words *w, const struct note *n, struct bytes origin,
+			 const struct policy *p)
+{
+	bool listed = false, other_key = false;
+
+	for (size_t i = 0; i < p->n_logs; i++)
+		listed |= bytes_is(origin, p->known[i].name);
+	for (size_t i = 0; i < n->n; i++)
+		other_key |= bytes_equal(origin, n->sig[i].name);
+	if (!listed)
+		put_filled(w, "it is a checkpoint of '%', which is no log of the policy", origin,
+			   0);
+	else if (other_key)
+		put_filled(w, "it is signed as '%', but by another key than the policy has for it",
+			   origin, 0);
+	else
+		put_filled(w, "the signature of its log, '%', is missing", origin, 0);
+}
+
+/* The key whose signature on n fails, or NULL. n is parsed, and is verified only here. */
+static const struct vkey *find_failing(struct note *n, const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_logs + p->n_witnesses; i++) {
+		const struct vkey_set one = {.key = &p->known[i], .n = 1};
+
+		if (note_verify(n, &one, 1) == VT_EMISMATCH)
+			return &p->known[i];
+	}
+	return NULL;
+}
+
+static void put_why(struct words *w, struct note *n, const struct policy *p)
+{
+	bool cosigned[POLICY_WITNESSES_MAX] = {0};
+	const struct vkey *failing = find_failing(n, p);
+	struct checkpoint cp;
+
+	if (failing != NULL)
+		put_filled(w,
+			   failing < p->known + p->n_logs
+			       ? "the signature of the log '%' on it does not verify"
+			       : "the cosignature of the witness '%' on it does not verify",
+			   bytes_str(failing->name), 0);
+	else if (checkpoint_parse(&cp, n->text) != VT_OK)
+		put_filled(w, "it is a signed note, but no checkpoint", bytes_str(""), 0);
+	else if (find_log(n, cp.origin, p) == NULL)
+		put_unsigned(w, n, cp.origin, p);
+	else {
+		for (size_t i = 0; i < p->n_witnesses; i++)
+			cosigned[i] = note_signed_by(n, &p->known[p->n_logs + i]) != NULL;
+		if (!policy_quorum(p, cosigned))
+			put_quorum(w, p, cosigned);
+	}
+}
+
+enum vt_err policy_explain(char out[POLICY_WHY_MAX], struct bytes msg, const struct policy *p)
+{
+	struct words w = {.text = out, .cap = POLICY_WHY_MAX};
+	struct note *n = NULL;
+	enum vt_err err = note_parse(&n, msg);
+
+	if (err == VT_OK)
+		put_why(&w, n, p);
+	else if (err == VT_EMALFORMED || err == VT_ELIMIT)
+		put_filled(&w, "it is no signed note", bytes_str(""), 0);
+	out[w.len] = '\0';
+	note_free(n);
+	return err == VT_ENOMEM ? err : VT_OK;
 }

@@ -67,4 +67,15 @@ enum vt_err policy_open_checkpoint(struct note **note, struct checkpoint *out,
 				   const struct policy_log **log, bool *cosigned, struct bytes msg,
 				   const struct policy *p);
 
+enum {
+	POLICY_WHY_MAX = 600,
+};
+
+/*
+ * Why policy_open_checkpoint() does not accept msg, in printable ASCII, so that it can follow "the checkpoint: ": which log it is of, whose
+ * signature is missing or fails, or what the quorum has and what it needs, with the witnesses' names. out is NUL-terminated, and empty
+ * if it is accepted. VT_ENOMEM.
+ */
+enum vt_err policy_explain(char out[POLICY_WHY_MAX], struct bytes msg, const struct policy *p);
+
 #endif

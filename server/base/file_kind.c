@@ -26,87 +26,90 @@
 
 /* By the label of a PEM block. */
 static const struct file_kind labelled[] = {
-    {"PRIVATE KEY", "a private key", true, NULL, PUBLIC_OF_PRIVATE},
-    {"ENCRYPTED PRIVATE KEY", "an encrypted private key", true, NULL, PUBLIC_OF_PRIVATE},
-    {"EC PRIVATE KEY", "a private key", true, NULL, PUBLIC_OF_PRIVATE},
-    {"RSA PRIVATE KEY", "a private key", true, NULL, PUBLIC_OF_PRIVATE},
-    {"DSA PRIVATE KEY", "a DSA key", true, "DSA is not taken; " NO_KEY,
-     "DSA is not taken; " NO_KEY},
-    {"OPENSSH PRIVATE KEY", "an OpenSSH private key", true, NULL, OPENSSH_PUBLIC},
-    {"ENCRYPTED SIGSTORE PRIVATE KEY", "a private key that cosign encrypted", true, COSIGN,
-     COSIGN_PUBLIC},
-    {"ENCRYPTED COSIGN PRIVATE KEY", "a private key that cosign encrypted", true, COSIGN,
-     COSIGN_PUBLIC},
-    {"PUBLIC KEY", "a public key", false, PRIVATE_ELSEWHERE, NULL},
-    {"RSA PUBLIC KEY", "a PKCS#1 public key", false, PRIVATE_ELSEWHERE,
+    {"PRIVATE KEY", "a private key", FILE_PRIVATE_KEY, NULL, PUBLIC_OF_PRIVATE},
+    {"ENCRYPTED PRIVATE KEY", "an encrypted private key", FILE_PRIVATE_KEY, NULL,
+     PUBLIC_OF_PRIVATE},
+    {"EC PRIVATE KEY", "a private key", FILE_PRIVATE_KEY, NULL, PUBLIC_OF_PRIVATE},
+    {"RSA PRIVATE KEY", "a private key", FILE_PRIVATE_KEY, NULL, PUBLIC_OF_PRIVATE},
+    {"DSA PRIVATE KEY", "a DSA key", FILE_PRIVATE_KEY, DSA, DSA},
+    {"OPENSSH PRIVATE KEY", "an OpenSSH private key", FILE_PRIVATE_KEY, NULL, OPENSSH_PUBLIC},
+    {"ENCRYPTED SIGSTORE PRIVATE KEY", "a private key that cosign encrypted", FILE_PRIVATE_KEY,
+     COSIGN, COSIGN_PUBLIC},
+    {"ENCRYPTED COSIGN PRIVATE KEY", "a private key that cosign encrypted", FILE_PRIVATE_KEY,
+     COSIGN, COSIGN_PUBLIC},
+    {"PUBLIC KEY", "a public key", FILE_OTHER, PRIVATE_ELSEWHERE, NULL},
+    {"RSA PUBLIC KEY", "a PKCS#1 public key", FILE_OTHER, PRIVATE_ELSEWHERE,
      "`openssl pkey -pubin -in FILE -pubout -out NEW` converts it"},
-    {"CERTIFICATE", "a certificate", false, PRIVATE_ELSEWHERE, OF_CERTIFICATE},
-    {"X509 CERTIFICATE", "a certificate", false, PRIVATE_ELSEWHERE, OF_CERTIFICATE},
-    {"TRUSTED CERTIFICATE", "a certificate", false, PRIVATE_ELSEWHERE, OF_CERTIFICATE},
-    {"CERTIFICATE REQUEST", "a certificate request", false, PRIVATE_ELSEWHERE, OF_REQUEST("")},
-    {"NEW CERTIFICATE REQUEST", "a certificate request", false, PRIVATE_ELSEWHERE, OF_REQUEST("")},
-    {"EC PARAMETERS", "a file of curve parameters without a key", false, NO_KEY, NO_KEY},
-    {"PGP PRIVATE KEY BLOCK", "an OpenPGP private key", true, PGP, PGP},
-    {"PGP PUBLIC KEY BLOCK", "an OpenPGP public key", false, PGP, PGP},
-    {"PGP SIGNATURE", "an OpenPGP signature", false, PGP, PGP},
-    {"PGP MESSAGE", "an OpenPGP message", false, PGP, PGP},
-    {"SSH SIGNATURE", "a signature by ssh-keygen", false, NULL, NULL},
-    {"AGE ENCRYPTED FILE", "a file that age encrypted", false, ENCRYPTS, ENCRYPTS},
+    {"CERTIFICATE", "a certificate", FILE_OTHER, PRIVATE_ELSEWHERE, OF_CERTIFICATE},
+    {"X509 CERTIFICATE", "a certificate", FILE_OTHER, PRIVATE_ELSEWHERE, OF_CERTIFICATE},
+    {"TRUSTED CERTIFICATE", "a certificate", FILE_OTHER, PRIVATE_ELSEWHERE, OF_CERTIFICATE},
+    {"CERTIFICATE REQUEST", "a certificate request", FILE_OTHER, PRIVATE_ELSEWHERE, OF_REQUEST("")},
+    {"NEW CERTIFICATE REQUEST", "a certificate request", FILE_OTHER, PRIVATE_ELSEWHERE,
+     OF_REQUEST("")},
+    {"EC PARAMETERS", "a file of curve parameters without a key", FILE_OTHER, NO_KEY, NO_KEY},
+    {"PGP PRIVATE KEY BLOCK", "an OpenPGP private key", FILE_PRIVATE_KEY, PGP, PGP},
+    {"PGP PUBLIC KEY BLOCK", "an OpenPGP public key", FILE_OTHER, PGP, PGP},
+    {"PGP SIGNATURE", "an OpenPGP signature", FILE_OTHER, PGP, PGP},
+    {"PGP MESSAGE", "an OpenPGP message", FILE_OTHER, PGP, PGP},
+    {"SSH SIGNATURE", "a signature by ssh-keygen", FILE_OTHER, NULL, NULL},
+    {"AGE ENCRYPTED FILE", "a file that age encrypted", FILE_OTHER, ENCRYPTS, ENCRYPTS},
 };
 
 /* In DER, where the advice differs from that for PEM. */
 static const struct file_kind der_only[] = {
-    {"CERTIFICATE REQUEST", "a certificate request", false, PRIVATE_ELSEWHERE,
+    {"CERTIFICATE REQUEST", "a certificate request", FILE_OTHER, PRIVATE_ELSEWHERE,
      OF_REQUEST("-inform DER ")},
-    {"PKCS12", "a PKCS#12 file", true, "`openssl pkey -in FILE -out NEW` takes its key out",
-     PUBLIC_OF_PRIVATE},
+    {"PKCS12", "a PKCS#12 file", FILE_PRIVATE_KEY,
+     "`openssl pkey -in FILE -out NEW` takes its key out", PUBLIC_OF_PRIVATE},
 };
 
 static const struct file_kind old_encryption = {
-    "Proc-Type", "a private key that is encrypted in an old and weak way (Proc-Type)", true,
-    "`openssl pkcs8 -topk8 -in FILE -out NEW` converts it", PUBLIC_OF_PRIVATE};
+    "Proc-Type", "a private key that is encrypted in an old and weak way (Proc-Type)",
+    FILE_PRIVATE_KEY, "`openssl pkcs8 -topk8 -in FILE -out NEW` converts it", PUBLIC_OF_PRIVATE};
 
 /* By the text that a file begins with. */
 static const struct file_kind beginning[] = {
-    {"PRIVATE+KEY+", "a note key, which is private", true, NULL,
+    {"PRIVATE+KEY+", "a note key, which is private", FILE_PRIVATE_KEY, NULL,
      PUBLIC_NEEDED "the vkey that was printed when it was made is its public half"},
-    {"ssh-ed25519 ", "an OpenSSH public key", false, PRIVATE_ELSEWHERE, NULL},
-    {"ssh-rsa ", "an OpenSSH public key", false, PRIVATE_ELSEWHERE, CONVERTS},
-    {"ecdsa-sha2-nistp", "an OpenSSH public key", false, PRIVATE_ELSEWHERE, CONVERTS},
-    {"---- BEGIN SSH2 PUBLIC KEY ----", "an SSH2 public key", false, PRIVATE_ELSEWHERE,
+    {"ssh-ed25519 ", "an OpenSSH public key", FILE_OTHER, PRIVATE_ELSEWHERE, NULL},
+    {"ssh-rsa ", "an OpenSSH public key", FILE_OTHER, PRIVATE_ELSEWHERE, CONVERTS},
+    {"ecdsa-sha2-nistp", "an OpenSSH public key", FILE_OTHER, PRIVATE_ELSEWHERE, CONVERTS},
+    {"---- BEGIN SSH2 PUBLIC KEY ----", "an SSH2 public key", FILE_OTHER, PRIVATE_ELSEWHERE,
      "`ssh-keygen -i -f FILE >NEW` converts it"},
-    {"sk-ssh-", "the public key of a security key", false, TOKEN, TOKEN},
-    {"sk-ecdsa-", "the public key of a security key", false, TOKEN, TOKEN},
-    {"PuTTY-User-Key-File-", "a private key of PuTTY", true,
+    {"sk-ssh-", "the public key of a security key", FILE_OTHER, TOKEN, TOKEN},
+    {"sk-ecdsa-", "the public key of a security key", FILE_OTHER, TOKEN, TOKEN},
+    {"PuTTY-User-Key-File-", "a private key of PuTTY", FILE_PRIVATE_KEY,
      "`puttygen FILE -O private-openssh -o NEW` converts it",
      PUBLIC_NEEDED "`puttygen FILE -O public-openssh -o NEW` takes it out"},
-    {"AGE-SECRET-KEY-", "an age key", true, ENCRYPTS, ENCRYPTS},
-    {"# created: ", "an age key", true, ENCRYPTS, ENCRYPTS},
-    {"age1", "an age public key", false, ENCRYPTS, ENCRYPTS},
-    {"age-encryption.org/", "a file that age encrypted", false, ENCRYPTS, ENCRYPTS},
-    {"c2sp.org/tlog-proof@", "a proof (C2SP tlog-proof)", false, NULL, NULL},
-    {"vitrine-evidence@", "evidence", false, NULL, NULL},
-    {"<", "a web page or XML", false, NULL, NULL},
+    {"AGE-SECRET-KEY-", "an age key", FILE_PRIVATE_KEY, ENCRYPTS, ENCRYPTS},
+    {"# created: ", "an age key", FILE_PRIVATE_KEY, ENCRYPTS, ENCRYPTS},
+    {"age1", "an age public key", FILE_OTHER, ENCRYPTS, ENCRYPTS},
+    {"age-encryption.org/", "a file that age encrypted", FILE_OTHER, ENCRYPTS, ENCRYPTS},
+    {"c2sp.org/tlog-proof@", "a proof (C2SP tlog-proof)", FILE_OF_LOG, NULL, NULL},
+    {"vitrine-evidence@", "evidence", FILE_OF_LOG, NULL, NULL},
+    {"<", "a web page or XML", FILE_OTHER, NULL, NULL},
     {"\x7f"
      "ELF",
-     "a program (ELF)", false, NULL, NULL},
-    {"\x1f\x8b", "a gzip archive", false, NULL, NULL},
-    {"PK\x03\x04", "a zip archive", false, NULL, NULL},
+     "a program (ELF)", FILE_OTHER, NULL, NULL},
+    {"\x1f\x8b", "a gzip archive", FILE_OTHER, NULL, NULL},
+    {"PK\x03\x04", "a zip archive", FILE_OTHER, NULL, NULL},
 };
 
 static const struct file_kind
-    minisign_secret = {"minisign", "a private key of minisign or signify", true, SIGNIFY, SIGNIFY},
-    minisign = {"minisign", "a public key or a signature of minisign or signify", false, SIGNIFY,
-		SIGNIFY},
-    vkey = {"vkey", "a vkey", false, PRIVATE_ELSEWHERE,
+    minisign_secret = {"minisign", "a private key of minisign or signify", FILE_PRIVATE_KEY,
+		       SIGNIFY, SIGNIFY},
+    minisign = {"minisign", "a public key or a signature of minisign or signify", FILE_OTHER,
+		SIGNIFY, SIGNIFY},
+    vkey = {"vkey", "a vkey", FILE_OTHER, PRIVATE_ELSEWHERE,
 	    PUBLIC_NEEDED "a vkey is a log's or a witness's, and a party's public key is the file "
 			  "that ends in .pub"},
-    policy = {"policy", "a policy", false, NULL, NULL},
-    checkpoint = {"checkpoint", "a checkpoint", false, NULL, NULL},
-    record = {"record", "a record (DSSE)", false, NULL, NULL},
-    bundle = {"bundle", "a Sigstore bundle", false, NULL, NULL},
-    statement = {"statement", "an in-toto statement without its envelope", false, NULL, NULL},
-    jwk = {"jwk", "a JSON Web Key", false, JWK, JWK}, json = {"json", "JSON", false, NULL, NULL};
+    policy = {"policy", "a policy", FILE_OF_LOG, NULL, NULL},
+    checkpoint = {"checkpoint", "a checkpoint", FILE_OF_LOG, NULL, NULL},
+    record = {"record", "a record (DSSE)", FILE_OF_LOG, NULL, NULL},
+    bundle = {"bundle", "a Sigstore bundle", FILE_OF_LOG, NULL, NULL},
+    statement = {"statement", "an in-toto statement without its envelope", FILE_OTHER, NULL, NULL},
+    jwk = {"jwk", "a JSON Web Key", FILE_OTHER, JWK, JWK},
+    json = {"json", "JSON", FILE_OTHER, NULL, NULL};
 
 /* -- words over bytes ------------------------------------------------------------------------------ */
 
@@ -240,9 +243,9 @@ static const struct file_kind *pem_kind(struct bytes file)
 		if (label.len == 0)
 			return kind;
 		next = FIND_LABEL(labelled, label);
-		if (next != NULL && (kind == NULL || next->private_key))
+		if (next != NULL && (kind == NULL || next->about == FILE_PRIVATE_KEY))
 			kind = next;
-		if (kind != NULL && kind->private_key)
+		if (kind != NULL && kind->about == FILE_PRIVATE_KEY)
 			return kind;
 		file = from(file, (size_t)(label.data + label.len - file.data));
 	}

@@ -7,12 +7,18 @@
 
 #include "vitrine/bytes.h"
 
+enum file_about {
+	FILE_OTHER,
+	FILE_PRIVATE_KEY,
+	FILE_OF_LOG, /* a policy, a record, a proof ...: says something of other files, and others seldom speak of it */
+};
+
 /* One of a fixed table, so kinds can be compared by their address. */
 struct file_kind {
 	/* Of keys the label of their PEM block, whichever way the file holds them; of others a word. */
 	const char *name;
 	const char *what; /* "an OpenSSH private key": what follows "it is" */
-	bool private_key;
+	enum file_about about;
 	/*
 	 * What makes a private or a public key of it that is taken here, or why nothing does; FILE is it, and NEW the name of
 	 * another file. NULL: it is no key of that half, or one that is taken as it is.

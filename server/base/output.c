@@ -53,7 +53,7 @@ static bool holds_private_key(struct bytes file)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (memmem(file.data, file.len, words[i], strlen(words[i])) != NULL)
 			return true;
-	return kind != NULL && kind->private_key;
+	return kind != NULL && kind->about == FILE_PRIVATE_KEY;
 }
 
 static enum vt_err check_replaceable(const char *path, const struct stat *st,

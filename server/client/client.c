@@ -1,5 +1,6 @@
 /* A client and its head. */
 #include "client_internal.h"
+#include "file_kind.h"
 #include "json.h"
 #include "problem.h"
 
@@ -141,50 +142,41 @@ bool client_last_forked(const struct client *c)
 
 /* -- checkpoints ------------------------------------------------------------------------------ */
 
-/*
- * policy_open_checkpoint() says which witnesses cosigned where a log of the policy signed; so if
- * all stand as they were set before, it did not get so far.
- */
-static enum vt_err explain_mismatch(const struct client *c, const bool *cosigned,
-				    struct client_error *why)
+static enum vt_err explain_refusal(const struct client *c, enum vt_err err, struct bytes msg,
+				   struct client_error *why)
 {
-	size_t n = policy_witness_count(c->policy), have = 0, at = 0;
-	char missing[240] = "", name[64];
+	char text[POLICY_WHY_MAX];
+	enum vt_err explained = policy_explain(text, msg, c->policy);
 
-	for (size_t i = 0; i < n; i++) {
-		have += cosigned[i];
-		if (cosigned[i] || at >= sizeof(missing) - sizeof(name))
-			continue;
-		at += (size_t)snprintf(
-		    missing + at, sizeof(missing) - at, "%s%s", at == 0 ? "" : ", ",
-		    problem_quote(name, sizeof(name), policy_witness(c->policy, i)->name));
-	}
-	if (have == n)
-		return client_refuse(why, VT_EMISMATCH,
-				     "the checkpoint bears a signature that does not verify");
-	return client_refuse(
-	    why, VT_EMISMATCH,
-	    "the log signed the checkpoint, but the policy's quorum is missing: %zu of %zu "
-	    "witnesses cosigned it, and not %s%s",
-	    have, n, missing, at >= sizeof(missing) - sizeof(name) ? ", ..." : "");
+	return explained != VT_OK
+		   ? client_refuse(why, explained, "%s", vt_err_text(explained))
+		   : client_refuse(why, err, "the checkpoint does not hold: %s", text);
+}
+
+static enum vt_err explain_malformed(struct bytes msg, struct client_error *why)
+{
+	const struct file_kind *kind = file_kind(msg);
+
+	if (kind == NULL || file_kind_is(kind, "checkpoint"))
+		return client_refuse(why, VT_EMALFORMED,
+				     "not a checkpoint (C2SP tlog-checkpoint): is this a log's "
+				     "address?");
+	return client_refuse(why, VT_EMALFORMED,
+			     "not a checkpoint (C2SP tlog-checkpoint) but %s: is this a log's "
+			     "address?",
+			     kind->what);
 }
 
 enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log, struct client *c,
 			    struct bytes msg, struct client_error *why)
 {
-	bool cosigned[POLICY_WITNESSES_MAX];
 	struct note *note = NULL;
-	enum vt_err err;
+	enum vt_err err = policy_open_checkpoint(&note, cp, log, NULL, msg, c->policy);
 
-	memset(cosigned, true, sizeof(cosigned));
-	err = policy_open_checkpoint(&note, cp, log, cosigned, msg, c->policy);
-	if (err == VT_EMISMATCH)
-		explain_mismatch(c, cosigned, why);
-	else if (err == VT_EUNTRUSTED)
-		client_refuse(why, err, "no log of the policy signed the checkpoint");
+	if (err == VT_EMISMATCH || err == VT_EUNTRUSTED)
+		err = explain_refusal(c, err, msg, why);
 	else if (err == VT_EMALFORMED)
-		client_refuse(why, err,
-			      "not a checkpoint (C2SP tlog-checkpoint): is this a log's address?");
+		explain_malformed(msg, why);
 	else if (err != VT_OK)
 		client_refuse(why, err, "the checkpoint: %s", vt_err_text(err));
 	else if (c->wanted_origin != NULL && !bytes_is(cp->origin, c->wanted_origin))

@@ -27,7 +27,7 @@ struct client;
 struct json;
 
 struct client_error {
-	char text[400]; /* one line of printable text */
+	char text[800]; /* one line of printable text */
 };
 
 struct client_config {

@@ -41,7 +41,7 @@ static enum vt_err does_not_hold(enum vt_err err, struct client_error *why, cons
 static enum vt_err post_record(struct http_reply *reply, struct client *c, struct bytes record,
 			       struct client_error *why)
 {
-	char reason[340];
+	char reason[720];
 	enum vt_err err;
 
 	if ((err = ask_post(reply, &c->asker, "/api/v1/entries", "text/plain", record,

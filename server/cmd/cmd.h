@@ -120,6 +120,11 @@ int cmd_read_proxies(const char *name, struct http_proxies **out);
 	}
 /* For client_config's wait: says on standard error why a log is asked again, and when, and sleeps. ctx is the command's name. */
 bool cmd_wait_before_retry(void *ctx, uint64_t millis, const char *why);
+/* A vkey that was typed. label: what the message begins with, "--vkey " or nothing. */
+struct vkey;
+int cmd_parse_vkey(const char *name, const char *label, const char *text, struct vkey *out);
+/* CMD_HOLDS if this can be a record by how it begins, or the reason said. */
+int cmd_check_record(const char *name, const char *path, struct bytes file);
 /* A policy file, parse errors told with their line. */
 struct policy;
 int cmd_read_policy(const char *name, const char *path, struct policy **out);

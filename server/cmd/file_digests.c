@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "durable.h"
+#include "file_kind.h"
+
 enum { PIECE = 64 * 1024 };
 
 struct open_file {
@@ -30,6 +33,19 @@ static enum vt_err read_piece(void *source, struct bytes *piece)
 	return VT_OK;
 }
 
+/* A proof, a policy or a key in the place of what they are about is most likely in the wrong place. */
+static void doubt(const char *name, const char *path, int fd)
+{
+	uint8_t head[4096];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+	const struct file_kind *kind = n > 0 ? file_kind(bytes_of(head, (size_t)n)) : NULL;
+
+	if (kind != NULL && kind->about != FILE_OTHER)
+		fprintf(stderr, "vitrine %s: %s: it is %s: is this the file that you mean?\n", name,
+			path, kind->what);
+	explicit_bzero(head, sizeof(head));
+}
+
 static int hash_file(char (*hex)[CONTENT_DIGEST_HEX], const char *const *hash, size_t n,
 		     const char *name, const char *path)
 {
@@ -43,7 +59,9 @@ static int hash_file(char (*hex)[CONTENT_DIGEST_HEX], const char *const *hash, s
 	else if (!S_ISREG(st.st_mode))
 		code = cmd_fail(name, CMD_USAGE, "%s: not a regular file", path);
 	else if ((err = content_digests(hex, hash, n, read_piece, &file)) != VT_OK)
-		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, file_fault(err));
+	else
+		doubt(name, path, file.fd);
 	if (file.fd >= 0)
 		close(file.fd);
 	return code;

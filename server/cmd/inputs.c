@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "durable.h"
@@ -130,6 +131,62 @@ int cmd_read_public_key(const char *name, const char *option, const char *path,
 	return code;
 }
 
+int cmd_parse_vkey(const char *name, const char *label, const char *text, struct vkey *out)
+{
+	enum vt_err err = vkey_parse(out, bytes_str(text));
+
+	if (err == VT_OK)
+		return CMD_HOLDS;
+	if (err == VT_ENOMEM)
+		return cmd_fail(name, CMD_UNSURE, "%s", vt_err_text(err));
+	if (strncmp(text, "PRIVATE+KEY+", 12) == 0)
+		return cmd_fail(name, CMD_USAGE, "%sa private key, where its vkey is needed",
+				label);
+	if (access(text, F_OK) == 0)
+		return cmd_fail(name, CMD_USAGE,
+				"%s%s: the name of a file, where the vkey itself is needed: "
+				"`\"$(cat FILE)\"`",
+				label, text);
+	return cmd_fail(name, CMD_USAGE, "%s%s: %s", label, text,
+			err == VT_EUNTRUSTED
+			    ? "name, ID and key of this vkey contradict each other, or the key is "
+			      "weak: copy it anew"
+			    : "not a vkey (NAME+ID+KEY), as the policy has it");
+}
+
+int cmd_check_record(const char *name, const char *path, struct bytes file)
+{
+	static const char *const kinds[] = {"record", "bundle", "json"};
+	const struct file_kind *kind = file_kind(file);
+	bool json = false;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		json = json || file_kind_is(kind, kinds[i]);
+	if (!json)
+		return cmd_fail(name, CMD_USAGE, "%s: it is %s, and no record (DSSE)", path,
+				file_kind_text(file));
+	if (text_without_mark(file).len < file.len)
+		return cmd_fail(name, CMD_USAGE, "%s: %s", path, text_fault(file));
+	return CMD_HOLDS;
+}
+
+/* A file that is something else is told by that, and not by its first line. */
+static int refuse_policy(const char *name, const char *path, struct bytes text, enum vt_err err,
+			 const struct policy_error *why)
+{
+	const struct file_kind *kind = file_kind(text);
+	const char *fault = text_fault(text);
+
+	if (err == VT_ENOMEM)
+		return cmd_fail(name, CMD_UNSURE, "--policy %s: %s", path, vt_err_text(err));
+	if (kind != NULL && !file_kind_is(kind, "policy"))
+		return cmd_fail(name, CMD_USAGE, "--policy %s: it is %s, and no policy", path,
+				kind->what);
+	if (fault != NULL && why->line <= 1)
+		return cmd_fail(name, CMD_USAGE, "--policy %s: %s", path, fault);
+	return cmd_fail(name, CMD_USAGE, "--policy %s: line %zu: %s", path, why->line, why->text);
+}
+
 int cmd_read_policy(const char *name, const char *path, struct policy **out)
 {
 	struct policy_error why = {0, ""};
@@ -143,9 +200,7 @@ int cmd_read_policy(const char *name, const char *path, struct policy **out)
 		code = cmd_fail(name, err == VT_ENOTFOUND ? CMD_USAGE : CMD_UNSURE,
 				"--policy %s: %s", path, file_fault(err));
 	else if ((err = policy_parse(out, buf_bytes(&text), &why)) != VT_OK)
-		code = cmd_fail(name, err == VT_ENOMEM ? CMD_UNSURE : CMD_USAGE,
-				"--policy %s: line %zu: %s", path, why.line,
-				why.text[0] ? why.text : vt_err_text(err));
+		code = refuse_policy(name, path, buf_bytes(&text), err, &why);
 	buf_release(&text);
 	return code;
 }

@@ -129,11 +129,7 @@ static int change_logs(const struct command_usage *usage, int argc, char **argv,
 		code = cmd_fail(name, CMD_USAGE, "which log? Give its vkey, as in the policy");
 	/* All of them in form, before any is done. */
 	for (size_t i = 0; i < rest.n && code == CMD_HOLDS; i++)
-		if (vkey_parse(&key, bytes_str(rest.arg[i])) != VT_OK)
-			code = cmd_fail(name, CMD_USAGE,
-					"%s: not a vkey (NAME+ID+KEY), as the policy has it: a log "
-					"is its name and its key",
-					rest.arg[i]);
+		code = cmd_parse_vkey(name, "", rest.arg[i], &key);
 	for (size_t i = 0; i < rest.n && code == CMD_HOLDS; i++) {
 		(void)vkey_parse(&key, bytes_str(rest.arg[i]));
 		code = act(&key);

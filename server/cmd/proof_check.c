@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsse.h"
+#include "file_kind.h"
 #include "json.h"
 
 void checked_init(struct checked *c)
@@ -39,36 +40,21 @@ static enum vt_err fails(struct checked *c, enum vt_err err, const char *fmt, ..
 	return err;
 }
 
-/* Why the policy does not accept the checkpoint, in terms of what is missing. */
+/* What fails: the checkpoint, by the policy, or the inclusion proof? */
 static enum vt_err explain_checkpoint(struct checked *c, enum vt_err err,
 				      const struct policy *policy)
 {
-	bool *cosigned = calloc(policy_witness_count(policy) + 1, sizeof(bool));
-	const struct policy_log *log = NULL;
-	struct note *note = NULL;
-	struct checkpoint cp;
-	size_t n = 0;
+	char why[POLICY_WHY_MAX];
+	enum vt_err explained;
 
-	if (cosigned == NULL)
-		return VT_ENOMEM;
-	if (err == VT_EUNTRUSTED) {
-		fails(c, err, "the checkpoint is not signed by a log that the policy lists");
-	} else if (policy_open_checkpoint(&note, &cp, &log, cosigned, c->proof.checkpoint,
-					  policy) == VT_OK) {
-		fails(c, err,
-		      "the inclusion proof does not lead from this entry to the signed root");
-	} else {
-		for (size_t i = 0; i < policy_witness_count(policy); i++)
-			n += cosigned[i];
-		fails(c, err,
-		      "a signature on the checkpoint fails, or the quorum is missing (%zu of %zu "
-		      "witnesses "
-		      "cosigned)",
-		      n, policy_witness_count(policy));
-	}
-	note_free(note);
-	free(cosigned);
-	return err;
+	if (err == VT_ENOMEM ||
+	    (explained = policy_explain(why, c->proof.checkpoint, policy)) != VT_OK)
+		return err == VT_ENOMEM ? err : explained;
+	if (why[0] != '\0')
+		return fails(c, err, "its checkpoint does not hold: %s", why);
+	return fails(c, err,
+		     "the inclusion proof does not lead from this entry to the root that the log "
+		     "signed");
 }
 
 static void count_cosignatures(struct checked *c, const struct policy *policy)
@@ -198,6 +184,35 @@ static enum vt_err check_beside(struct checked *c, struct merkle_hasher *h, stru
 	return err;
 }
 
+/* The hashes end at the first empty line and the checkpoint's text at the second; signatures follow. */
+static bool ends_before_signatures(struct bytes proof)
+{
+	const char empty_line[] = "\n\n";
+	const uint8_t *at = proof.data, *end = proof.data + proof.len;
+
+	for (size_t i = 0; i < 2 && at != NULL; i++) {
+		at = memmem(at, (size_t)(end - at), empty_line, 2);
+		at = at == NULL ? NULL : at + 2;
+	}
+	return at == NULL || at == end;
+}
+
+static enum vt_err explain_no_proof(struct checked *c, enum vt_err err)
+{
+	struct bytes text = buf_bytes(&c->text);
+	const char *fault = text_fault(text);
+
+	if (err == VT_ENOMEM)
+		return err;
+	if (!file_kind_is(file_kind(text), "c2sp.org/tlog-proof@"))
+		return fails(c, err, "it is %s, and no proof (C2SP tlog-proof)",
+			     file_kind_text(text));
+	if (fault == NULL && ends_before_signatures(text))
+		fault = "it is cut short: the signatures at its end are missing";
+	return fails(c, err, "a damaged proof (C2SP tlog-proof)%s%s", fault != NULL ? ": " : "",
+		     fault != NULL ? fault : "");
+}
+
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
 			struct bytes centre, struct bytes beside)
 {
@@ -206,7 +221,7 @@ enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct
 	enum vt_err err;
 
 	if ((err = tlog_proof_parse(&c->proof, buf_bytes(&c->text))) != VT_OK)
-		return fails(c, err, "not a C2SP tlog-proof");
+		return explain_no_proof(c, err);
 	if (!c->proof.has_extra)
 		return check_beside(c, h, beside, policy);
 	err = extra_parse(&x, buf_bytes(&c->proof.extra), &why);

@@ -9,7 +9,7 @@
 
 enum {
 	CHECK_SIGNERS_MAX = 16,
-	CHECK_WHY_MAX = 400,
+	CHECK_WHY_MAX = 700,
 };
 
 /* What held, of one proof. */

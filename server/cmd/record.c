@@ -361,7 +361,8 @@ int record_sign(int argc, char **argv)
 		; /* said */
 	else if ((err = file_read(&envelope, rest.arg[0], RECORD_BODY_MAX)) != VT_OK)
 		code = cmd_fail("record sign", CMD_UNSURE, "%s: %s", rest.arg[0], file_fault(err));
-	else
+	else if ((code = cmd_check_record("record sign", rest.arg[0], buf_bytes(&envelope))) ==
+		 CMD_HOLDS)
 		code = sign_and_write("record sign", &sign_how, buf_bytes(&envelope),
 				      bytes_of(NULL, 0));
 done:

@@ -199,6 +199,8 @@ static int submit_one(struct client *c, const char *path)
 	if ((err = file_read(&record, path, RECORD_BODY_MAX)) != VT_OK) {
 		code = cmd_fail("submit", err == VT_EIO ? CMD_UNSURE : CMD_USAGE, "%s: %s", path,
 				file_fault(err));
+	} else if (cmd_check_record("submit", path, buf_bytes(&record)) != CMD_HOLDS) {
+		code = CMD_USAGE;
 	} else if ((err = client_submit(&receipt, c, buf_bytes(&record), &why)) != VT_OK) {
 		/* Refused is an answer; anything that leaves the outcome open is not. */
 		code = cmd_fail("submit",

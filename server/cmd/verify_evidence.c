@@ -5,9 +5,14 @@
 
 #include "cmd.h"
 #include "durable.h"
+#include "file_kind.h"
 #include "json.h"
 #include "vitrine/evidence.h"
 #include "vitrine/policy.h"
+
+enum {
+	WHY_MAX = 200,
+};
 
 struct found {
 	struct evidence e;
@@ -143,11 +148,24 @@ static int print_json(const struct found *f, const char *path)
 	return err == VT_OK ? CMD_HOLDS : cmd_fail("verify", CMD_UNSURE, "out of memory");
 }
 
+/* Why text is not even in the form of evidence. */
+static void explain_no_evidence(char out[WHY_MAX], struct bytes text)
+{
+	const char *fault = text_fault(text);
+
+	if (!file_kind_is(file_kind(text), "vitrine-evidence@"))
+		snprintf(out, WHY_MAX, "it is %s, and no evidence", file_kind_text(text));
+	else
+		snprintf(out, WHY_MAX, "damaged evidence%s%s", fault != NULL ? ": " : "",
+			 fault != NULL ? fault : "");
+}
+
 static int verify_text(struct bytes text, const char *path, const struct vkey *key,
 		       const struct policy *policy, bool json)
 {
 	struct found f = {0};
 	struct merkle_hasher h;
+	char form[WHY_MAX];
 	enum vt_err err;
 	int code = CMD_HOLDS;
 
@@ -158,6 +176,10 @@ static int verify_text(struct bytes text, const char *path, const struct vkey *k
 	merkle_hasher_release(&h);
 	if (err == VT_ENOMEM || err == VT_EINTERNAL)
 		return cmd_fail("verify", CMD_UNSURE, "%s: %s", path, vt_err_text(err));
+	if (err == VT_EMALFORMED) {
+		explain_no_evidence(form, text);
+		f.why = form;
+	}
 	if (json)
 		code = print_json(&f, path);
 	else
@@ -176,9 +198,8 @@ int verify_evidence(const char *path, const char *vkey, const char *policy_path,
 	if (vkey == NULL && policy_path == NULL)
 		return cmd_fail("verify", CMD_USAGE,
 				"--evidence needs --vkey VKEY or --policy FILE: whose key is it?");
-	if (vkey != NULL && (err = vkey_parse(&key, bytes_str(vkey))) != VT_OK)
-		return cmd_fail("verify", CMD_USAGE, "--vkey: not a verifier key (%s)",
-				vt_err_text(err));
+	if (vkey != NULL && (code = cmd_parse_vkey("verify", "--vkey ", vkey, &key)) != CMD_HOLDS)
+		return code;
 	if (vkey == NULL && (code = cmd_read_policy("verify", policy_path, &policy)) != CMD_HOLDS)
 		return code;
 	buf_init(&text);

@@ -298,29 +298,22 @@ done:
 }
 
 /* Into memory that is reserved at once, so that wiping out reaches every copy. */
-static enum vt_err read_private_file(struct buf *out, const char *path, struct key_error *why)
+static enum vt_err read_private_file(struct buf *out, struct stat *st, const char *path,
+				     struct key_error *why)
 {
 	enum vt_err err = VT_EIO;
-	struct stat st;
 	int fd;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0) {
 		err = errno == ENOENT || errno == ENOTDIR ? VT_ENOTFOUND : VT_EIO;
 		return key_refuse(why, err, "%s", strerror(errno));
 	}
-	if (fstat(fd, &st) != 0) {
+	if (fstat(fd, st) != 0) {
 		key_refuse(why, err, "%s", strerror(errno));
 		goto done;
 	}
-	if (S_ISDIR(st.st_mode)) {
+	if (S_ISDIR(st->st_mode)) {
 		key_refuse(why, err, "%s", strerror(EISDIR));
-		goto done;
-	}
-	/* A group may read what root gave it: that is how a secret is mounted for a service. */
-	if ((st.st_mode & (st.st_uid == 0 ? 037 : 077)) != 0) {
-		err = key_refuse(why, VT_EUNTRUSTED,
-				 "others can get at this private key (mode %03o): chmod 600 it",
-				 (unsigned)st.st_mode & 0777);
 		goto done;
 	}
 	if (buf_reserve(out, KEY_FILE_MAX + 1) != VT_OK) {
@@ -349,32 +342,51 @@ done:
 	return err;
 }
 
-static enum vt_err from_file(struct signer **out, struct bytes file, const char *passphrase,
-			     struct key_error *why)
+static enum vt_err check_is_private_key(struct bytes file, struct key_error *why)
 {
 	const struct file_kind *kind = file_kind(file);
 
 	if (kind != NULL && kind->for_private != NULL)
 		return key_refuse(why, VT_EMALFORMED, "it is %s: %s", kind->what,
 				  kind->for_private);
-	if (kind == NULL || !kind->private_key)
+	if (kind == NULL || kind->about != FILE_PRIVATE_KEY)
 		return key_refuse(why, VT_EMALFORMED, "it is %s: a private key is needed, in PEM",
 				  file_kind_text(file));
-	if (file_kind_is(kind, "PRIVATE+KEY+"))
-		return from_note_key(out, text_trimmed(text_without_mark(file)), why);
-	return from_file_of_key(out, file, passphrase, why);
+	return VT_OK;
+}
+
+/* A group may read what root gave it: that is how a secret is mounted for a service. */
+static enum vt_err check_mode(const struct stat *st, struct key_error *why)
+{
+	if ((st->st_mode & (st->st_uid == 0 ? 037 : 077)) == 0)
+		return VT_OK;
+	return key_refuse(why, VT_EUNTRUSTED,
+			  "others can get at this private key (mode %03o): chmod 600 it",
+			  (unsigned)st->st_mode & 0777);
 }
 
 enum vt_err signer_from_file(struct signer **out, const char *path, const char *passphrase,
 			     struct key_error *why)
 {
 	enum vt_err err;
+	struct stat st;
+	struct bytes text;
 	struct buf file;
 
 	*out = NULL;
 	buf_init(&file);
-	if ((err = read_private_file(&file, path, why)) == VT_OK)
-		err = from_file(out, buf_bytes(&file), passphrase, why);
+	if ((err = read_private_file(&file, &st, path, why)) != VT_OK)
+		goto done;
+	text = buf_bytes(&file);
+	/* In this order: whoever gave a public key needs no other mode for it. */
+	if ((err = check_is_private_key(text, why)) != VT_OK ||
+	    (err = check_mode(&st, why)) != VT_OK)
+		goto done;
+	if (file_kind_is(file_kind(text), "PRIVATE+KEY+"))
+		err = from_note_key(out, text_trimmed(text_without_mark(text)), why);
+	else
+		err = from_file_of_key(out, text, passphrase, why);
+done:
 	secret_release(&file);
 	ERR_clear_error();
 	return err;

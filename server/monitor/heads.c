@@ -85,7 +85,7 @@ static enum vt_err tell_silence(struct follower *f, const struct client_error *w
 {
 	struct log_state *s = &f->state;
 	uint64_t now = f->m->config.now(), last = s->answered;
-	char text[600], id[32];
+	char text[1000], id[32];
 
 	if (s->unanswered_at > last)
 		last = s->unanswered_at;
@@ -143,7 +143,7 @@ enum heads_verdict withheld(struct follower *f, const struct client_error *why)
 {
 	struct log_state *s = &f->state;
 	uint64_t now = f->m->config.now();
-	char text[700], id[64];
+	char text[1200], id[64];
 
 	count_refusal(f, now);
 	if (!is_withheld(f))

@@ -257,14 +257,18 @@ static enum vt_err refuse_signer(const struct record *r, const struct registered
 	hex_encode(hex, bytes_of(party_key_id(key->key)->b, MERKLE_HASH_SIZE));
 	if (a->status == ACCREDITATION_SUSPENDED)
 		return problem_set(why, VT_EUNTRUSTED, "signer-suspended",
-				   "key %s of \"%s\": suspended by entry %llu", hex, key->party,
-				   since);
+				   "key %s of \"%s\": suspended by entry %llu, until the log's "
+				   "centre grants it again",
+				   hex, key->party, since);
 	if (a->status == ACCREDITATION_ENDED)
-		return problem_set(why, VT_EUNTRUSTED, "signer-ended",
-				   "key %s of \"%s\": ended by entry %llu", hex, key->party, since);
+		return problem_set(
+		    why, VT_EUNTRUSTED, "signer-ended",
+		    "key %s of \"%s\": ended by entry %llu, for good: sign with another key", hex,
+		    key->party, since);
 	return problem_set(why, VT_EUNTRUSTED, "signer-not-accredited",
-			   "key %s of \"%s\": entry %llu does not accredit it for \"%s\"", hex,
-			   key->party, since,
+			   "key %s of \"%s\": entry %llu does not accredit it for \"%s\", and the "
+			   "log's centre can",
+			   hex, key->party, since,
 			   problem_quote(type, sizeof(type), r->statement.predicate_type));
 }
 

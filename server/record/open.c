@@ -6,6 +6,7 @@
  * for signatures still open, every registered key whose signatures look like it. An entry that is
  * read back names its keys exactly, and nothing else is tried.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -402,8 +403,41 @@ static enum vt_err try_all(struct opening *o)
 	return try_ranks(o, 1, 2);
 }
 
+enum { ABOUT_KEY_MAX = 320 };
+
+/* Whose the first signature claims to be, and what to do about it. */
+static const char *about_key(char out[ABOUT_KEY_MAX], const struct opening *o)
+{
+	struct bytes hint = o->envelope.sig[0].keyid;
+	const struct registered_key *key = NULL;
+	char quoted[100];
+	struct merkle_hash id;
+
+	if (o->envelope.certified)
+		return about_certificate(o);
+	problem_quote(quoted, sizeof(quoted), hint);
+	if (hex_decode_exact(id.b, sizeof(id.b), hint) == VT_OK)
+		key = view_key(o->view, &id);
+	if (hint.len == 0)
+		snprintf(out, ABOUT_KEY_MAX,
+			 "; the first one names no keyid: has the log's centre accredited its "
+			 "key?");
+	else if (key == NULL)
+		snprintf(out, ABOUT_KEY_MAX,
+			 "; the first one names the key %s, which this log does not know: its "
+			 "centre has to accredit it first",
+			 quoted);
+	else
+		snprintf(out, ABOUT_KEY_MAX,
+			 "; the first one names the key %s of \"%.60s\", and does not verify under "
+			 "it: was the payload changed after it was signed?",
+			 quoted, key->party);
+	return out;
+}
+
 static enum vt_err refuse_unsigned(const struct opening *o)
 {
+	char about[ABOUT_KEY_MAX];
 	const struct record *r = o->r;
 	const struct problem *fault =
 	    r->statement_fault.type != NULL ? &r->statement_fault : &r->predicate_fault;
@@ -420,7 +454,7 @@ static enum vt_err refuse_unsigned(const struct opening *o)
 				   "own accreditation comes first");
 	return problem_set(o->why, VT_EUNTRUSTED, "signature-unregistered",
 			   "signatures: none of %zu verifies under a registered key (%zu tried)%s",
-			   o->envelope.n, o->n_trials, about_certificate(o));
+			   o->envelope.n, o->n_trials, about_key(about, o));
 }
 
 /* -- retries ------------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 if(TARGET vitrine_program)
-  foreach(script junit_reports key_files tls named_faults listening trusted_proxy)
+  foreach(script junit_reports key_files tls named_faults mistaken_files listening trusted_proxy)
     add_test(NAME ${script} COMMAND ${here}/${script} $<TARGET_FILE:vitrine_program>)
   endforeach()
-  set_tests_properties(junit_reports key_files tls named_faults listening trusted_proxy PROPERTIES LABELS system TIMEOUT 600)
+  set_tests_properties(junit_reports key_files tls named_faults mistaken_files listening trusted_proxy PROPERTIES LABELS system TIMEOUT 600)
 endif()

@@ -623,6 +623,83 @@ static void opening_survives_no_memory(void **state)
 	buf_release(&msg);
 }
 
+/* What is said of the checkpoint of `log`, cosigned by `witnesses` and changed by `change`, under the policy. */
+static void explained(const char *template, char log, const char *witnesses,
+		      void (*change)(struct buf *msg), const char *expected)
+{
+	struct policy *p = parsed(template);
+	char why[POLICY_WHY_MAX];
+	struct buf msg;
+
+	buf_init(&msg);
+	test_checkpoint(&msg, log, &head, witnesses);
+	if (change != NULL)
+		change(&msg);
+	assert_int_equal(policy_explain(why, buf_bytes(&msg), p), VT_OK);
+	assert_string_equal(why, expected);
+	buf_release(&msg);
+	policy_free(p);
+}
+
+/* The last character of the root: its bits beyond the 32 bytes stay zero. */
+static void change_root(struct buf *msg)
+{
+	uint8_t *c = memchr(msg->data, '=', msg->len);
+
+	c[-1] = c[-1] == 'A' ? 'E' : 'A';
+}
+
+static void cut_text(struct buf *msg)
+{
+	msg->len = 20;
+}
+
+static void drop_log_line(struct buf *msg)
+{
+	uint8_t *log = memmem(msg->data, msg->len, "\n\n", 2), *end;
+
+	log += 2;
+	end = memchr(log, '\n', (size_t)(msg->data + msg->len - log));
+	msg->len -= (size_t)(end + 1 - log);
+	memmove(log, end + 1, (size_t)(msg->data + msg->len - log));
+}
+
+static void a_refusal_names_what_is_missing(void **state)
+{
+	static const char two_of_three[] = "log $La\nwitness a $Wa\nwitness b $Wb\nwitness c $Wc\n"
+					   "group two 2 a b c\nquorum two\n",
+			  nested[] = "log $La\nwitness a $Wa\nwitness b $Wb\nwitness c $Wc\n"
+				     "witness d $Wd\ngroup x 2 a b\ngroup y 1 c d\n"
+				     "group both all x y\nquorum both\n";
+
+	(void)state;
+	explained("log $La\nquorum none\n", 'a', "", NULL, "");
+	explained(two_of_three, 'a', "ab", NULL, "");
+	explained(two_of_three, 'a', "b", NULL,
+		  "the quorum is missing: 'two' has 1 of the 2 that it needs (cosigned: b; not: a, "
+		  "c)");
+	explained(two_of_three, 'a', "", NULL,
+		  "the quorum is missing: 'two' has 0 of the 2 that it needs (not: a, b, c)");
+	explained(nested, 'a', "ad", NULL,
+		  "the quorum is missing: 'both' has 1 of the 2 that it needs (cosigned: y (1 of "
+		  "1); not: x (1 of 2))");
+	explained("log $La\nwitness a $Wa\nquorum a\n", 'a', "", NULL,
+		  "the quorum is missing: the witness 'a' has not cosigned it");
+	explained("log $Lb\nquorum none\n", 'a', "", NULL,
+		  "it is a checkpoint of 'la.example', which is no log of the policy");
+	explained(two_of_three, 'a', "ab", drop_log_line,
+		  "the signature of its log, 'la.example', is missing");
+	explained(two_of_three, 'a', "ab", change_root,
+		  "the signature of the log 'la.example' on it does not verify");
+	explained("log $Lb\nwitness a $Wa\nquorum a\n", 'a', "a", change_root,
+		  "the cosignature of the witness 'wa.example' on it does not verify");
+	explained(
+	    "log la.example+b8673efc+AevAEsUDbkY4Z7Y334bDcb+TbivlQR9cD+747FwjZ/Fv\nquorum none\n",
+	    'a', "", NULL,
+	    "it is signed as 'la.example', but by another key than the policy has for it");
+	explained(two_of_three, 'a', "", cut_text, "it is no signed note");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -643,6 +720,7 @@ int main(void)
 	    cmocka_unit_test(an_error_is_short_and_printable),
 	    cmocka_unit_test(each_limit_is_reached_and_not_passed),
 	    cmocka_unit_test(a_digest_is_of_what_is_asked_for_and_not_of_words),
+	    cmocka_unit_test(a_refusal_names_what_is_missing),
 	    cmocka_unit_test(a_file_over_the_size_limit_is_not_looked_at),
 	    cmocka_unit_test(a_checkpoint_with_log_and_quorum_is_accepted),
 	    cmocka_unit_test(a_missing_quorum_is_told_apart_from_a_missing_log),
