@@ -41,7 +41,7 @@ static const struct command_usage usage = {
     "--data also whether the store is behind its high-water mark, and whether the log is frozen. "
     "Only "
     "reads; a log may be running meanwhile. Exit code 1 names the first difference.",
-    "  vitrine fsck --data var\n"
+    "  vitrine fsck --data log\n"
     "  vitrine fsck --log http://127.0.0.1:8080 --policy policy.txt\n",
     NULL,
     options,

@@ -80,9 +80,9 @@ static const struct command_usage usage = {
     "`vitrine serve` runs the log and never makes one, because a folder that is missing means "
     "loss, not a beginning. A key that has made a log is refused. If anything fails, nothing is "
     "left behind; if it is killed, repeat it.",
-    "  vitrine init --data var/log --origin log.example.org/lab --new-key log.pem --centre "
+    "  vitrine init --data log --origin log.example.org/lab --new-key log.pem --centre "
     "centre.pem.pub\n"
-    "  vitrine init --data var/log --origin log.example.org/lab --key log.pem \\\n"
+    "  vitrine init --data log --origin log.example.org/lab --key log.pem \\\n"
     "      --centre-key centre.pem --recovery-key recovery.pem\n",
     NULL,
     options,

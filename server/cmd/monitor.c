@@ -112,9 +112,9 @@ static const struct command_usage usage = {
     "`vitrine "
     "monitor remove` takes one away (each with --help). A state that is missing is never taken for "
     "a new one.",
-    "  vitrine monitor init --policy policy --state var/monitor\n"
-    "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub --once\n"
-    "  vitrine monitor --policy policy --state var/monitor --centre centre.pem.pub \\\n"
+    "  vitrine monitor init --policy policy.txt --state monitor\n"
+    "  vitrine monitor --policy policy.txt --state monitor --centre centre.pem.pub --once\n"
+    "  vitrine monitor --policy policy.txt --state monitor --centre centre.pem.pub \\\n"
     "      --watch result=FAILED --watch party=lab-1,type=verdict --on-alert ./tell-me \\\n"
     "      --listen 127.0.0.1:8082\n",
     NULL,

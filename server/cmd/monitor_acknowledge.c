@@ -31,8 +31,8 @@ static const struct command_usage usage = {
     "histories, and a head that no tree can have. What came after the list was made, or comes "
     "later, stands all the same. Everything else ends when the log mends it. A state of which "
     "something is missing is refused (3), as by `vitrine monitor`.",
-    "  vitrine monitor acknowledge --state var/monitor\n"
-    "  vitrine monitor acknowledge --state var/monitor --note 'log closed, see ticket 7' "
+    "  vitrine monitor acknowledge --state monitor\n"
+    "  vitrine monitor acknowledge --state monitor --note 'log closed, see ticket 7' "
     "2f8b04b0a1d94f6f7f4b1c9a1c7f3a55\n",
     "ID...",
     options,

@@ -22,7 +22,7 @@ static const struct command_usage init_usage = {
     "Makes the state of a monitor, once. `vitrine monitor` goes on with it and never makes one, "
     "because a "
     "folder that is missing means loss, not a beginning. If it was interrupted, run it again.",
-    "  vitrine monitor init --policy policy --state var/monitor\n",
+    "  vitrine monitor init --policy policy.txt --state monitor\n",
     NULL,
     init_options,
     sizeof(init_options) / sizeof(*init_options)};
@@ -37,7 +37,7 @@ static const struct command_usage add_usage = {
     "monitor remove` left. VKEY as in the policy: a log is its name and its key. The monitor may "
     "run: "
     "list the log in its policy then, and send it SIGHUP.",
-    "  vitrine monitor add --state var/monitor log.example.org/lab+1234abcd+AZ...\n",
+    "  vitrine monitor add --state monitor log.example.org/lab+1234abcd+AZ...\n",
     "VKEY...",
     change_options,
     sizeof(change_options) / sizeof(*change_options)};
@@ -46,7 +46,7 @@ static const struct command_usage remove_usage = {
     "Takes logs from the list of those that a monitor's state is for. What was seen of them stays "
     "in the "
     "folder; a log that left the policy need not be removed. The monitor is stopped meanwhile.",
-    "  vitrine monitor remove --state var/monitor log.example.org/lab+1234abcd+AZ...\n",
+    "  vitrine monitor remove --state monitor log.example.org/lab+1234abcd+AZ...\n",
     "VKEY...",
     change_options,
     sizeof(change_options) / sizeof(*change_options)};

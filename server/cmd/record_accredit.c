@@ -51,8 +51,8 @@ static const struct command_usage usage = {
     "too (--co-sign, or `vitrine record sign` where that key lives), which proves possession.",
     "  vitrine record accredit --entry-zero --log log.example.org/lab --party centre --role centre "
     "\\\n"
-    "      --public centre.pem.pub --recovery recovery.pem.pub --key centre.pem --co-sign "
-    "recovery.pem\n"
+    "      --public centre.pem.pub --recovery recovery.pem.pub --predicate-type event \\\n"
+    "      --predicate-type correction --key centre.pem --co-sign recovery.pem\n"
     "  vitrine record accredit --log log.example.org/lab --party lab-1 --role lab \\\n"
     "      --public lab.pem.pub --predicate-type verdict --key centre.pem --co-sign lab.pem\n",
     NULL,

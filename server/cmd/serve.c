@@ -135,9 +135,9 @@ static const struct command_usage usage = {
     "once. SIGHUP reads the policy again; a bad one is reported and the old one kept. SIGTERM or "
     "SIGINT stops it after everything that was "
     "taken in has been answered.",
-    "  vitrine serve --data var/log --origin log.example.org/lab --key log.pem --centre "
+    "  vitrine serve --data log --origin log.example.org/lab --key log.pem --centre "
     "centre.pem.pub\n"
-    "  vitrine serve --data var/log --origin log.example.org/raw --key log.pem --admission raw\n",
+    "  vitrine serve --data log --origin log.example.org/raw --key log.pem --admission raw\n",
     NULL,
     options,
     sizeof(options) / sizeof(*options)};

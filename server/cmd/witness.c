@@ -70,9 +70,9 @@ static const struct command_usage usage = {
     "kept. SIGTERM or SIGINT stops it. `vitrine witness init` makes its state, once; `vitrine "
     "witness add` gives it a further log.",
     "  vitrine keygen --for witness --name witness.example.org --out witness.pem\n"
-    "  vitrine witness init --name witness.example.org --key witness.pem --state var/witness "
+    "  vitrine witness init --name witness.example.org --key witness.pem --state witness "
     "--policy logs.policy\n"
-    "  vitrine witness --key witness.pem --state var/witness --policy logs.policy\n",
+    "  vitrine witness --key witness.pem --state witness --policy logs.policy\n",
     NULL,
     options,
     sizeof(options) / sizeof(*options)};

@@ -44,7 +44,7 @@ static const struct command_usage init_usage = {
     "killed, repeat "
     "it.",
     "  vitrine keygen --for witness --name witness.example.org --out witness.pem\n"
-    "  vitrine witness init --name witness.example.org --key witness.pem --state var/witness "
+    "  vitrine witness init --name witness.example.org --key witness.pem --state witness "
     "--policy logs.policy\n",
     NULL,
     init_options,
@@ -146,7 +146,7 @@ static const struct command_usage add_usage = {
     "the "
     "policy, and let the witness read it again (SIGHUP). A log that was given before is refused, "
     "whatever became of its file.",
-    "  vitrine witness add --state var/witness log.example.org/lab\n",
+    "  vitrine witness add --state witness log.example.org/lab\n",
     "ORIGIN...",
     add_options,
     sizeof(add_options) / sizeof(*add_options)};

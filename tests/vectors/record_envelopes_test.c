@@ -11,8 +11,9 @@
 
 static const char *folder;
 static const char *const kept[] = {
-    "openssl-ed25519",       "openssl-p256", "sigstore-sign-p256",   "securesystemslib-ed25519",
-    "securesystemslib-p256", "cosign-p256",  "sigstore-bundle-p256", "sigstore-models-p256"};
+    "openssl-ed25519",       "openssl-p256", "sigstore-sign-p256", "securesystemslib-ed25519",
+    "securesystemslib-p256", "cosign-p256",  "cosign3-p256",       "sigstore-bundle-p256",
+    "sigstore-models-p256"};
 static const char *const *names = kept;
 static size_t n_names = sizeof(kept) / sizeof(kept[0]);
 
