@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -21,7 +22,6 @@ enum {
 	ANSWER_DEFAULT = 10,
 	DEADLINE_DEFAULT = 3600,
 	HEADS_PER_SECOND_DEFAULT = 100,
-	BURST_SECONDS = 10,
 	KEEPER_SECONDS = 10, /* at most, between two looks at what waits */
 };
 
@@ -366,19 +366,18 @@ static bool text_is_held(const struct followed *log, struct bytes text)
 	return false;
 }
 
-bool gossip_spend(struct gossip *g)
+/* Has it a line that says that it is this key's? Anything else costs no verification. */
+static bool claims_key(struct bytes msg, const struct vkey *key)
 {
-	uint64_t now = clock_monotonic_nanos();
-	double most = g->config.heads_per_second * BURST_SECONDS;
+	struct note *n = NULL;
+	bool claims = false;
 
-	g->tokens += (double)(now - g->tokens_at) / (double)SECOND * g->config.heads_per_second;
-	g->tokens_at = now;
-	if (g->tokens > most)
-		g->tokens = most;
-	if (g->tokens < 1)
+	if (note_parse(&n, msg) != VT_OK)
 		return false;
-	g->tokens -= 1;
-	return true;
+	for (size_t i = 0; i < n->n && !claims; i++)
+		claims = n->sig[i].id == key->id && bytes_is(n->sig[i].name, key->name);
+	note_free(n);
+	return claims;
 }
 
 /* limited: VT_EBUSY if a verification would be one too many. */
@@ -396,13 +395,13 @@ static enum vt_err judge_shown(struct gossip *g, struct bytes msg, const char *f
 		struct tree_head head;
 		struct buf note;
 
-		if (!bytes_is(origin, log->key.name))
+		if (!bytes_is(origin, log->key.name) || !claims_key(msg, &log->key))
 			continue;
 		if (text_is_held(log, text)) {
 			taken->known++;
 			return VT_OK;
 		}
-		if (limited && !gossip_spend(g))
+		if (limited && !gossip_spend(g, log, from))
 			return VT_EBUSY;
 		buf_init(&note);
 		err = evidence_head_text(&note, &head, msg, &log->key);
@@ -672,8 +671,11 @@ enum vt_err gossip_new(struct gossip **out, const struct gossip_config *config,
 	g->config = *config;
 	config_defaults(&g->config);
 	g->folder_lock = -1;
-	g->tokens = g->config.heads_per_second * BURST_SECONDS;
-	g->tokens_at = clock_monotonic_nanos();
+	if (getrandom(&g->sender_seed, sizeof(g->sender_seed), 0) !=
+	    (ssize_t)sizeof(g->sender_seed)) {
+		free(g);
+		return refuse_config(why, VT_EIO, "no random numbers");
+	}
 	(void)pthread_mutex_init(&g->lock, NULL);
 	clock_cond_init(&g->work);
 	(void)pthread_mutex_init(&g->keeper_lock, NULL);

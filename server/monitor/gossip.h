@@ -80,8 +80,11 @@ struct gossip_config {
 	double interval_seconds;   /* between two rounds with a peer; 0: 60 */
 	double answer_seconds;     /* that a peer has for an answer; 0: 10 */
 	uint64_t deadline_seconds; /* until an unresolved head is an alert; 0: 3600 */
-	double
-	    heads_per_second; /* taken from gossip_take(), in all; 0: 100; a burst is 10 seconds' */
+	/*
+	 * Verifications that gossip_take() and gossip_take_evidence() may ask for in all; 0: 100; a burst is 10 seconds' worth. One
+	 * sender has an eighth of them at most, and one log half, if there are others.
+	 */
+	double heads_per_second;
 	/* Make it known; VT_OK once that is safe from a crash. Anything else: it is called again. NULL: log
 	 * lines alone. */
 	enum vt_err (*alert)(void *ctx, const struct gossip_alert *alert);

@@ -164,7 +164,7 @@ static enum vt_err admit_text(struct gossip *g, struct bytes text, const char *f
 		if (g->log[i].n_evidence >= GOSSIP_EVIDENCE_MAX)
 			return VT_EBUSY;
 		*why = "too much in too short a time";
-		if (limited && !gossip_spend(g))
+		if (limited && !gossip_spend(g, &g->log[i], from))
 			return VT_EBUSY;
 		err = evidence_verify(&e, why, &g->hasher, text, &g->log[i].key);
 		if (err == VT_OK) {

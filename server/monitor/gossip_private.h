@@ -7,7 +7,13 @@
 #include "gossip.h"
 #include "http_fetch.h"
 
-enum { GOSSIP_PATH_MAX = 4096, GOSSIP_PLACES_MAX = 2 };
+enum { GOSSIP_PATH_MAX = 4096, GOSSIP_PLACES_MAX = 2, GOSSIP_SENDERS = 1024 };
+
+/* Zero is full. */
+struct token_bucket {
+	double tokens;
+	uint64_t at; /* monotonic nanoseconds */
+};
 
 /* A head that waits for judgement. */
 struct waiting {
@@ -28,6 +34,7 @@ struct followed {
 	size_t n_waiting;
 	size_t n_evidence;
 	bool full, full_told, unusable_told;
+	struct token_bucket budget;
 };
 
 /* Evidence on disk. */
@@ -80,8 +87,9 @@ struct gossip {
 	pthread_mutex_t keeper_lock;
 	pthread_cond_t keeper_wake;
 	bool keeper_stop, grew;
-	double tokens;
-	uint64_t tokens_at;
+	struct token_bucket budget;
+	struct token_bucket sender[GOSSIP_SENDERS]; /* by address, those of one row together */
+	uint64_t sender_seed;                       /* so that nobody can choose a row */
 	struct gossip_stats stats;
 };
 
@@ -91,8 +99,6 @@ struct gossip {
 
 /* Read the tree's head anew, judge what waits, tell what has waited for too long, make it durable. */
 void gossip_settle(struct gossip *g);
-/* A token for one verification that somebody else asks for; false: too many in too short a time. */
-bool gossip_spend(struct gossip *g);
 /* Without the lock: a list of heads, as gossip_take(); limited: count against the rate. */
 enum vt_err gossip_take_heads(struct gossip *g, struct bytes heads, const char *from, bool limited,
 			      struct gossip_taken *taken);
@@ -100,6 +106,11 @@ enum vt_err gossip_tell(struct gossip *g, const struct gossip_alert *alert);
 /* Append that this head, which was told of, stands. */
 enum vt_err gossip_head_stands(struct standing_list *out, const char *origin,
 			       const struct waiting *w);
+
+/* -- gossip_budget.c --------------------------------------------------------------------------------- */
+
+/* A token for one verification under this log's key that somebody else asks for; false: too many in too short a time. */
+bool gossip_spend(struct gossip *g, struct followed *log, const char *from);
 
 /* -- gossip_evidence.c ------------------------------------------------------------------------------- */
 
