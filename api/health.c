@@ -69,6 +69,10 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 			    "published here until this one reads it again (SIGHUP)");
 		return;
 	}
+	if (status.stuck_why[0] != '\0') {
+		api_problem(x, "not-ready", "nothing can be published now: %s", status.stuck_why);
+		return;
+	}
 	missing = quorum_missing(api, why, sizeof(why));
 	if (status.holding && !status.has_mark) {
 		api_problem(

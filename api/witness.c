@@ -194,10 +194,15 @@ void handle_witness_index(struct http_exchange *x, void *thread, void *app)
 void handle_witness_readyz(struct http_exchange *x, void *thread, void *app)
 {
 	struct api *api = app;
+	char why[COSIGNER_WHY_MAX] = "";
 	struct cosigner_stats stats;
 	struct http_response r;
 
 	(void)thread;
+	if (cosigner_writable(api->cosigner, why) != VT_OK) {
+		api_problem(x, "not-ready", "nothing can be cosigned now: %s", why);
+		return;
+	}
 	cosigner_stats(api->cosigner, &stats);
 	if (stats.logs == stats.damaged) {
 		api_problem(x, "not-ready",

@@ -1,5 +1,7 @@
 #include "durable.h"
 
+#include "clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -156,13 +158,49 @@ enum vt_err durable_create(const char *path, struct bytes contents, mode_t mode)
 
 enum vt_err durable_try(const char *path)
 {
+	static const uint8_t block[4096];
 	char temporary[PATH_MAX];
-	int fd = open_temporary(temporary, path);
+	int fd = open_temporary(temporary, path), saved;
+	enum vt_err err;
 
 	if (fd < 0)
 		return VT_EIO;
+	err = file_write_all(fd, bytes_of(block, sizeof(block)));
+	if (err == VT_OK && fsync(fd) != 0)
+		err = VT_EIO;
+	saved = errno;
 	close(fd);
-	return unlink(temporary) == 0 ? VT_OK : VT_EIO;
+	if (unlink(temporary) != 0 && err == VT_OK)
+		return VT_EIO;
+	errno = saved;
+	return err;
+}
+
+void durable_probe_init(struct durable_probe *p)
+{
+	*p = (struct durable_probe){0};
+	(void)pthread_mutex_init(&p->lock, NULL);
+}
+
+void durable_probe_release(struct durable_probe *p)
+{
+	(void)pthread_mutex_destroy(&p->lock);
+}
+
+enum vt_err durable_probe(struct durable_probe *p, const char *path)
+{
+	uint64_t now = clock_monotonic_nanos();
+	int fault;
+
+	(void)pthread_mutex_lock(&p->lock);
+	if (p->at == 0 || now - p->at > UINT64_C(1000000000)) {
+		p->fault = durable_try(path) == VT_OK ? 0 : errno;
+		p->at = now;
+	}
+	fault = p->fault;
+	(void)pthread_mutex_unlock(&p->lock);
+	errno = fault;
+	return fault == 0 ? VT_OK : VT_EIO;
 }
 
 enum vt_err durable_unlink(const char *path)

@@ -3,6 +3,7 @@
 #define BASE_DURABLE_H
 
 #include <limits.h>
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "vitrine/bytes.h"
@@ -30,8 +31,17 @@ struct durable_owner {
 };
 enum vt_err durable_replace(const char *path, struct bytes contents, mode_t mode,
 			    const struct durable_owner *owner);
-/* Could durable_create() make such a file? It makes and removes the temporary one. VT_EIO: no. */
+/* Could durable_create() make such a file? It makes the temporary one, of 4 KiB, and removes it. VT_EIO: no. */
 enum vt_err durable_try(const char *path);
+/* The same for whoever is asked often: looks once in a second at most, and says what was found then. Any thread. */
+struct durable_probe {
+	pthread_mutex_t lock;
+	uint64_t at; /* monotonic nanoseconds; 0: never */
+	int fault;   /* errno; 0: it could be written */
+};
+void durable_probe_init(struct durable_probe *p);
+void durable_probe_release(struct durable_probe *p);
+enum vt_err durable_probe(struct durable_probe *p, const char *path);
 /* Remove a file for good. VT_EIO. */
 enum vt_err durable_unlink(const char *path);
 /* Write all of it to an open file. VT_EIO. */

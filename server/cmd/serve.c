@@ -1,4 +1,5 @@
 /* `vitrine serve`: runs a log. */
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "api.h"
 #include "cmd.h"
+#include "durable.h"
 #include "http_fetch.h"
 #include "index.h"
 #include "log.h"
@@ -82,8 +84,9 @@ static const struct option options[] = {
      "Entries that may be committed and wait for the quorum; beyond it appends are answered 503.",
      1, 1 << 24, false, true},
     {"append-seconds", OPTION_COUNT, &opt_append_seconds, "N",
-     "How long an append waits for the quorum; then it is answered 503, outcome unknown.", 1, 110,
-     false, true},
+     "How long an append may take, whatever it waits for; then it is answered 503, outcome "
+     "unknown.",
+     1, 110, false, true},
     {"new-mark", OPTION_FLAG, &opt_new_mark, NULL,
      "Make a high-water mark where it is missing beside a store that has entries. Only if this is "
      "the newest store there is: see docs/operations.md.",
@@ -178,6 +181,10 @@ static int open_store(struct service *s)
 	if ((code = log_folder_name(&s->folder, "serve", opt_data)) != CMD_HOLDS ||
 	    (code = log_folder_check(&s->folder, "serve", opt_origin)) != CMD_HOLDS)
 		return code;
+	/* Whatever has to be written there one day: evidence, above all. */
+	if (access(s->folder.frozen, F_OK) != 0 && durable_try(s->folder.frozen) != VT_OK)
+		return cmd_fail("serve", CMD_UNSURE, "--data %s: no file can be written in it: %s",
+				opt_data, strerror(errno));
 	if ((err = store_sqlite_open(&s->store, &config, &identity, why)) != VT_OK)
 		return cmd_fail("serve", err == VT_ECONFLICT ? CMD_USAGE : CMD_UNSURE, "%s: %s",
 				s->folder.store, why);

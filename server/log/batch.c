@@ -349,8 +349,6 @@ enum vt_err batch_read_back(struct batch *b, const struct tree_head *old, char w
 
 void batch_settle(struct batch *b)
 {
-	uint64_t now = clock_monotonic_nanos();
-
 	for (size_t i = 0; i < b->n; i++) {
 		struct submission *s = b->s[i];
 		struct log_answer a = {.outcome = LOG_REFUSED};
@@ -361,7 +359,6 @@ void batch_settle(struct batch *b)
 			continue;
 		}
 		if (s->verdict != VERDICT_REFUSED) {
-			s->since = now;
 			submissions_push(&b->log->waiting, s);
 			continue;
 		}
@@ -380,4 +377,14 @@ void batch_answer_later(struct batch *b, const char *reason)
 		submission_later(b->log, b->s[i], reason, retry_after);
 	b->n = 0;
 	b->n_new = 0;
+}
+
+uint64_t batch_oldest(const struct batch *b)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (b->s[i]->since < oldest)
+			oldest = b->s[i]->since;
+	return oldest;
 }

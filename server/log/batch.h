@@ -50,4 +50,7 @@ void batch_answer_later(struct batch *b, const char *reason);
 
 bool keys_have(const struct merkle_hash *keys, size_t n, const struct merkle_hash *key);
 
+/* When the one that waits longest came to the queue; UINT64_MAX: there is none. */
+uint64_t batch_oldest(const struct batch *b);
+
 #endif

@@ -223,6 +223,7 @@ static void init(struct log *log, const struct log_config *config)
 enum vt_err log_open(struct log **out, const struct log_config *config, char why[STORE_WHY_MAX])
 {
 	struct log *log = calloc(1, sizeof(*log));
+	char said[STORE_WHY_MAX] = "";
 	enum vt_err err;
 
 	*out = NULL;
@@ -248,8 +249,14 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 		goto done;
 	}
 	/* From here on it may be written: not a byte before, and none as long as that is in doubt. */
-	if (!log_frozen(log) && !log->probation)
+	if (!log_frozen(log) && !log->probation) {
 		store_trust(log->store, true);
+		/* One that is busy comes free, or /readyz tells. */
+		if ((err = store_probe(log->store, true, said)) != VT_OK && err != VT_EBUSY) {
+			(void)snprintf(why, STORE_WHY_MAX, "it cannot be written: %.220s", said);
+			goto done;
+		}
+	}
 	if ((err = settle(log, why)) != VT_OK)
 		goto done;
 	*out = log;
@@ -389,6 +396,8 @@ void log_status(struct log *log, struct log_status *out)
 	if (mark.size > out->mark_size)
 		out->mark_size = mark.size;
 	out->mark_writes = mark.writes;
+	if (out->stuck_why[0] == '\0' && mark.trouble != NULL)
+		(void)snprintf(out->stuck_why, sizeof(out->stuck_why), "%s", mark.trouble);
 	out->queued = log->queue.n;
 	(void)pthread_mutex_unlock(&log->lock);
 	out->index_tail_keys = stats.tail_keys;

@@ -75,7 +75,8 @@ struct log_config {
 	unsigned gather_pause_millis;
 	/* LOG_PUBLISH: how long a head waits for its quorum; 0: 5000. */
 	unsigned quorum_patience_millis;
-	/* How long an append waits for its publication, then LOG_LATER; 0: 20000. */
+	/* How long an append waits for its commit and its publication, counted from the queue on, then LOG_LATER, at the latest when
+	 * what is tried just then has failed: a write to the store, and a second for the mark. 0: 20000. */
 	unsigned append_wait_millis;
 	/* The same while the log is being stopped; 0: 4000 (10000 where no witness is asked). */
 	unsigned stop_wait_millis;
@@ -200,6 +201,9 @@ struct log_status {
 	uint64_t quorum_missing_since; /* POSIX seconds; 0: it is not missing */
 	uint64_t rounds;               /* of gathering, begun */
 	bool holding; /* nothing more is taken: too much is unpublished, or the mark is missing */
+	/* Nothing can be published now, for this reason (it is looked for about once a second, and takes two to be sure of); "": nothing
+	 * is known against it. */
+	char stuck_why[STORE_WHY_MAX];
 	bool policy_differs; /* another process has another one, so nothing is published here */
 	bool has_mark;
 	uint64_t mark_size, mark_writes;

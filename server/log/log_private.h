@@ -34,6 +34,8 @@ enum {
 #define LOG_WHY_BEYOND                                                                             \
 	"an older copy of the store was put back, or something else signs with this log's key"
 
+#define STORE_IS_LOCKED "another process holds the lock to write the store"
+
 /* Whether a record is known cannot be told any more, so nothing may be added. */
 #define LOG_WHY_INDEX "the stored index contradicts the entries: run fsck"
 
@@ -59,7 +61,7 @@ struct submission {
 	    judged; /* registry version that it was found admissible by, and nothing else bears on it; 0: none */
 	enum verdict verdict;
 	uint64_t index;
-	uint64_t since; /* monotonic nanoseconds: when it began to wait for its checkpoint */
+	uint64_t since; /* monotonic nanoseconds: when it came to the queue */
 	struct problem problem;
 };
 
@@ -178,7 +180,9 @@ struct log {
 	    unmet_since; /* the same: the first round's begin since one had its quorum; 0: the last one had */
 	bool mark_pending;  /* a head waits for the mark to be published */
 	uint64_t looked_at; /* the same: when what is published was last read */
-	bool index_more;    /* there is folding or merging to do */
+	uint64_t
+	    probed_at;   /* the same: when it was last looked whether anything could be published */
+	bool index_more; /* there is folding or merging to do */
 	struct batch *batch;
 	struct readback *readback;
 };
@@ -206,6 +210,11 @@ uint64_t log_answerable(struct log *log);
 void submission_answer(struct log *log, struct submission *s, const struct log_answer *answer);
 void submission_later(struct log *log, struct submission *s, const char *reason,
 		      unsigned retry_after);
+
+/* The store could be written, or why it could not: for log_status. */
+void log_set_stuck(struct log *log, const char *why);
+/* Who came to the queue before this, in monotonic nanoseconds, waits no longer. */
+uint64_t log_patience_end(struct log *log);
 
 /* -- the sequencer --------------------------------------------------------------------------------- */
 

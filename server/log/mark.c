@@ -36,6 +36,8 @@ struct mark {
 	bool any;                 /* `durable` is set */
 	bool begun;               /* `wanted` is set */
 	bool asked;               /* `wanted` is still to be written */
+	bool look;                /* somebody wants to know whether it could be */
+	const char *trouble;      /* why it could not, the last time; NULL: it could */
 	bool stopping;
 	enum vt_err err;
 	uint64_t writes;
@@ -281,6 +283,13 @@ done:
 	return err;
 }
 
+static void set_trouble(struct mark *m, const char *trouble)
+{
+	(void)pthread_mutex_lock(&m->lock);
+	m->trouble = trouble;
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
 /*
  * Waits for as long as another process holds it (one that is stopped does so for ever), or until this one is to end: then
  * VT_EBUSY, and nothing that was begun goes out.
@@ -298,13 +307,28 @@ static enum vt_err take_lock(struct mark *m)
 				"another process holds the high-water mark: nothing is published "
 				"until it lets go",
 				"file=%s", m->path);
+			set_trouble(m, "another process holds the high-water mark");
 			told = true;
 		}
 		(void)pthread_mutex_lock(&m->lock);
 		stopping = m->stopping;
 		(void)pthread_mutex_unlock(&m->lock);
 	}
+	if (told && err == VT_OK)
+		set_trouble(m, NULL);
 	return err;
+}
+
+static void look(struct mark *m)
+{
+	enum vt_err err = take_lock(m);
+
+	if (err == VT_OK)
+		(void)flock(m->fd, LOCK_UN);
+	if (err != VT_EBUSY)
+		set_trouble(m, err != VT_OK  ? "the high-water mark cannot be locked"
+			       : in_place(m) ? NULL
+					     : "the high-water mark was taken away");
 }
 
 static enum vt_err raise_now(struct mark *m, const struct tree_head *head, bool *wrote)
@@ -328,8 +352,15 @@ static void *mark_main(void *arg)
 		bool wrote = false;
 		enum vt_err err;
 
-		while (!m->asked && !m->stopping)
+		while (!m->asked && !m->look && !m->stopping)
 			(void)pthread_cond_wait(&m->changed, &m->lock);
+		if (m->look && !m->asked && !m->stopping) {
+			m->look = false;
+			(void)pthread_mutex_unlock(&m->lock);
+			look(m);
+			(void)pthread_mutex_lock(&m->lock);
+			continue;
+		}
 		if (!m->asked || m->err != VT_OK)
 			break;
 		m->asked = false;
@@ -415,6 +446,14 @@ void mark_raise(struct mark *m, const struct tree_head *head)
 	(void)pthread_mutex_unlock(&m->lock);
 }
 
+void mark_look(struct mark *m)
+{
+	(void)pthread_mutex_lock(&m->lock);
+	m->look = true;
+	(void)pthread_cond_broadcast(&m->changed);
+	(void)pthread_mutex_unlock(&m->lock);
+}
+
 enum vt_err mark_wait(struct mark *m, uint64_t size)
 {
 	uint64_t until = clock_monotonic_nanos() + WAIT_NANOS;
@@ -446,5 +485,6 @@ void mark_stats(struct mark *m, struct mark_stats *out)
 	(void)pthread_mutex_lock(&m->lock);
 	out->size = m->durable.size;
 	out->writes = m->writes;
+	out->trouble = m->trouble;
 	(void)pthread_mutex_unlock(&m->lock);
 }

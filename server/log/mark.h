@@ -20,6 +20,8 @@ enum { MARK_SLOT = 4096, MARK_SIZE = 2 * MARK_SLOT };
 struct mark_stats {
 	uint64_t size;
 	uint64_t writes;
+	const char
+	    *trouble; /* why it cannot be raised now; NULL: nothing is known against it. Static */
 };
 
 /* Read a mark. VT_ENOTFOUND; VT_EMALFORMED: neither slot is whole; VT_EMISMATCH: it is another log's; VT_EBUSY: another
@@ -35,6 +37,8 @@ void mark_free(
     struct mark *m); /* what was begun is finished first, unless another process holds the file */
 /* Begin to raise it; returns at once. Of several that were begun only the largest is written. */
 void mark_raise(struct mark *m, const struct tree_head *head);
+/* Find out whether it could be raised now; returns at once, and `trouble` says it within seconds. */
+void mark_look(struct mark *m);
 /*
  * Wait until the mark on disk is at least at `size`, which must have been begun. VT_EMISMATCH: it is there with another root.
  * VT_EBUSY: not within a second, it goes on. VT_EIO: a write failed or the file was taken away; what is on disk is not known, and

@@ -9,10 +9,6 @@
 #include "logline.h"
 #include "vitrine/checkpoint.h"
 
-enum {
-	PUBLISH_TRIES = 5,
-};
-
 static void raise_published(struct log *log, const struct tree_head *head, uint64_t time)
 {
 	bool more = !log->has_published || head->size > log->published;
@@ -181,10 +177,10 @@ static enum vt_err store_note(struct log *log, uint64_t size, struct bytes note,
 
 	if (err != VT_OK)
 		return err;
-	err = VT_EBUSY;
-	for (unsigned i = 0; err == VT_EBUSY && i < PUBLISH_TRIES; i++)
-		err = store_publish(log->store, size, note, now);
+	err = store_publish(log->store, size, note, now);
 	agreed_end(log);
+	if (err == VT_OK || err == VT_EBUSY)
+		log_set_stuck(log, err == VT_OK ? "" : STORE_IS_LOCKED);
 	return err;
 }
 

@@ -21,7 +21,6 @@ enum {
 	OWED_MILLIS = 200,   /* while a head is committed and not published */
 	FOLLOW_SLICE = 4096, /* entries */
 	ROUND_TRIES = 64,    /* lost swaps of one batch before its senders are told to come again */
-	BUSY_TRIES = 8,      /* commits that found the store busy */
 	PRESSED_SLICES = 256, /* of index work between two batches */
 };
 
@@ -152,8 +151,7 @@ static const char *unpublished_why(const struct log *log)
 		   : "the entry is in the log, but could not be published yet";
 }
 
-/* Who began to wait before this waits no longer. */
-static uint64_t patience_end(struct log *log)
+uint64_t log_patience_end(struct log *log)
 {
 	uint64_t now = clock_monotonic_nanos();
 	uint64_t wait = log->config.append_wait_millis * UINT64_C(1000000);
@@ -167,10 +165,27 @@ static uint64_t patience_end(struct log *log)
 	return now < wait ? 0 : now - wait;
 }
 
+void log_set_stuck(struct log *log, const char *why)
+{
+	bool told;
+
+	(void)pthread_mutex_lock(&log->lock);
+	told = (log->status.stuck_why[0] != '\0') == (why[0] != '\0');
+	(void)snprintf(log->status.stuck_why, sizeof(log->status.stuck_why), "%s", why);
+	(void)pthread_mutex_unlock(&log->lock);
+	if (told)
+		return;
+	if (why[0] != '\0')
+		logline(LOGLINE_WARN, "nothing can be published now", "why=\"%s\"", why);
+	else
+		logline(LOGLINE_INFO, "the store can be written again", "size=%" PRIu64,
+			log->state.head.size);
+}
+
 /* Those that wait for a checkpoint which covers them by now, and those that have waited long enough. */
 static void answer_waiting(struct log *log)
 {
-	uint64_t patience = log->waiting.n > 0 ? patience_end(log) : 0;
+	uint64_t patience = log->waiting.n > 0 ? log_patience_end(log) : 0;
 	uint64_t answerable = log_answerable(log);
 	struct submission_list still;
 	struct submission *s;
@@ -218,7 +233,6 @@ static void answer_all_later(struct log *log, struct submission_list *list, cons
 static enum vt_err commit_batch(struct log *log)
 {
 	enum vt_err err = VT_ECONFLICT;
-	unsigned busy = 0;
 
 	for (unsigned i = 0; i < ROUND_TRIES && err != VT_OK; i++) {
 		if ((err = sequencer_follow(log)) == VT_OK &&
@@ -226,6 +240,10 @@ static enum vt_err commit_batch(struct log *log)
 			err = batch_commit(log->batch);
 		if (err == VT_EIO)
 			log_die_storage("committing a batch", err);
+		if (err == VT_OK || err == VT_EBUSY)
+			log_set_stuck(log, err == VT_OK || log_frozen(log) ? "" : STORE_IS_LOCKED);
+		if (err == VT_EBUSY) /* others have waited for longer */
+			answer_waiting(log);
 		if (err == VT_OK)
 			break;
 		/* Nothing was committed, or (VT_ENOMEM) following will tell: what was meant for it is undone. */
@@ -234,7 +252,8 @@ static enum vt_err commit_batch(struct log *log)
 			(void)pthread_mutex_lock(&log->lock);
 			log->status.lost_swaps++;
 			(void)pthread_mutex_unlock(&log->lock);
-		} else if (err != VT_EBUSY || ++busy == BUSY_TRIES || log_frozen(log)) {
+		} else if (err != VT_EBUSY || log_frozen(log) ||
+			   batch_oldest(log->batch) < log_patience_end(log)) {
 			break;
 		}
 	}
@@ -303,6 +322,25 @@ static void run_batch(struct log *log)
 	read_back(log, &old);
 	batch_settle(log->batch);
 	set_covered(log);
+}
+
+/* With nothing to do: could anything be done? */
+static void probe(struct log *log)
+{
+	uint64_t now = clock_monotonic_nanos();
+	char why[STORE_WHY_MAX] = "";
+	enum vt_err err;
+
+	if (log->probation || now - log->probed_at < IDLE_MILLIS * UINT64_C(1000000))
+		return;
+	log->probed_at = now;
+	if (log->mark != NULL)
+		mark_look(log->mark);
+	err = store_probe(log->store, false, why);
+	if (err == VT_EIO)
+		log_die_storage("looking whether the store can be written", err);
+	if (err == VT_OK || err == VT_EBUSY)
+		log_set_stuck(log, why);
 }
 
 /* -- the thread --------------------------------------------------------------------------------------- */
@@ -462,6 +500,8 @@ void *sequencer_main(void *arg)
 		} else {
 			log_freeze_look(log);
 			(void)agreed_look(log);
+			if (!log_frozen(log))
+				probe(log);
 		}
 		if (owed(log) || brought(log))
 			publish(log);

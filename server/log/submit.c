@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "problem.h"
 
 /* -- submissions --------------------------------------------------------------------------------- */
@@ -373,6 +374,7 @@ static bool enqueue(struct log *log, struct submission *s, const char **reason)
 		*reason = log_holding(log);
 	taken = *reason == NULL;
 	if (taken) {
+		s->since = clock_monotonic_nanos();
 		log->outstanding++;
 		log->outstanding_bytes += s->bytes;
 		submissions_push(&log->queue, s);

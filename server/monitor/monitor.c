@@ -1,5 +1,6 @@
 #include "monitor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,12 +274,23 @@ static enum vt_err open_logs(struct monitor *m, char why[MONITOR_WHY_MAX])
 	return check_centres(&m->config, why);
 }
 
+enum vt_err monitor_check_writable(struct monitor *m, char why[MONITOR_WHY_MAX])
+{
+	char path[MONITOR_PATH_MAX];
+	enum vt_err err = files_path(path, m->dir, "logs.list", UINT64_MAX);
+
+	if (err == VT_OK && (err = durable_probe(&m->probe, path)) != VT_OK)
+		snprintf(why, MONITOR_WHY_MAX, "no file can be written in it: %s", strerror(errno));
+	return err;
+}
+
 static enum vt_err open_state(struct monitor *m, char why[MONITOR_WHY_MAX])
 {
 	char path[MONITOR_PATH_MAX];
 	enum vt_err err;
 
 	if ((err = state_folder_open(&m->folder, m->dir, why)) != VT_OK ||
+	    (err = monitor_check_writable(m, why)) != VT_OK ||
 	    (err = files_path(path, m->dir, "alerts", UINT64_MAX)) != VT_OK ||
 	    (err = outboxes_open(&m->outboxes, path, why)) != VT_OK)
 		return err;
@@ -323,6 +335,7 @@ enum vt_err monitor_new(struct monitor **out, const struct monitor_config *confi
 	m->config = *config;
 	fill_in_defaults(&m->config);
 	pthread_mutex_init(&m->lock, NULL);
+	durable_probe_init(&m->probe);
 	clock_cond_init(&m->wake);
 	if ((m->dir = strdup(config->state_dir)) == NULL ||
 	    (config->on_alert != NULL && (m->on_alert = strdup(config->on_alert)) == NULL) ||
@@ -347,6 +360,7 @@ void monitor_free(struct monitor *m)
 	free(m->follower);
 	outboxes_free(m->outboxes);
 	state_folder_close(&m->folder);
+	durable_probe_release(&m->probe);
 	pthread_cond_destroy(&m->wake);
 	pthread_mutex_destroy(&m->lock);
 	free(m->on_alert);

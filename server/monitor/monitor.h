@@ -171,6 +171,6 @@ enum vt_err monitor_standing(const struct monitor *m, struct standing_list *out)
 /* Append the latest alerts of this process as lines of JSON, newest first. */
 enum vt_err monitor_recent(const struct monitor *m, struct buf *out);
 /* Does it do its work? false: with why (a log that misbehaves is no reason: that is its work). */
-bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX]);
+bool monitor_ready(struct monitor *m, char why[MONITOR_WHY_MAX]);
 
 #endif

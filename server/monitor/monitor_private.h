@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "client.h"
+#include "durable.h"
 #include "json.h"
 #include "kept.h"
 #include "monitor.h"
@@ -70,6 +71,7 @@ struct monitor {
 	char *dir;
 	char *on_alert;
 	struct state_folder folder; /* locked */
+	struct durable_probe probe;
 	struct outboxes *outboxes;
 	size_t n;
 	struct follower *follower; /* n of them */
@@ -130,6 +132,8 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin,
 			const char *text, struct json *more);
 /* What the log of this name is called among the outboxes; NULL: alerts that are about none. */
 const char *alerts_about(const struct monitor *m, const char *origin);
+/* Could anything be remembered now? VT_EIO with why. */
+enum vt_err monitor_check_writable(struct monitor *m, char why[MONITOR_WHY_MAX]);
 /* Sleep. false: it was told to stop. */
 bool monitor_sleep(struct monitor *m, uint64_t millis);
 /* The same for whoever delivers alerts. */

@@ -120,11 +120,13 @@ enum vt_err monitor_recent(const struct monitor *m, struct buf *out)
 	return outboxes_recent(m->outboxes, out);
 }
 
-bool monitor_ready(const struct monitor *m, char why[MONITOR_WHY_MAX])
+bool monitor_ready(struct monitor *m, char why[MONITOR_WHY_MAX])
 {
 	struct monitor_log_status s;
 	char quoted[120];
 
+	if (monitor_check_writable(m, why) != VT_OK)
+		return false;
 	if (m->delivery_fails) {
 		snprintf(why, MONITOR_WHY_MAX, "alerts cannot be delivered: %llu wait",
 			 (unsigned long long)outboxes_waiting(m->outboxes));

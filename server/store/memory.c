@@ -170,6 +170,12 @@ done:
 	return err;
 }
 
+static enum vt_err memory_probe(struct store *s, bool write, char why[STORE_WHY_MAX])
+{
+	(void)s, (void)write, (void)why;
+	return VT_OK;
+}
+
 static enum vt_err memory_reader_new(struct store_reader **out, struct store *s)
 {
 	struct memory_reader *r = calloc(1, sizeof(*r));
@@ -650,6 +656,7 @@ static enum vt_err memory_check(struct store_reader *r, store_fault_fn fault, vo
 static const struct store_ops memory_ops = {
     .free = memory_free,
     .trust = memory_trust,
+    .probe = memory_probe,
     .reader_new = memory_reader_new,
     .reader_free = memory_reader_free,
     .read_state = memory_read_state,

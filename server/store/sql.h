@@ -43,8 +43,10 @@ void sql_merge_at_close(struct sql *sql, bool merge);
 enum vt_err sql_settle(struct sql *sql);
 
 struct merkle_hasher *sql_hasher(struct sql *sql);
-/* What SQLite said last, for people. */
-const char *sql_said(struct sql *sql);
+/* What was said when something failed the last time, with the system's reason where there is one, for people. */
+const char *sql_said(const struct sql *sql);
+/* From now on wait so long for another process. */
+void sql_set_patience(struct sql *sql, uint64_t nanos);
 
 /*
  * A transaction that writes. A durable one is on disk when sql_commit() returns; another may be

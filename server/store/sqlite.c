@@ -1,9 +1,11 @@
 /* The only file that knows SQLite. */
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "logline.h"
@@ -24,6 +26,7 @@ struct sql {
 	sqlite3 *db;
 	sqlite3_stmt *statement[SQL_STATEMENTS];
 	char *path;
+	char said[160]; /* when something failed the last time */
 	struct merkle_hasher hasher;
 	uint64_t busy_nanos;
 	uint64_t busy_since;
@@ -34,6 +37,28 @@ struct sql {
 
 /* -- errors -------------------------------------------------------------------------------------
  */
+
+/* What the system said: of opening a file the connection knows it, of the write-ahead log that file alone. 0: nothing. */
+static int system_fault(sqlite3 *db, int code)
+{
+	int fault = (code & 0xff) == SQLITE_FULL ? ENOSPC : sqlite3_system_errno(db);
+	sqlite3_file *log = NULL;
+
+	if (fault == 0 &&
+	    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+	    log != NULL && log->pMethods != NULL)
+		(void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &fault);
+	return fault;
+}
+
+/* With the system's reason, which the next call makes it forget. */
+static void keep_reason(struct sql *sql, int code)
+{
+	int fault = system_fault(sql->db, code);
+
+	(void)snprintf(sql->said, sizeof(sql->said), "%s%s%s", sqlite3_errmsg(sql->db),
+		       fault != 0 ? ": " : "", fault != 0 ? strerror(fault) : "");
+}
 
 static enum vt_err failed(struct sql *sql, int code, const char *doing)
 {
@@ -55,16 +80,22 @@ static enum vt_err failed(struct sql *sql, int code, const char *doing)
 	}
 	if (code == SQLITE_IOERR_NOMEM)
 		return VT_ENOMEM;
+	keep_reason(sql, code);
 	logline(LOGLINE_ERROR, "store failed", "path=%s doing=%s code=%d says=%s",
 		logline_quote(where, sizeof(where), bytes_str(sql->path)),
 		logline_quote(act, sizeof(act), bytes_str(doing)), code,
-		logline_quote(what, sizeof(what), bytes_str(sqlite3_errmsg(sql->db))));
+		logline_quote(what, sizeof(what), bytes_str(sql->said)));
 	return VT_EIO;
 }
 
-const char *sql_said(struct sql *sql)
+const char *sql_said(const struct sql *sql)
 {
-	return sqlite3_errmsg(sql->db);
+	return sql->said;
+}
+
+void sql_set_patience(struct sql *sql, uint64_t nanos)
+{
+	sql->busy_nanos = nanos;
 }
 
 /* -- contention ---------------------------------------------------------------------------------
@@ -125,8 +156,10 @@ static enum vt_err explain(struct sql *sql, int code, const char *doing, char wh
 {
 	enum vt_err err = failed(sql, code, doing);
 
-	(void)snprintf(why, STORE_WHY_MAX, "%s: %s", doing,
-		       sql->db != NULL ? sqlite3_errmsg(sql->db) : vt_err_text(err));
+	(void)snprintf(why, STORE_WHY_MAX, "%.60s: %.180s", doing,
+		       err == VT_EIO     ? sql->said
+		       : sql->db != NULL ? sqlite3_errmsg(sql->db)
+					 : vt_err_text(err));
 	return err;
 }
 
@@ -256,6 +289,14 @@ enum vt_err sql_open(struct sql **out, const char *path, enum sql_mode mode, uin
 			   mode == SQL_WRITER ? sql_text_connect_writer : sql_text_connect_reader,
 			   "connect", why)) != VT_OK)
 		goto done;
+	if (mode == SQL_WRITER && sqlite3_db_readonly(sql->db, "main") == 1) {
+		errno = 0;
+		(void)access(path, W_OK);
+		(void)snprintf(why, STORE_WHY_MAX, "it can be read and not be written: %s",
+			       strerror(errno != 0 ? errno : EROFS));
+		err = VT_EIO;
+		goto done;
+	}
 	/* Kept in the file, so anybody may have changed it; without it readers would stop the
 	 * writer. */
 	if (mode == SQL_WRITER &&

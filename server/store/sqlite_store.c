@@ -23,6 +23,7 @@
 
 enum {
 	BUSY_SECONDS_DEFAULT = 10,
+	WRITE_SECONDS_DEFAULT = 2, /* an append waits meanwhile, and may be tried again */
 	/* A scan ends its read transaction after so many entries, or the write-ahead log could not
 	 * start over while somebody reads a whole log. */
 	SCAN_SLICE = 256,
@@ -225,6 +226,8 @@ enum vt_err store_sqlite_open(struct store **out, const struct store_sqlite_conf
 	s->read_only = config->read_only;
 	if ((err = open_at(s, config, identity, why)) != VT_OK)
 		goto done;
+	if (config->busy_seconds == 0)
+		sql_set_patience(s->sql, WRITE_SECONDS_DEFAULT * UINT64_C(1000000000));
 	*out = &s->base;
 	s = NULL; /* transferred */
 	why[0] = '\0';
@@ -467,6 +470,38 @@ static enum vt_err end_write(struct sqlite_store *s, enum vt_err err)
 		s->broken = true;
 	(void)pthread_mutex_unlock(&s->lock);
 	return err;
+}
+
+static enum vt_err sqlite_probe(struct store *base, bool write, char why[STORE_WHY_MAX])
+{
+	struct sqlite_store *s = store_of(base);
+	enum vt_err err = begin_write(s, write), ended;
+	struct query q;
+
+	if (err == VT_EBUSY)
+		(void)snprintf(why, STORE_WHY_MAX,
+			       "another process holds the lock to write the store");
+	else if (err != VT_OK)
+		(void)snprintf(why, STORE_WHY_MAX, "%s", sql_said(s->sql));
+	if (err != VT_OK)
+		return err;
+	if (!write) {
+		if ((err = sql_rollback(s->sql)) != VT_OK)
+			s->broken = true;
+		(void)pthread_mutex_unlock(&s->lock);
+		return err;
+	}
+	q = query_start(s->sql, SQL_ADD_PROBE);
+	if ((err = query_run(&q)) == VT_OK) {
+		q = query_start(s->sql, SQL_DROP_PROBE);
+		err = query_run(&q);
+	}
+	if (err != VT_OK)
+		(void)snprintf(why, STORE_WHY_MAX, "%s", sql_said(s->sql));
+	ended = end_write(s, err);
+	if (err == VT_OK && ended != VT_OK)
+		(void)snprintf(why, STORE_WHY_MAX, "%s", sql_said(s->sql));
+	return ended;
 }
 
 static enum vt_err compare_head(struct sql *sql, const struct tree_head *start)
@@ -962,6 +997,7 @@ static enum vt_err sqlite_store_check(struct store_reader *r, store_fault_fn fau
 static const struct store_ops sqlite_ops = {
     .free = sqlite_free,
     .trust = sqlite_trust,
+    .probe = sqlite_probe,
     .reader_new = sqlite_reader_new,
     .reader_free = sqlite_reader_free,
     .read_state = sqlite_read_state,

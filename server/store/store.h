@@ -112,6 +112,12 @@ struct store_ops {
 	 */
 	void (*trust)(struct store *s, bool newest);
 
+	/*
+	 * Could a batch be committed now? Waits for as long as a commit would. VT_EBUSY: another process has the lock. write: find out by
+	 * writing something that changes nothing, else nothing is written. why is filled in on every failure.
+	 */
+	enum vt_err (*probe)(struct store *s, bool write, char why[256]);
+
 	enum vt_err (*reader_new)(struct store_reader **out, struct store *s);
 	void (*reader_free)(struct store_reader *r); /* NULL is legal */
 
@@ -237,7 +243,7 @@ enum vt_err store_memory_open(struct store **out, const struct store_identity *i
 			      char why[STORE_WHY_MAX]);
 struct store_sqlite_config {
 	const char *path;      /* of the database file */
-	unsigned busy_seconds; /* how long to wait for another process's write; 0: 10 */
+	unsigned busy_seconds; /* how long to wait for another process; 0: 10, and to write 2 */
 	bool read_only;        /* for fsck: never writes, not even a journal if it can be avoided */
 };
 /* Make an empty store; at `path` there is a whole one or none, whenever the process or the machine stops. VT_ECONFLICT: there is
@@ -258,6 +264,11 @@ static inline void store_free(struct store *s)
 static inline void store_trust(struct store *s, bool newest)
 {
 	s->ops->trust(s, newest);
+}
+
+static inline enum vt_err store_probe(struct store *s, bool write, char why[STORE_WHY_MAX])
+{
+	return s->ops->probe(s, write, why);
 }
 
 static inline enum vt_err store_reader_new(struct store_reader **out, struct store *s)

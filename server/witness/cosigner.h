@@ -93,6 +93,12 @@ enum vt_err cosigner_add_checkpoint(struct cosigner *c, struct bytes body,
 enum vt_err cosigner_checkpoint(struct cosigner *c, const struct merkle_hash *origin_hash,
 				struct buf *out);
 
+/*
+ * Could a checkpoint be written down now? Looks by writing, once in a second at most, and tells what was found then. VT_EIO: no, and why says
+ * which folder and what the system says.
+ */
+enum vt_err cosigner_writable(struct cosigner *c, char why[COSIGNER_WHY_MAX]);
+
 const struct vkey *cosigner_key(const struct cosigner *c);
 
 /* A log, as it is at this moment. Pointers live for the call. */

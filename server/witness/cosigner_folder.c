@@ -74,6 +74,21 @@ enum vt_err cosigner_folder_in_place(const struct cosigner *c)
 	return VT_EIO;
 }
 
+enum vt_err cosigner_writable(struct cosigner *c, char why[COSIGNER_WHY_MAX])
+{
+	char path[PATH_MAX];
+
+	if (cosigner_folder_in_place(c) != VT_OK) {
+		(void)snprintf(why, COSIGNER_WHY_MAX, "the state folder was taken away");
+		return VT_EIO;
+	}
+	if (path_in(path, c->folder, "vkey") == VT_OK && durable_probe(&c->probe, path) == VT_OK)
+		return VT_OK;
+	(void)snprintf(why, COSIGNER_WHY_MAX, "no file can be written in %.300s: %s", c->folder,
+		       strerror(errno));
+	return VT_EIO;
+}
+
 /* -- the list of logs that were given to the witness --------------------------------------------------- */
 
 /* As a whole line. */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "cosigner.h"
+#include "durable.h"
 
 /* -- cosigner_state.c: a log's file ------------------------------------------------------------ */
 
@@ -80,6 +81,7 @@ struct cosigner {
 	int lock_fd;
 	const struct note_signer *signer;
 	uint64_t (*now)(void);
+	struct durable_probe probe;
 	pthread_mutex_t reload; /* one change of policy at a time */
 	pthread_rwlock_t lock;
 	struct origin **origin; /* sorted by hash */

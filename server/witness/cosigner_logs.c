@@ -424,6 +424,7 @@ static enum vt_err init_locks(struct cosigner *c)
 	if (failed)
 		return VT_ENOMEM;
 	pthread_mutex_init(&c->reload, NULL);
+	durable_probe_init(&c->probe);
 	return VT_OK;
 }
 
@@ -434,7 +435,7 @@ static enum vt_err open_folder(struct cosigner *c, const struct cosigner_config 
 
 	if ((err = cosigner_folder_check(config->state_path, why)) != VT_OK ||
 	    (err = take_lock(c, why)) != VT_OK || (err = check_key(c, why)) != VT_OK ||
-	    (err = scan_folder(c)) != VT_OK ||
+	    (err = cosigner_writable(c, why)) != VT_OK || (err = scan_folder(c)) != VT_OK ||
 	    /* ... and read what was found. */
 	    (err = cosigner_set_policy(c, config->policy, why)) != VT_OK)
 		return err;
@@ -487,6 +488,7 @@ void cosigner_free(struct cosigner *c)
 		close(c->lock_fd); /* and with it the lock goes */
 	pthread_rwlock_destroy(&c->lock);
 	pthread_mutex_destroy(&c->reload);
+	durable_probe_release(&c->probe);
 	free(c->folder);
 	free(c);
 }

@@ -287,6 +287,22 @@ static void empty_batch_changes_nothing(void **state)
 	assert_whole(w, 5);
 }
 
+static void probe_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	char why[STORE_WHY_MAX] = "";
+
+	assert_int_equal(store_probe(w->store, true, why), VT_OK);
+	grow(w, 300);
+	assert_int_equal(store_probe(w->store, true, why), VT_OK);
+	assert_int_equal(store_probe(w->store, false, why), VT_OK);
+	assert_string_equal(why, "");
+	assert_whole(w, 300);
+	assert_int_equal(store_check(w->reader, no_fault_expected, NULL), VT_OK);
+	grow(w, 1);
+	assert_whole(w, 301);
+}
+
 static void batch_commits_only_once(void **state)
 {
 	struct world *w = *state;
@@ -1243,6 +1259,7 @@ int main(void)
 	    IN_A_NEW_STORE(commit_with_same_size_other_root_conflicts),
 	    IN_A_NEW_STORE(commit_beyond_the_head_conflicts),
 	    IN_A_NEW_STORE(empty_batch_changes_nothing),
+	    IN_A_NEW_STORE(probe_changes_nothing),
 	    IN_A_NEW_STORE(batch_commits_only_once),
 	    IN_A_NEW_STORE(commit_that_is_not_start_plus_its_entries_is_refused),
 	    IN_A_NEW_STORE(batch_on_an_impossible_state_is_refused),

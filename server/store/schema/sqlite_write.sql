@@ -21,6 +21,13 @@ INSERT INTO runs (id, version, next_id, list, digest) VALUES (0, ?1, ?2, ?3, ?4)
 -- name: write_head
 UPDATE head SET size = ?1, root = ?2, range = ?3 WHERE id = 0;
 
+-- With drop_probe a write that changes nothing: a page has to go to the disk. (One that is written over with what it holds would not.)
+-- name: add_probe
+INSERT INTO chunk (id, slots) VALUES (-1, x'');
+
+-- name: drop_probe
+DELETE FROM chunk WHERE id = -1;
+
 -- name: add_entry
 INSERT INTO entry (idx, keys, bytes) VALUES (?1, ?2, ?3);
 
