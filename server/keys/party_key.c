@@ -386,11 +386,13 @@ enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct
 	return err;
 }
 
-/* "ssh-ed25519 BASE64 COMMENT". */
-static enum vt_err party_key_from_openssh(struct party_key **out, struct bytes line,
+/* "ssh-ed25519 BASE64 COMMENT", of which file_kind() has seen the first word. */
+static enum vt_err party_key_from_openssh(struct party_key **out, struct bytes text,
 					  struct key_error *why)
 {
-	struct bytes base64 = bytes_of(line.data + 12, line.len - 12), raw;
+	static const size_t word = sizeof("ssh-ed25519") - 1;
+	struct bytes line = text_trimmed(text), raw,
+		     base64 = text_trimmed(bytes_of(line.data + word, line.len - word));
 	struct buf blob;
 	uint8_t der[44];
 	enum vt_err err;
@@ -426,7 +428,7 @@ enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct ke
 	if (kind != NULL && kind->for_public != NULL)
 		return key_refuse(why, VT_EMALFORMED, "it is %s: %s", kind->what, kind->for_public);
 	if (file_kind_is(kind, "ssh-ed25519 "))
-		return party_key_from_openssh(out, text_trimmed(text), why);
+		return party_key_from_openssh(out, text, why);
 	if (!file_kind_is(kind, "PUBLIC KEY"))
 		return key_refuse(why, VT_EMALFORMED, "it is %s: a public key is needed, in PEM",
 				  file_kind_text(file));
