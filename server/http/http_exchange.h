@@ -78,9 +78,9 @@ enum vt_err exchange_set_fields(struct http_exchange *x, const struct http_field
 /* What content negotiation and preconditions make of an answer. */
 struct http_variant {
 	bool not_modified;
-	bool gzipped; /* the body of the response has been replaced */
-	bool vary;
-	char etag[136]; /* the whole header value; "" for none */
+	bool gzipped;     /* the body of the response has been replaced */
+	const char *vary; /* NULL: nothing that the request says changes it */
+	char etag[136];   /* the whole header value; "" for none */
 };
 void response_negotiate(struct http_variant *out, struct http_response *r,
 			const struct http_exchange *x);

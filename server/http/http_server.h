@@ -77,6 +77,7 @@ struct http_response {
 		char *value;
 	} header[HTTP_HEADERS_MAX];
 	bool may_gzip;    /* compress if the client takes gzip and it helps; adds Vary */
+	bool by_accept;   /* another Accept might have got another form: adds Vary, too */
 	const char *etag; /* what stands between the quotes; static or NULL */
 	char *etag_text;  /* the same, owned: http_response_etag() */
 };

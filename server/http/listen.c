@@ -47,8 +47,8 @@ static struct MHD_Response *with_headers(struct MHD_Response *m, const struct ht
 		ok = MHD_add_response_header(m, "Content-Type", r->content_type) == MHD_YES;
 	if (ok && v->gzipped)
 		ok = MHD_add_response_header(m, "Content-Encoding", "gzip") == MHD_YES;
-	if (ok && v->vary)
-		ok = MHD_add_response_header(m, "Vary", "Accept-Encoding") == MHD_YES;
+	if (ok && v->vary != NULL)
+		ok = MHD_add_response_header(m, "Vary", v->vary) == MHD_YES;
 	if (ok && v->etag[0] != '\0')
 		ok = MHD_add_response_header(m, "ETag", v->etag) == MHD_YES;
 	for (size_t i = 0; ok && i < r->n_headers; i++)

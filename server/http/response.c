@@ -111,8 +111,10 @@ void response_negotiate(struct http_variant *out, struct http_response *r,
 {
 	const char *tag = r->etag_text != NULL ? r->etag_text : r->etag;
 	bool safe = x->req.method == HTTP_GET || x->req.method == HTTP_HEAD;
+	static const char *const vary[2][2] = {{NULL, "Accept-Encoding"},
+					       {"Accept", "Accept, Accept-Encoding"}};
 
-	*out = (struct http_variant){.vary = r->may_gzip};
+	*out = (struct http_variant){.vary = vary[r->by_accept][r->may_gzip]};
 	if (tag != NULL && (strlen(tag) > HTTP_ETAG_MAX || !http_etag_valid(tag)))
 		tag = NULL;
 	if (tag != NULL && safe && r->status == 200 &&

@@ -37,8 +37,8 @@ static enum vt_err describe(struct buf *out, const struct http_response *r,
 			    const struct http_variant *v)
 {
 	enum vt_err err =
-	    buf_appendf(out, "%s\n%s\n%d %d\n", r->content_type != NULL ? r->content_type : "",
-			v->etag, v->gzipped, v->vary);
+	    buf_appendf(out, "%s\n%s\n%d %s\n", r->content_type != NULL ? r->content_type : "",
+			v->etag, v->gzipped, v->vary != NULL ? v->vary : "");
 
 	for (size_t i = 0; err == VT_OK && i < r->n_headers; i++)
 		err = buf_appendf(out, "%s: %s\n", r->header[i].name, r->header[i].value);

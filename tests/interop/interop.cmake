@@ -21,6 +21,10 @@ if(VITRINE_STAGES)
     vitrine_stage(interop_witness_clients COST 1 CORES 1
       COMMAND ${here}/witness_clients $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_junit COST 1 CORES 1 COMMAND ${here}/junit $<TARGET_FILE:vitrine_program>)
+    add_executable(raw_cases ${here}/raw_cases.c)
+    target_link_libraries(raw_cases PRIVATE http_test_support vitrine_warnings)
+    vitrine_stage(interop_proxies COST 1 CORES 2 COMMAND ${here}/proxies $<TARGET_FILE:vitrine_program>
+      $<TARGET_FILE:vitrine_load> $<TARGET_FILE:raw_cases>)
     vitrine_stage(openapi_answers COST 1 CORES 1
       COMMAND ${here}/openapi_answers $<TARGET_FILE:vitrine_program>)
   endif()

@@ -199,3 +199,15 @@ void raw_drain(int fd, struct buf *out)
 	if (n < 0 && errno != ECONNRESET)
 		fail_msg("the connection stays open: %s", strerror(errno));
 }
+
+size_t raw_times(const struct buf *in, const char *text)
+{
+	const uint8_t *at = in->data, *end = in->data + in->len;
+	size_t n = 0, len = strlen(text);
+
+	while (at != NULL && (at = memmem(at, (size_t)(end - at), text, len)) != NULL) {
+		at += len;
+		n++;
+	}
+	return n;
+}

@@ -33,5 +33,6 @@ const char *raw_field(struct raw_reply *r, const char *name);
 unsigned raw_ask(const char *url, const char *request, struct raw_reply *r);
 /* Read until the other side closes or resets; what came before, appended to out (may be NULL). */
 void raw_drain(int fd, struct buf *out);
+size_t raw_times(const struct buf *in, const char *text); /* how often the text is in it */
 
 #endif
