@@ -33,6 +33,7 @@ static bool opt_once;
 static uint64_t opt_interval = 10, opt_silent_seconds = 3600, opt_alert_seconds = 60;
 static uint64_t opt_gossip_seconds = 60, opt_unresolved_seconds = 3600;
 static uint64_t opt_command_seconds = 60, opt_parallel = 4, opt_memory_pairs = PAIRS_TAIL_DEFAULT;
+static uint64_t opt_memory_registry = 64;
 
 static const struct option options[] = {
     {"policy", OPTION_TEXT, &opt_policy, "FILE",
@@ -89,6 +90,10 @@ static const struct option options[] = {
      "What is remembered of each log in memory before it is folded into sorted files; 64 bytes "
      "each.",
      256, 1 << 26, false, true},
+    {"memory-registry", OPTION_COUNT, &opt_memory_registry, "MIB",
+     "What the accreditations of each log may take of memory; a log with more is not followed "
+     "further, which is told as withheld.",
+     1, 1 << 20, false, true},
     {"listen", OPTION_TEXT, &opt_listen, "ADDR",
      "Serve status page, /metrics, /readyz and /healthz here. " CMD_LISTEN_HELP
      " Default: nothing is served.",
@@ -287,6 +292,7 @@ static struct monitor_config config_of(struct service *s, const struct policy *p
 	    .command_seconds = (unsigned)opt_command_seconds,
 	    .parallel = (unsigned)opt_parallel,
 	    .tail_max = (size_t)opt_memory_pairs,
+	    .registry_max = (size_t)opt_memory_registry << 20,
 	    .print = print_alert,
 	    .progress = show_progress,
 	    .observed = on_observed,

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "party_key.h"
 #include "signer.h"
 
 /*
@@ -27,6 +28,11 @@ enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, 
     __attribute__((format(printf, 3, 4)));
 /* Empties OpenSSL's error queue: VT_ENOMEM if memory was short, else `otherwise`. */
 enum vt_err openssl_failure(enum vt_err otherwise);
+
+enum { PARSED_KEYS = 128 }; /* that are kept at most */
+/* Both: new, or NULL with OpenSSL's error. The first keeps what it made for the next time; any thread. */
+EVP_PKEY *parsed_key(const struct party_key *key);
+EVP_PKEY *parse_key(struct bytes spki);
 
 /* What a scheme asks of a signing or verifying context. scheme < SCHEME_COUNT. */
 const char *scheme_digest(enum key_scheme scheme); /* NULL: none */

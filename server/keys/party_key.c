@@ -29,14 +29,13 @@ enum key_kind {
 	KIND_RSA,
 };
 
+/* A log may have a great many, so they are small: what is dear to keep is made again (parsed_key()). */
 struct party_key {
-	EVP_PKEY *pkey;
 	enum key_kind kind;
-	size_t signature_len; /* in the fixed form: Ed25519 and RSA signatures, r || s */
-	BIGNUM *order;        /* ECDSA */
+	uint16_t signature_len; /* in the fixed form: Ed25519 and RSA signatures, r || s */
+	uint16_t spki_len;
 	struct merkle_hash id;
-	size_t spki_len;
-	uint8_t spki[PARTY_KEY_SPKI_MAX];
+	uint8_t spki[];
 };
 
 static const struct {
@@ -273,27 +272,30 @@ static enum vt_err check_rsa(const EVP_PKEY *pkey, struct key_error *why)
 enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_error *why)
 {
 	EVP_PKEY_CTX *ctx;
+	EVP_PKEY *pkey;
 	int ok;
 
 	if (key->kind == KIND_ED25519)
 		return VT_OK;
-	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	pkey = parse_key(party_key_spki(key));
+	ctx = pkey == NULL ? NULL : EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	ok = ctx == NULL ? 0 : EVP_PKEY_public_check(ctx);
-
 	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(pkey);
 	if (ok == 1)
 		return VT_OK;
 	return key_refuse(why, openssl_failure(VT_EUNTRUSTED),
 			  "the numbers in this public key do not make a sound key");
 }
 
-static enum vt_err check_strength(const struct party_key *key, struct key_error *why)
+static enum vt_err check_strength(const struct party_key *key, const EVP_PKEY *pkey,
+				  struct key_error *why)
 {
 	switch (key->kind) {
 	case KIND_ED25519:
 		return check_ed25519(key->spki + key->spki_len - 32, why);
 	case KIND_RSA:
-		return check_rsa(key->pkey, why);
+		return check_rsa(pkey, why);
 	case KIND_P256:
 	case KIND_P384:
 		return VT_OK;
@@ -301,10 +303,11 @@ static enum vt_err check_strength(const struct party_key *key, struct key_error 
 	return VT_EINTERNAL;
 }
 
-static enum vt_err check_canonical(const struct party_key *key, struct key_error *why)
+static enum vt_err check_canonical(const struct party_key *key, const EVP_PKEY *pkey,
+				   struct key_error *why)
 {
 	uint8_t *again = NULL;
-	int len = i2d_PUBKEY(key->pkey, &again);
+	int len = i2d_PUBKEY(pkey, &again);
 	bool same =
 	    len > 0 && (size_t)len == key->spki_len && memcmp(again, key->spki, (size_t)len) == 0;
 
@@ -318,16 +321,13 @@ static enum vt_err check_canonical(const struct party_key *key, struct key_error
 	return VT_OK;
 }
 
-static enum vt_err fill_in(struct party_key *key)
+static enum vt_err fill_in(struct party_key *key, const EVP_PKEY *pkey)
 {
 	key->signature_len = 64;
 	if (key->kind == KIND_RSA)
-		key->signature_len = (size_t)EVP_PKEY_get_size(key->pkey);
+		key->signature_len = (uint16_t)EVP_PKEY_get_size(pkey);
 	if (key->kind == KIND_P384)
 		key->signature_len = 96;
-	if ((key->kind == KIND_P256 || key->kind == KIND_P384) &&
-	    !EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_EC_ORDER, &key->order))
-		return openssl_failure(VT_EINTERNAL);
 	if (!EVP_Digest(key->spki, key->spki_len, key->id.b, NULL, EVP_sha256(), NULL))
 		return openssl_failure(VT_EINTERNAL);
 	return VT_OK;
@@ -337,8 +337,8 @@ enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_
 {
 	enum vt_err err = VT_EINTERNAL;
 	const struct form *form;
-	const uint8_t *p = der.data;
 	struct party_key *key = NULL;
+	EVP_PKEY *pkey = NULL;
 
 	*out = NULL;
 	if (why != NULL)
@@ -349,21 +349,21 @@ enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_
 				  PARTY_KEY_SPKI_MAX);
 	if ((form = find_form(der)) == NULL)
 		return explain_unknown_form(der, why);
-	if ((key = calloc(1, sizeof(*key))) == NULL)
+	if ((key = calloc(1, sizeof(*key) + der.len)) == NULL)
 		return key_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	key->kind = form->kind;
-	key->spki_len = der.len;
+	key->spki_len = (uint16_t)der.len;
 	memcpy(key->spki, der.data, der.len);
-	key->pkey = d2i_PUBKEY(NULL, &p, (long)der.len);
-	if (key->pkey == NULL) {
+	if ((pkey = parse_key(der)) == NULL) {
 		err =
 		    key_refuse(why, openssl_failure(VT_EMALFORMED),
 			       "the public key's DER does not decode (is the point on the curve?)");
 		goto done;
 	}
-	if ((err = check_canonical(key, why)) != VT_OK || (err = check_strength(key, why)) != VT_OK)
+	if ((err = check_canonical(key, pkey, why)) != VT_OK ||
+	    (err = check_strength(key, pkey, why)) != VT_OK)
 		goto done;
-	if ((err = fill_in(key)) != VT_OK) {
+	if ((err = fill_in(key, pkey)) != VT_OK) {
 		key_refuse(why, err, "%s", vt_err_text(err));
 		goto done;
 	}
@@ -371,6 +371,7 @@ enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_
 	key = NULL; /* transferred */
 done:
 	party_key_free(key);
+	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	return err;
 }
@@ -443,11 +444,12 @@ enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct ke
 
 void party_key_free(struct party_key *key)
 {
-	if (key == NULL)
-		return;
-	EVP_PKEY_free(key->pkey);
-	BN_free(key->order);
 	free(key);
+}
+
+size_t party_key_bytes(const struct party_key *key)
+{
+	return sizeof(*key) + key->spki_len;
 }
 
 struct bytes party_key_spki(const struct party_key *key)
@@ -482,17 +484,30 @@ enum key_scheme party_key_default_scheme(const struct party_key *key)
 
 static bool is_ecdsa(const struct party_key *key)
 {
-	return key->order != NULL;
+	return key->kind == KIND_P256 || key->kind == KIND_P384;
 }
+
+/* The order n of each curve (SEC 2), big-endian. */
+static const uint8_t p256_order[32] = {
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+static const uint8_t p384_order[48] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
+    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73};
 
 /* 1 <= r, s < n, as FIPS 186-5 section 6.4.2 step 1 has it. */
 static bool ecdsa_in_range(const struct party_key *key, const ECDSA_SIG *sig)
 {
 	const BIGNUM *part[2] = {ECDSA_SIG_get0_r(sig), ECDSA_SIG_get0_s(sig)};
+	const uint8_t *order = key->kind == KIND_P256 ? p256_order : p384_order;
+	int size = key->signature_len / 2;
+	uint8_t number[sizeof(p384_order)];
 
 	for (size_t i = 0; i < 2; i++) {
 		if (BN_is_zero(part[i]) || BN_is_negative(part[i]) ||
-		    BN_cmp(part[i], key->order) >= 0)
+		    BN_bn2binpad(part[i], number, size) != size ||
+		    memcmp(number, order, (size_t)size) >= 0)
 			return false;
 	}
 	return true;
@@ -505,7 +520,7 @@ static enum vt_err ecdsa_to_der(uint8_t out[ECDSA_DER_MAX], size_t *len,
 	enum vt_err err = VT_EMISMATCH;
 	const uint8_t *p = sig.data;
 	uint8_t *end = out;
-	size_t half = key->signature_len / 2;
+	size_t half = key->signature_len / 2u;
 	ECDSA_SIG *parsed = NULL;
 	BIGNUM *r = NULL, *s = NULL;
 	int n;
@@ -587,10 +602,13 @@ static enum vt_err verify_one(const struct party_key *key, enum key_scheme schem
 	enum vt_err err = VT_EMISMATCH;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *settings = NULL; /* belongs to ctx */
+	EVP_PKEY *pkey = parsed_key(key);
 
-	if (ctx == NULL)
-		return openssl_failure(VT_ENOMEM);
-	if (EVP_DigestVerifyInit_ex(ctx, &settings, scheme_digest(scheme), NULL, NULL, key->pkey,
+	if (ctx == NULL || pkey == NULL) {
+		err = openssl_failure(VT_ENOMEM);
+		goto done;
+	}
+	if (EVP_DigestVerifyInit_ex(ctx, &settings, scheme_digest(scheme), NULL, NULL, pkey,
 				    NULL) != 1) {
 		err = openssl_failure(VT_EINTERNAL);
 		goto done;
@@ -602,6 +620,7 @@ static enum vt_err verify_one(const struct party_key *key, enum key_scheme schem
 		err = openssl_failure(VT_EMISMATCH);
 done:
 	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	return err;
 }

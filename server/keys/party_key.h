@@ -2,7 +2,7 @@
  * Public keys of parties: parsing, canonical form, and verification under a fixed scheme.
  *
  * Only these are taken: Ed25519 (no small-order point), ECDSA on P-256 and P-384, RSA of 3072 to
- * 8192 bits with an odd exponent of at least 3; and only SPKI DER that equals its own canonical
+ * 4096 bits with an odd exponent of at least 3; and only SPKI DER that equals its own canonical
  * re-encoding (named curve, uncompressed point). A key is immutable and may be shared by threads.
  */
 #ifndef KEYS_PARTY_KEY_H
@@ -54,6 +54,7 @@ enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_e
  */
 enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct key_error *why);
 void party_key_free(struct party_key *key);
+size_t party_key_bytes(const struct party_key *key); /* of memory */
 
 struct bytes party_key_spki(const struct party_key *key); /* canonical DER */
 /* SHA-256 of the canonical SPKI: the keyid. */

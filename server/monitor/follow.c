@@ -304,12 +304,19 @@ static enum vt_err entry_judged(void *ctx, uint64_t index, const struct merkle_h
 	return err == VT_OK && index == 0 ? centre_check(f) : err;
 }
 
+/* A log must not use up the memory that others are watched with. */
+static bool registry_full(const struct follower *f)
+{
+	return f->checks != NULL &&
+	       registry_bytes(checks_registry(f->checks)) > f->m->config.registry_max;
+}
+
 static enum vt_err visit_entry(void *ctx, uint64_t index, struct bytes entry,
 			       const struct merkle_hash *leaf)
 {
 	struct follower *f = ctx;
 
-	if (f->m->stop)
+	if (f->m->stop || registry_full(f))
 		return VT_EBUSY;
 	f->fault =
 	    f->checks != NULL ? checks_add(f->checks, index, entry, leaf) : grow_tree(f, leaf);
@@ -376,6 +383,11 @@ static enum vt_err fetch_and_judge(struct follower *f, uint64_t end, struct clie
 	    (f->fault = checks_begin(f->checks, end - first > REPLAY_ALONE ? 0 : 1)) != VT_OK)
 		return f->fault;
 	err = client_entries(f->client, first, end, visit_entry, f, why);
+	if (err == VT_EBUSY && registry_full(f))
+		snprintf(why->text, sizeof(why->text),
+			 "its accreditations take more than %zu MiB of memory here "
+			 "(--memory-registry)",
+			 f->m->config.registry_max >> 20);
 	if (f->checks != NULL && f->fault == VT_OK && !f->m->stop)
 		f->fault = checks_finish(f->checks);
 	if (f->checks != NULL)

@@ -17,6 +17,7 @@ enum {
 	COMMAND_SECONDS = 60,
 	READ_SECONDS = 30,
 	AGAIN_MILLIS = 3000,
+	REGISTRY_MIB = 64,
 	COMMIT_ENTRIES = 16384,
 	ALERT_TEXT_MAX = OUTBOX_ALERT_MAX / 8, /* bytes of one member: quoted they are twice that */
 	ID_HEX = 32,
@@ -312,6 +313,8 @@ static void fill_in_defaults(struct monitor_config *c)
 		c->again_millis = AGAIN_MILLIS;
 	if (c->waiting_max == 0)
 		c->waiting_max = OUTBOXES_FULL;
+	if (c->registry_max == 0)
+		c->registry_max = (size_t)REGISTRY_MIB << 20;
 	if (c->read_seconds == 0)
 		c->read_seconds = READ_SECONDS;
 	if (c->now == NULL)

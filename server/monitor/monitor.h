@@ -46,6 +46,8 @@ struct monitor_config {
 	size_t tail_max;       /* as in pairs_open() */
 	uint64_t
 	    waiting_max; /* bytes of alerts about a log before it is not followed further; 0: OUTBOXES_FULL */
+	/* Bytes that the accreditations of a log may take of memory before it is not followed further; 0: 64 MiB. */
+	size_t registry_max;
 	uint64_t (*now)(void); /* POSIX seconds; NULL: clock_unix() */
 	/* Entries between two commits, at most; 0: 16384. A quarter of a second ends them, too. */
 	size_t commit_entries;

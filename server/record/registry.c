@@ -8,6 +8,11 @@
 #include "predicate.h"
 #include "statement.h"
 
+enum {
+	BORROW_FROM = 4,    /* the newest of a key's history */
+	SLOT_OVERHEAD = 64, /* the allocator's */
+};
+
 /* What registry_at() shows, and what it stands on. */
 struct key_slot {
 	struct registered_key pub; /* first: a slot is found from what was shown */
@@ -22,6 +27,7 @@ struct registry {
 	bool gaps; /* registry_allow_gaps() */
 	size_t n;
 	size_t cap;
+	size_t bytes;
 	struct key_slot **by_first;
 	struct key_slot **by_id;
 	struct key_slot **by_party;
@@ -40,17 +46,10 @@ const char *accreditation_status_name(enum accreditation_status status)
 	return "unknown";
 }
 
-static void free_texts(char **text, size_t n)
-{
-	for (size_t i = 0; i < n && text != NULL; i++)
-		free(text[i]);
-	free(text);
-}
-
 static void accreditation_release(struct accreditation *a)
 {
-	free_texts(a->predicate_type, a->n_predicate_types);
-	free_texts(a->alias, a->n_aliases);
+	if (!a->borrowed)
+		free(a->predicate_type); /* the block of both lists */
 	free(a->valid_until);
 	*a = (struct accreditation){0};
 }
@@ -104,6 +103,11 @@ uint64_t registry_end(const struct registry *r)
 size_t registry_count(const struct registry *r)
 {
 	return r->n;
+}
+
+size_t registry_bytes(const struct registry *r)
+{
+	return r->bytes;
 }
 
 const struct registered_key *registry_at(const struct registry *r, size_t i)
@@ -348,43 +352,94 @@ enum vt_err registry_check(const struct registry *r, uint64_t index,
 /* -- taking an entry in --------------------------------------------------------------------------
  */
 
-/* The texts of a checked list; none: *out is NULL. */
-static enum vt_err copy_texts(char ***out, size_t *n, const struct json *list)
-{
-	size_t count = json_count(list);
-	struct bytes text;
+struct lists {
+	size_t n_types, n;
+	struct bytes text[ACCREDITATION_TYPES_MAX + ACCREDITATION_ALIASES_MAX];
+};
 
-	*n = 0;
-	*out = NULL;
-	if (count == 0)
-		return VT_OK;
-	*out = calloc(count, sizeof(**out));
-	if (*out == NULL)
-		return VT_ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		if (!json_text(json_at(list, i), &text))
+/* Of a checked claim. */
+static enum vt_err gather_lists(struct lists *l, const struct accreditation_claim *c)
+{
+	size_t n_aliases = json_count(c->aliases);
+
+	l->n_types = json_count(c->types);
+	l->n = l->n_types + n_aliases;
+	if (l->n_types > ACCREDITATION_TYPES_MAX || n_aliases > ACCREDITATION_ALIASES_MAX)
+		return VT_EINTERNAL;
+	for (size_t i = 0; i < l->n; i++)
+		if (!json_text(i < l->n_types ? json_at(c->types, i)
+					      : json_at(c->aliases, i - l->n_types),
+			       &l->text[i]))
 			return VT_EINTERNAL;
-		(*out)[i] = bytes_dup_str(text);
-		*n = i + 1;
-		if ((*out)[i] == NULL)
-			return VT_ENOMEM;
-	}
 	return VT_OK;
 }
 
+static bool has_lists(const struct accreditation *a, const struct lists *l)
+{
+	if (a->n_predicate_types != l->n_types || a->n_aliases != l->n - l->n_types)
+		return false;
+	for (size_t i = 0; i < l->n; i++)
+		if (!bytes_is(l->text[i],
+			      i < l->n_types ? a->predicate_type[i] : a->alias[i - l->n_types]))
+			return false;
+	return true;
+}
+
+/* In one block: the pointers of both lists, then the texts. */
+static enum vt_err set_lists(struct accreditation *a, const struct lists *l)
+{
+	size_t len = l->n * sizeof(char *);
+	char **block, *at;
+
+	a->n_predicate_types = l->n_types;
+	a->n_aliases = l->n - l->n_types;
+	for (size_t i = 0; i < l->n; i++)
+		len += l->text[i].len + 1;
+	if (l->n == 0)
+		return VT_OK;
+	if ((block = malloc(len)) == NULL)
+		return VT_ENOMEM;
+	at = (char *)(block + l->n);
+	for (size_t i = 0; i < l->n; i++) {
+		block[i] = at;
+		memcpy(at, l->text[i].data, l->text[i].len);
+		at[l->text[i].len] = '\0';
+		at += l->text[i].len + 1;
+	}
+	a->predicate_type = block;
+	a->alias = block + l->n_types;
+	return VT_OK;
+}
+
+/* slot: of its key, or NULL. A key that is suspended and granted again has the same lists each time. */
 static enum vt_err accreditation_init(struct accreditation *a, uint64_t index,
 				      const struct merkle_hash *leaf,
-				      const struct accreditation_claim *c)
+				      const struct accreditation_claim *c,
+				      const struct key_slot *slot)
 {
+	struct lists lists;
 	enum vt_err err;
 
 	*a = (struct accreditation){.index = index, .leaf = *leaf, .status = c->status};
-	if ((err = copy_texts(&a->predicate_type, &a->n_predicate_types, c->types)) != VT_OK ||
-	    (err = copy_texts(&a->alias, &a->n_aliases, c->aliases)) != VT_OK)
-		goto done;
-	if (c->valid_until.len != 0 && (a->valid_until = bytes_dup_str(c->valid_until)) == NULL)
+	if ((err = gather_lists(&lists, c)) != VT_OK)
+		return err;
+	for (size_t i = 0; slot != NULL && i < BORROW_FROM && i < slot->pub.n; i++) {
+		const struct accreditation *before = &slot->pub.history[slot->pub.n - 1 - i];
+
+		if (has_lists(before, &lists)) {
+			a->n_predicate_types = before->n_predicate_types;
+			a->predicate_type = before->predicate_type;
+			a->n_aliases = before->n_aliases;
+			a->alias = before->alias;
+			a->borrowed = true;
+			break;
+		}
+	}
+	if (!a->borrowed)
+		err = set_lists(a, &lists);
+	if (err == VT_OK && c->valid_until.len != 0 &&
+	    (a->valid_until = bytes_dup_str(c->valid_until)) == NULL)
 		err = VT_ENOMEM;
-done:
 	if (err != VT_OK)
 		accreditation_release(a);
 	return err;
@@ -394,16 +449,21 @@ done:
 static enum vt_err accreditation_init_recovery(struct accreditation *a, uint64_t index,
 					       const struct merkle_hash *leaf)
 {
+	struct lists lists = {.n_types = 1, .n = 1, .text = {bytes_str(PREDICATE_ACCREDITATION)}};
+
 	*a = (struct accreditation){.index = index, .leaf = *leaf, .status = ACCREDITATION_GRANTED};
-	a->predicate_type = calloc(1, sizeof(*a->predicate_type));
-	if (a->predicate_type == NULL)
-		return VT_ENOMEM;
-	a->predicate_type[0] = strdup(PREDICATE_ACCREDITATION);
-	a->n_predicate_types = 1;
-	if (a->predicate_type[0] != NULL)
-		return VT_OK;
-	accreditation_release(a);
-	return VT_ENOMEM;
+	return set_lists(a, &lists);
+}
+
+static size_t accreditation_bytes(const struct accreditation *a)
+{
+	size_t bytes = sizeof(*a);
+
+	for (size_t i = 0; !a->borrowed && i < a->n_predicate_types; i++)
+		bytes += sizeof(char *) + strlen(a->predicate_type[i]) + 1;
+	for (size_t i = 0; !a->borrowed && i < a->n_aliases; i++)
+		bytes += sizeof(char *) + strlen(a->alias[i]) + 1;
+	return bytes + (a->valid_until == NULL ? 0 : strlen(a->valid_until) + 1);
 }
 
 /* Room for one more in a key's history. */
@@ -479,6 +539,9 @@ static void insert_slot(struct registry *r, struct key_slot *slot)
 	memmove(r->by_party + at + 1, r->by_party + at, (r->n - at) * sizeof(struct key_slot *));
 	r->by_party[at] = slot;
 	r->by_first[r->n++] = slot;
+	r->bytes += sizeof(*slot) + 3 * sizeof(slot) + SLOT_OVERHEAD + strlen(slot->pub.party) +
+		    strlen(slot->pub.role) + party_key_bytes(slot->key) +
+		    accreditation_bytes(&slot->pub.history[0]);
 }
 
 /* A new centre or recovery key ends the one before it, at the same index. */
@@ -507,8 +570,9 @@ static enum vt_err plan_succession(struct succession *s, struct registry *r, uin
 	return VT_OK;
 }
 
-static void append_history(struct key_slot *slot, struct accreditation *a)
+static void append_history(struct registry *r, struct key_slot *slot, struct accreditation *a)
 {
+	r->bytes += accreditation_bytes(a);
 	slot->pub.history[slot->pub.n++] = *a;
 	*a = (struct accreditation){0}; /* transferred */
 }
@@ -523,12 +587,12 @@ static enum vt_err apply_claim(struct registry *r, uint64_t index, const struct 
 	struct succession succession = {0};
 	enum vt_err err;
 
-	if ((err = accreditation_init(&mine, index, leaf, c)) != VT_OK ||
+	if ((err = accreditation_init(&mine, index, leaf, c, slot)) != VT_OK ||
 	    (err = reserve_slots(r, 2)) != VT_OK)
 		goto done;
 	if (slot != NULL) {
 		if ((err = reserve_history(slot)) == VT_OK)
-			append_history(slot, &mine);
+			append_history(r, slot, &mine);
 		goto done;
 	}
 	if ((err = plan_succession(&succession, r, index, leaf, c)) != VT_OK)
@@ -547,7 +611,7 @@ static enum vt_err apply_claim(struct registry *r, uint64_t index, const struct 
 		insert_slot(r, recovery);
 	recovery = NULL; /* transferred */
 	if (succession.predecessor != NULL)
-		append_history(succession.predecessor, &succession.end);
+		append_history(r, succession.predecessor, &succession.end);
 done:
 	slot_free(fresh);
 	slot_free(recovery);

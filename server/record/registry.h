@@ -24,6 +24,7 @@ struct accreditation {
 	uint64_t index;
 	struct merkle_hash leaf;
 	enum accreditation_status status;
+	bool borrowed; /* both lists are those of an earlier one of its key */
 	size_t n_predicate_types;
 	char **predicate_type;
 	size_t n_aliases;
@@ -62,6 +63,8 @@ uint64_t registry_version(const struct registry *r);
 /* One beyond the last registry entry; 0: there is none. */
 uint64_t registry_end(const struct registry *r);
 size_t registry_count(const struct registry *r); /* keys ever registered */
+/* About how much memory it takes: of an accreditation some hundred bytes, and the texts that its key had not brought lately. */
+size_t registry_bytes(const struct registry *r);
 const struct registered_key *registry_at(const struct registry *r, size_t i); /* by first index */
 /* The i-th key of a party, by first index, or NULL. */
 const struct registered_key *registry_of_party(const struct registry *r, const char *party,

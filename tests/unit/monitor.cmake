@@ -5,7 +5,7 @@ vitrine_test(monitor_pairs_test LABEL unit
 vitrine_test(monitor_follow_test LABEL unit TIMEOUT 300
   SOURCES ${here}/monitor_follow_test.c ${fake_log_sources} ${PROJECT_SOURCE_DIR}/tests/support/scratch.c
     ${PROJECT_SOURCE_DIR}/tests/support/failing_readdir.c ${alloc_fail_source}
-  LINK monitor client record base OpenSSL::Crypto ${alloc_fail})
+  LINK monitor client record_world record base OpenSSL::Crypto ${alloc_fail})
 target_include_directories(monitor_follow_test PRIVATE ${PROJECT_SOURCE_DIR}/server/http)
 vitrine_test(monitor_checks_test LABEL unit
   SOURCES ${here}/monitor_checks_test.c ${PROJECT_SOURCE_DIR}/tests/support/scratch.c

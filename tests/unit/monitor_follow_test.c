@@ -14,6 +14,7 @@
 #include "fake_log.h"
 #include "json.h"
 #include "monitor.h"
+#include "record_world.h"
 #include "scratch.h"
 #include "test_policy.h"
 #include "vitrine/checkpoint.h"
@@ -1401,6 +1402,78 @@ static void a_damaged_state_is_no_state(void **state)
 	assert_non_null(strstr(why, "damaged"));
 }
 
+/* Entries of the world that the log does not have yet. */
+static void publish_world(const struct world *w)
+{
+	for (size_t i = fake_log_size(); i < w->n; i++)
+		fake_log_add(buf_bytes(&w->entry[i].bytes));
+	fake_log_publish();
+}
+
+static void accredit_some(struct world *w, size_t n)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+
+	for (size_t i = 0; i < n; i++) {
+		struct signer *key;
+		char party[32];
+		struct buf body;
+
+		(void)snprintf(party, sizeof(party), "lab-%zu", w->n);
+		assert_int_equal(signer_generate(&key, "ed25519", NULL), VT_OK);
+		world_grant(w, &body,
+			    &(struct world_grant){.party = party,
+						  .role = "lab",
+						  .key = key,
+						  .previous = -1,
+						  .types = types,
+						  .n_types = 1});
+		world_append(w, buf_bytes(&body));
+		buf_release(&body);
+		signer_free(key);
+	}
+}
+
+static void a_log_may_not_fill_the_memory_with_accreditations(void **state)
+{
+	struct monitor_log_status status;
+	struct world *w = calloc(1, sizeof(*w));
+
+	(void)state;
+	assert_non_null(w);
+	world_init(w);
+	w->view.origin = "la.example";
+	world_begin(w);
+	fake_log_cut(0);
+	publish_world(w);
+	config.registry_max = 4000; /* some ten keys */
+	config.silent_seconds = 100;
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	accredit_some(w, 10);
+	publish_world(w);
+	look();
+	/* What was judged together is let in. */
+	assert_followed(w->n);
+	accredit_some(w, 10);
+	publish_world(w);
+	assert_int_equal(look(), MONITOR_UNSURE);
+	assert_followed(w->n - 10);
+	monitor_log_status(monitor, 0, &status);
+	assert_non_null(strstr(status.why, "its accreditations"));
+	for (unsigned i = 0; i < 10; i++) {
+		now += 20;
+		look();
+	}
+	assert_told("withheld");
+	config.registry_max = 0;
+	restart();
+	assert_int_equal(look(), MONITOR_HOLDS);
+	assert_followed(w->n);
+	world_release(w);
+	free(w);
+}
+
 static void *interrupt(void *ctx)
 {
 	(void)ctx;
@@ -1474,6 +1547,7 @@ int main(void)
 	    TEST(a_state_that_is_gone_is_no_new_beginning),
 	    TEST(a_centre_that_is_named_and_is_not_the_logs_is_one_fault_that_stands),
 	    TEST(a_damaged_state_is_no_state),
+	    TEST(a_log_may_not_fill_the_memory_with_accreditations),
 	    TEST(an_interrupted_look_ends_and_loses_nothing),
 	};
 

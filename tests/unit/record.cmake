@@ -22,3 +22,8 @@ vitrine_test(record_alloc_test LABEL unit
 vitrine_test(record_docs_test LABEL unit
   SOURCES ${here}/record_docs_test.c ${PROJECT_SOURCE_DIR}/tests/support/test_file.c
   LINK record ARGS ${PROJECT_SOURCE_DIR}/docs)
+
+# A sanitizer's own memory would be measured.
+vitrine_test(record_registry_memory_test LABEL unit SOURCES ${here}/record_registry_memory_test.c
+  LINK record_world record base)
+set_tests_properties(record_registry_memory_test PROPERTIES LABELS "unit;unsanitized")

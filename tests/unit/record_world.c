@@ -191,7 +191,7 @@ struct entry_ref world_ref(const struct world *w, uint64_t index)
 
 void world_grant(struct world *w, struct buf *out, const struct world_grant *g)
 {
-	struct compose_accreditation a = {.log = WORLD_ORIGIN,
+	struct compose_accreditation a = {.log = w->view.origin,
 					  .party = g->party,
 					  .role = g->role,
 					  .key = signer_public(g->key),
@@ -217,7 +217,7 @@ void world_grant(struct world *w, struct buf *out, const struct world_grant *g)
 void world_accredit_unjudged(struct world *w, const struct party_key *key)
 {
 	static const char *const types[] = {PREDICATE_TEST_RESULT};
-	struct compose_accreditation a = {.log = WORLD_ORIGIN,
+	struct compose_accreditation a = {.log = w->view.origin,
 					  .party = "lab-2",
 					  .role = "lab",
 					  .key = key,
@@ -257,7 +257,7 @@ void world_begin(struct world *w)
 	static const char *const vendor[] = {PREDICATE_RELEASE_V02, PREDICATE_RELEASE_V01,
 					     PREDICATE_CORRECTION};
 	struct compose_accreditation a = {
-	    .log = WORLD_ORIGIN,
+	    .log = w->view.origin,
 	    .party = "centre",
 	    .role = "centre",
 	    .key = signer_public(w->centre),
