@@ -426,22 +426,6 @@ static void aliases_and_shapes_find_the_key(void **state)
 	buf_release(&payload);
 }
 
-/* As a Sigstore bundle around it, with this in its verificationMaterial. */
-static void wrap(struct buf *body, const char *material)
-{
-	struct buf out;
-
-	buf_init(&out);
-	assert_int_equal(
-	    buf_appendf(&out,
-			"{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\","
-			"\"verificationMaterial\":{%s},\"dsseEnvelope\":%.*s}",
-			material, (int)body->len, (const char *)body->data),
-	    VT_OK);
-	buf_release(body);
-	*body = out;
-}
-
 /* Among more keys than are tried, a bundle's hint finds its own; cosign's is the keyid in base64. */
 static void find_by_hint(struct world *w, struct bytes payload, struct signer *key)
 {
@@ -455,7 +439,7 @@ static void find_by_hint(struct world *w, struct bytes payload, struct signer *k
 	assert_int_equal(buf_append_base64(&hint, id), VT_OK);
 	assert_int_equal(buf_append_byte(&hint, '\0'), VT_OK);
 	sign_as(&body, payload, key, "", 0);
-	wrap(&body, "\"certificate\":{}");
+	world_bundle(&body, "\"certificate\":{}");
 	assert_int_equal(world_submit(w, buf_bytes(&body), &index, NULL), VT_ELIMIT);
 	assert_non_null(strstr(w->why.detail, "the key of a certificate"));
 	buf_release(&body);
@@ -466,7 +450,7 @@ static void find_by_hint(struct world *w, struct bytes payload, struct signer *k
 			 : i == 1 ? hex
 				  : "unheard of");
 		sign_as(&body, payload, key, i == 2 ? hex : "", 0);
-		wrap(&body, material);
+		world_bundle(&body, material);
 		assert_int_equal(world_submit(w, buf_bytes(&body), &index, NULL), VT_OK);
 		buf_release(&body);
 	}

@@ -177,6 +177,9 @@ static void opening_and_judging_survives(void **state)
 
 	make_verdict(w);
 	starve(w, open_and_judge);
+	world_bundle(&body,
+		     "\"publicKey\":{\"hint\":\"n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\"}");
+	starve(w, open_and_judge);
 	about = world_append(w, buf_bytes(&body));
 	starve(w, reopen);
 	starve(w, describe);

@@ -183,6 +183,21 @@ void world_sign_one(struct buf *out, struct bytes payload, struct signer *by)
 	world_sign(out, payload, &by, 1);
 }
 
+void world_bundle(struct buf *body, const char *material)
+{
+	struct buf out;
+
+	buf_init(&out);
+	assert_int_equal(
+	    buf_appendf(&out,
+			"{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\","
+			"\"verificationMaterial\":{%s},\"dsseEnvelope\":%.*s}",
+			material, (int)body->len, (const char *)body->data),
+	    VT_OK);
+	buf_release(body);
+	*body = out;
+}
+
 struct entry_ref world_ref(const struct world *w, uint64_t index)
 {
 	assert_true(index < w->n);

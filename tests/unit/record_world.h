@@ -58,6 +58,8 @@ void world_accredit_unjudged(struct world *w, const struct party_key *key);
 /* An envelope around payload, signed by `by[0..n)` under their default schemes. The caller releases *out. */
 void world_sign(struct buf *out, struct bytes payload, struct signer *const *by, size_t n);
 void world_sign_one(struct buf *out, struct bytes payload, struct signer *by);
+/* Put the envelope into a Sigstore bundle, with these members of its verificationMaterial. */
+void world_bundle(struct buf *body, const char *material);
 /* An accreditation by the centre and, if co, by the key itself. `previous` < 0: null. */
 struct world_grant {
 	const char *party;
