@@ -233,7 +233,7 @@ static void a_slow_but_steady_reader_gets_it_all(void **state)
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.write_seconds = 0.2, .header_seconds = 0.05});
+	start(&f, (struct http_config){.write_seconds = 0.8, .header_seconds = 0.05});
 	fd = raw_connect(f.app.url);
 	raw_send_str(fd, "GET /big?n=25165824 HTTP/1.0\r\n\r\n");
 	for (;;) {
