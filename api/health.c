@@ -60,7 +60,11 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 
 	log_status(api->log, &status);
 	if (status.frozen) {
-		api_problem(x, "not-ready", "signing has stopped: %s", status.frozen_why);
+		api_problem(x, "not-ready", "signing has stopped%s: %s",
+			    status.frozen_unwritten ? " (which cannot be written down: do not "
+						      "start this log again before it is)"
+						    : "",
+			    status.frozen_why);
 		return;
 	}
 	if (status.policy_differs) {

@@ -16,7 +16,7 @@
 #include "durable.h"
 #include "logline.h"
 
-#define FROZEN_TITLE   "vitrine frozen v1\n"
+#define FROZEN_TITLE   MARK_FROZEN_TITLE
 #define EVIDENCE_TITLE "\nThe signed checkpoint that contradicts the store:\n\n"
 
 enum { FROZEN_SIZE_MAX = NOTE_SIZE_MAX + 4096 };
@@ -59,34 +59,65 @@ static bool make_empty(const char *path)
 	return fd >= 0 && close(fd) == 0;
 }
 
-/* Write what is still owed, if something is. The first reason is kept: an existing file is left alone. */
+/* Once a minute: it is tried every second. */
+static void complain(struct log *log, int fault, bool in_mark)
+{
+	uint64_t now = clock_monotonic_nanos();
+
+	if (log->frozen_told != 0 && now - log->frozen_told < UINT64_C(60000000000))
+		return;
+	log->frozen_told = now;
+	logline(LOGLINE_ERROR,
+		log->frozen_file_empty ? "frozen, but why could not be written down"
+		: in_mark ? "frozen, and that is kept in the high-water mark for want of "
+			    "another place"
+			  : "frozen, but that could not be written down: do not start it again",
+		"file=%s error=\"%s\"", log->config.frozen_path, strerror(fault));
+}
+
+static void set_unwritten(struct log *log, bool unwritten)
+{
+	(void)pthread_mutex_lock(&log->lock);
+	log->status.frozen_unwritten = unwritten;
+	(void)pthread_mutex_unlock(&log->lock);
+}
+
+/*
+ * Write what is still owed, if something is. The first reason is kept: an existing file is left alone. Where no file can be made it
+ * goes into the mark, which has its room and is open; there it stays until there is a file.
+ */
 static void keep(struct log *log)
 {
+	bool in_mark = false;
+	struct mark *mark;
 	struct buf owed;
-	int system_error;
+	int fault;
 	enum vt_err err;
 
 	(void)pthread_mutex_lock(&log->lock);
 	owed = log->frozen_text;
 	buf_init(&log->frozen_text);
+	mark = log->mark;
 	(void)pthread_mutex_unlock(&log->lock);
-	if (owed.len == 0)
+	if (owed.len == 0 && !log->thaw)
 		return;
-	err = log->frozen_file_empty
+	err = log->thaw ? VT_OK
+	      : log->frozen_file_empty
 		  ? durable_write(log->config.frozen_path, buf_bytes(&owed), 0600)
 		  : durable_create(log->config.frozen_path, buf_bytes(&owed), 0600);
+	fault = errno;
 	if (err == VT_OK || err == VT_ECONFLICT) {
 		buf_release(&owed);
+		log->thaw = mark != NULL && mark_thaw(mark) != VT_OK;
+		set_unwritten(log, false);
 		return;
 	}
-	system_error = errno;
 	if (!log->frozen_file_empty)
 		log->frozen_file_empty = make_empty(log->config.frozen_path);
-	logline(LOGLINE_ERROR,
-		log->frozen_file_empty
-		    ? "frozen, but why could not be written down"
-		    : "frozen, but that could not be written down: do not start it again",
-		"file=%s error=\"%s\"", log->config.frozen_path, strerror(system_error));
+	if (mark != NULL && !log->frozen_file_empty)
+		in_mark = mark_freeze(mark, buf_bytes(&owed)) == VT_OK;
+	set_unwritten(log, !log->frozen_file_empty && !in_mark);
+	complain(log, fault, in_mark);
 	(void)pthread_mutex_lock(&log->lock);
 	log->frozen_text = owed;
 	(void)pthread_mutex_unlock(&log->lock);
@@ -265,4 +296,24 @@ void log_freeze_look(struct log *log)
 	    frozen_file_read(log->config.frozen_path, why, &time, NULL) == VT_OK &&
 	    freeze_here(log, why, time, NULL))
 		tell(log, why);
+}
+
+void log_freeze_by_mark(struct log *log, struct buf *text)
+{
+	char why[LOG_FROZEN_WHY_MAX];
+	struct bytes said = line_of(buf_bytes(text), "why: ");
+	uint64_t time = clock_unix();
+	int64_t at;
+
+	if (clock_parse_rfc3339(&at, line_of(buf_bytes(text), "time: ")) == VT_OK && at >= 0)
+		time = (uint64_t)at;
+	(void)snprintf(why, sizeof(why), "%.*s",
+		       (int)(said.len < sizeof(why) ? said.len : sizeof(why) - 1),
+		       said.len > 0 ? (const char *)said.data : "");
+	one_line(why, said.len > 0 ? why : "the high-water mark says that the log is frozen");
+	if (freeze_here(log, why, time, text))
+		tell(log, why);
+	else
+		log->thaw = true; /* there is a file by now */
+	log_freeze_keep(log);
 }

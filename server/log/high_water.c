@@ -80,6 +80,14 @@ enum vt_err high_water_compare(struct tree_head *mark, const char *path, const c
 	err = mark_read(mark, path, origin);
 	if (err == VT_ENOTFOUND || err == VT_ENOMEM || err == VT_EBUSY)
 		return err;
+	if (err == VT_ECONFLICT) {
+		(void)snprintf(
+		    why, LOG_FROZEN_WHY_MAX,
+		    "the high-water mark %.100s says that the log is frozen, for want of a "
+		    "file FROZEN" LOG_SEE_FROZEN,
+		    path);
+		return VT_EMISMATCH;
+	}
 	if (err != VT_OK)
 		return explain_unreadable(why, path, err, errno);
 	/* Read after the mark: another process may have committed and raised it since this one looked at the head. */
@@ -111,25 +119,14 @@ static void mark_moved(void *ctx)
 	(void)pthread_mutex_unlock(&log->lock);
 }
 
-/* A mark that is there: compare, and open it to be raised. */
-static enum vt_err adopt_mark(struct log *log)
+static enum vt_err open_mark(struct log *log, uint64_t size)
 {
-	const char *origin = log->store->identity.origin;
-	char why[LOG_FROZEN_WHY_MAX];
 	struct mark *opened;
-	struct tree_head mark;
 	enum vt_err err;
 
-	err = high_water_compare(&mark, log->config.mark_path, origin, log->second,
-				 &log->second_hasher, why);
-	if (err == VT_EMISMATCH) {
-		stop_for(log, why);
-		return VT_OK;
-	}
-	if (err != VT_OK)
-		return err;
 	errno = 0;
-	err = mark_open(&opened, log->config.mark_path, origin, mark_moved, log);
+	err =
+	    mark_open(&opened, log->config.mark_path, log->store->identity.origin, mark_moved, log);
 	if (err == VT_EIO) {
 		stop_unreadable(log, err, errno);
 		return VT_OK;
@@ -138,13 +135,45 @@ static enum vt_err adopt_mark(struct log *log)
 		return err;
 	(void)pthread_mutex_lock(&log->lock);
 	/* Whatever was shown to anyone before this start is under the mark. */
-	if (log->handed < mark.size)
-		log->handed = mark.size;
+	if (log->handed < size)
+		log->handed = size;
 	log->mark = opened;
 	log->status.has_mark = true;
-	log->status.mark_size = mark.size;
+	log->status.mark_size = size;
 	(void)pthread_mutex_unlock(&log->lock);
 	return VT_OK;
+}
+
+/* VT_ENOTFOUND: it does not say so. */
+static enum vt_err adopt_frozen(struct log *log)
+{
+	struct buf text;
+	enum vt_err err;
+
+	buf_init(&text);
+	err = mark_frozen_text(&text, log->config.mark_path);
+	if (err == VT_OK && (err = open_mark(log, 0)) == VT_OK)
+		log_freeze_by_mark(log, &text);
+	buf_release(&text);
+	return err;
+}
+
+/* A mark that is there: compare, and open it to be raised. */
+static enum vt_err adopt_mark(struct log *log)
+{
+	char why[LOG_FROZEN_WHY_MAX];
+	struct tree_head mark;
+	enum vt_err err;
+
+	if ((err = adopt_frozen(log)) == VT_OK || err == VT_ENOMEM)
+		return err;
+	err = high_water_compare(&mark, log->config.mark_path, log->store->identity.origin,
+				 log->second, &log->second_hasher, why);
+	if (err == VT_EMISMATCH) {
+		stop_for(log, why);
+		return VT_OK;
+	}
+	return err != VT_OK ? err : open_mark(log, mark.size);
 }
 
 static enum vt_err make_mark(struct log *log, const struct tree_head *head)
@@ -253,6 +282,11 @@ static enum vt_err raising_failed(struct log *log, const struct tree_head *head,
 
 	if (err == VT_EBUSY)
 		return err;
+	if (err == VT_ECONFLICT) {
+		log_freeze_for_now(log, "another process of this store has frozen the log, and the "
+					"high-water mark says so" LOG_SEE_FROZEN);
+		return VT_EBUSY;
+	}
 	if (err != VT_EMISMATCH)
 		log_die_storage("raising the high-water mark", err);
 	(void)snprintf(why, sizeof(why),

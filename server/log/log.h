@@ -210,6 +210,8 @@ struct log_status {
 	double
 	    mark_wait_seconds_sum; /* that the sequencer had nothing to do but wait for the mark */
 	bool frozen;
+	bool
+	    frozen_unwritten; /* that could not be written down anywhere yet: a restart would forget it */
 	uint64_t frozen_time; /* POSIX seconds */
 	char frozen_why[LOG_FROZEN_WHY_MAX];
 };

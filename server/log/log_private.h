@@ -138,6 +138,8 @@ struct log {
 	unsigned policies;           /* that there were before this one */
 	struct buf frozen_text;      /* of the file that says so, until it is written */
 	pthread_mutex_t frozen_lock; /* held while it is written; taken first */
+	uint64_t frozen_told; /* when it was last said that it cannot be; under frozen_lock */
+	bool thaw;            /* it is, and the mark says so still; under frozen_lock */
 	bool
 	    frozen_file_empty; /* we could make that file, and write nothing into it; under frozen_lock */
 	/* There is no mark: nothing is taken until the witnesses' quorum has vouched for the head. */
@@ -311,6 +313,8 @@ _Noreturn void log_die_storage(const char *what, enum vt_err err);
 bool log_frozen(struct log *log);
 /* log_freeze(), with the signed note that contradicts the store. */
 void log_freeze_with(struct log *log, const char *why, struct bytes evidence);
+/* As the mark's own text says, which is taken over: it goes to the file if that can be written now. */
+void log_freeze_by_mark(struct log *log, struct buf *text);
 /* Until the process ends: for what is found again at each start, until it is mended. */
 void log_freeze_for_now(struct log *log, const char *why);
 /*

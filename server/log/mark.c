@@ -23,7 +23,9 @@ struct mark {
 	const char *path;
 	const char *origin;
 	int fd;
-	struct merkle_hasher hasher; /* the thread's */
+	pthread_mutex_t
+	    file; /* held while the file is locked: its lock is this process's, whichever thread takes it */
+	struct merkle_hasher hasher; /* under it, too */
 	pthread_t thread;
 	bool has_thread;
 	void (*moved)(void *ctx);
@@ -113,7 +115,22 @@ done:
 	return err;
 }
 
-/* The larger of the whole slots, and which one it is. */
+static struct bytes slot_of(struct bytes file, unsigned i)
+{
+	return bytes_of(file.data + (size_t)i * MARK_SLOT, MARK_SLOT);
+}
+
+/* The slot that says that the log is frozen; -1: none does. */
+static int frozen_slot(struct bytes file)
+{
+	for (unsigned i = 0; file.len == MARK_SIZE && i < 2; i++)
+		if (memcmp(slot_of(file, i).data, MARK_FROZEN_TITLE,
+			   sizeof(MARK_FROZEN_TITLE) - 1) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* The larger of the whole slots, and which one it is; also of one that says that the log is frozen. */
 static enum vt_err slots_parse(struct tree_head *out, unsigned *which, struct merkle_hasher *h,
 			       struct bytes file, const char *origin)
 {
@@ -123,7 +140,7 @@ static enum vt_err slots_parse(struct tree_head *out, unsigned *which, struct me
 	if (file.len != MARK_SIZE)
 		return VT_EMALFORMED;
 	for (unsigned i = 0; i < 2; i++) {
-		struct bytes slot = bytes_of(file.data + (size_t)i * MARK_SLOT, MARK_SLOT);
+		struct bytes slot = slot_of(file, i);
 		struct tree_head head;
 		enum vt_err err = slot_parse(&head, h, slot, origin);
 
@@ -188,8 +205,32 @@ enum vt_err mark_read(struct tree_head *out, const char *path, const char *origi
 	err = read_locked(&file, path);
 	if (err == VT_OK)
 		err = slots_parse(out, &which, &h, buf_bytes(&file), origin);
+	if (frozen_slot(buf_bytes(&file)) >= 0 && err != VT_ENOMEM)
+		err = VT_ECONFLICT;
 	buf_release(&file);
 	merkle_hasher_release(&h);
+	return err;
+}
+
+enum vt_err mark_frozen_text(struct buf *out, const char *path)
+{
+	struct bytes text;
+	struct buf file;
+	enum vt_err err;
+	int slot;
+
+	buf_init(&file);
+	if ((err = read_locked(&file, path)) != VT_OK)
+		goto done;
+	err = VT_ENOTFOUND;
+	if ((slot = frozen_slot(buf_bytes(&file))) < 0)
+		goto done;
+	text = slot_of(buf_bytes(&file), (unsigned)slot);
+	while (text.len > 0 && text.data[text.len - 1] == ' ')
+		text.len--;
+	err = buf_append(out, text);
+done:
+	buf_release(&file);
 	return err;
 }
 
@@ -264,6 +305,10 @@ static enum vt_err raise_locked(struct mark *m, const struct tree_head *head, bo
 		err = VT_EIO;
 		goto done;
 	}
+	if (frozen_slot(bytes_of(file, sizeof(file))) >= 0) {
+		err = VT_ECONFLICT;
+		goto done;
+	}
 	err = slots_parse(&there, &which, &m->hasher, bytes_of(file, sizeof(file)), m->origin);
 	if (err != VT_OK) {
 		err = err == VT_ENOMEM ? err : VT_EIO;
@@ -319,28 +364,111 @@ static enum vt_err take_lock(struct mark *m)
 	return err;
 }
 
+/* Under the file's lock. */
+static const char *trouble_with(const struct mark *m)
+{
+	uint8_t file[MARK_SIZE];
+
+	if (!in_place(m))
+		return "the high-water mark was taken away";
+	if (read_file(m, file) != VT_OK)
+		return "the high-water mark cannot be read";
+	return frozen_slot(bytes_of(file, sizeof(file))) < 0
+		   ? NULL
+		   : "another process has frozen the log, and the high-water mark says so";
+}
+
 static void look(struct mark *m)
 {
-	enum vt_err err = take_lock(m);
+	const char *trouble = "the high-water mark cannot be locked";
+	enum vt_err err;
 
-	if (err == VT_OK)
+	(void)pthread_mutex_lock(&m->file);
+	if ((err = take_lock(m)) == VT_OK) {
+		trouble = trouble_with(m);
 		(void)flock(m->fd, LOCK_UN);
+	}
+	(void)pthread_mutex_unlock(&m->file);
 	if (err != VT_EBUSY)
-		set_trouble(m, err != VT_OK  ? "the high-water mark cannot be locked"
-			       : in_place(m) ? NULL
-					     : "the high-water mark was taken away");
+		set_trouble(m, trouble);
 }
 
 static enum vt_err raise_now(struct mark *m, const struct tree_head *head, bool *wrote)
 {
-	enum vt_err err = take_lock(m);
+	enum vt_err err;
 
-	if (err != VT_OK)
-		return err;
-	err = raise_locked(m, head, wrote);
-	(void)flock(m->fd, LOCK_UN);
+	(void)pthread_mutex_lock(&m->file);
+	if ((err = take_lock(m)) == VT_OK) {
+		err = raise_locked(m, head, wrote);
+		(void)flock(m->fd, LOCK_UN);
+	}
+	(void)pthread_mutex_unlock(&m->file);
 	return err;
 }
+
+/* -- frozen ----------------------------------------------------------------------------------------- */
+
+/* Over the older slot, or the one that says it already. */
+static enum vt_err freeze_locked(struct mark *m, struct bytes file, struct bytes text)
+{
+	uint8_t slot[MARK_SLOT];
+	size_t n = text.len < MARK_SLOT - 1 ? text.len : MARK_SLOT - 1;
+	struct tree_head newest;
+	unsigned which = 1;
+	enum vt_err err;
+
+	if (frozen_slot(file) >= 0)
+		return VT_OK;
+	err = slots_parse(&newest, &which, &m->hasher, file, m->origin);
+	if (err == VT_ENOMEM)
+		return err;
+	memset(slot, ' ', sizeof(slot));
+	memcpy(slot, text.data, n);
+	return write_slot(m, 1 - which, bytes_of(slot, sizeof(slot)));
+}
+
+static enum vt_err thaw_locked(struct mark *m, struct bytes file, struct bytes none)
+{
+	int frozen = frozen_slot(file);
+
+	(void)none;
+	/* Two of the newest: what it took the place of was older. */
+	return frozen < 0 ? VT_OK
+			  : write_slot(m, (unsigned)frozen, slot_of(file, 1 - (unsigned)frozen));
+}
+
+static enum vt_err with_file(struct mark *m, struct bytes text,
+			     enum vt_err (*act)(struct mark *m, struct bytes file,
+						struct bytes text))
+{
+	uint8_t file[MARK_SIZE];
+	enum vt_err err = VT_EBUSY;
+	long tries = 0;
+
+	/* Whoever calls comes again, and must not wait behind a lock that somebody keeps. */
+	if (pthread_mutex_trylock(&m->file) != 0)
+		return err;
+	if ((err = try_lock(m->fd, LOCK_EX, &tries)) == VT_OK) {
+		err = in_place(m) ? read_file(m, file) : VT_EIO;
+		if (err == VT_OK)
+			err = act(m, bytes_of(file, sizeof(file)), text);
+		(void)flock(m->fd, LOCK_UN);
+	}
+	(void)pthread_mutex_unlock(&m->file);
+	return err;
+}
+
+enum vt_err mark_freeze(struct mark *m, struct bytes text)
+{
+	return with_file(m, text, freeze_locked);
+}
+
+enum vt_err mark_thaw(struct mark *m)
+{
+	return with_file(m, bytes_of(NULL, 0), thaw_locked);
+}
+
+/* -- the thread --------------------------------------------------------------------------------------- */
 
 static void *mark_main(void *arg)
 {
@@ -400,6 +528,7 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 	m->moved = moved;
 	m->ctx = ctx;
 	(void)pthread_mutex_init(&m->lock, NULL);
+	(void)pthread_mutex_init(&m->file, NULL);
 	clock_cond_init(&m->changed);
 	if ((m->fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
 		goto done;
@@ -430,6 +559,7 @@ void mark_free(struct mark *m)
 		(void)close(m->fd);
 	merkle_hasher_release(&m->hasher);
 	(void)pthread_mutex_destroy(&m->lock);
+	(void)pthread_mutex_destroy(&m->file);
 	(void)pthread_cond_destroy(&m->changed);
 	free(m);
 }

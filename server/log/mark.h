@@ -24,7 +24,10 @@ struct mark_stats {
 	    *trouble; /* why it cannot be raised now; NULL: nothing is known against it. Static */
 };
 
-/* Read a mark. VT_ENOTFOUND; VT_EMALFORMED: neither slot is whole; VT_EMISMATCH: it is another log's; VT_EBUSY: another
+/* How the text begins that stands in a slot, or in a file, while the log is frozen. */
+#define MARK_FROZEN_TITLE "vitrine frozen v1\n"
+
+/* Read a mark. VT_ECONFLICT: it says that the log is frozen (mark_freeze()); VT_ENOTFOUND; VT_EMALFORMED: neither slot is whole; VT_EMISMATCH: it is another log's; VT_EBUSY: another
  * process held it for a second; VT_EIO (errno), VT_ENOMEM. */
 enum vt_err mark_read(struct tree_head *out, const char *path, const char *origin);
 /* Make a new one. VT_ECONFLICT: there is one. VT_EIO. */
@@ -35,12 +38,22 @@ enum vt_err mark_open(struct mark **out, const char *path, const char *origin,
 		      void (*moved)(void *ctx), void *ctx);
 void mark_free(
     struct mark *m); /* what was begun is finished first, unless another process holds the file */
+/*
+ * Where nothing else can be written, a place that is there already and open: put text, which begins with MARK_FROZEN_TITLE and is cut to
+ * a slot, into the slot that is not the newest. From then on no process raises the mark, and mark_read() says so. mark_thaw() makes it again
+ * what it was. VT_EBUSY: not now; VT_EIO.
+ */
+enum vt_err mark_freeze(struct mark *m, struct bytes text);
+enum vt_err mark_thaw(struct mark *m);
+/* Append that text. VT_ENOTFOUND: the log is not frozen, by this file; errors as mark_read() has them. */
+enum vt_err mark_frozen_text(struct buf *out, const char *path);
 /* Begin to raise it; returns at once. Of several that were begun only the largest is written. */
 void mark_raise(struct mark *m, const struct tree_head *head);
 /* Find out whether it could be raised now; returns at once, and `trouble` says it within seconds. */
 void mark_look(struct mark *m);
 /*
  * Wait until the mark on disk is at least at `size`, which must have been begun. VT_EMISMATCH: it is there with another root.
+ * VT_ECONFLICT: it says that the log is frozen.
  * VT_EBUSY: not within a second, it goes on. VT_EIO: a write failed or the file was taken away; what is on disk is not known, and
  * every later call fails alike.
  */

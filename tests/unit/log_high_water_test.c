@@ -814,6 +814,77 @@ static void assert_fsck_says(struct world *w, const char *words)
 		fail_msg("\"%s\" is not in: %s", words, fault);
 }
 
+/* As on a disk without room for a name, or for a process without file descriptors. */
+static void a_freeze_without_room_for_a_file_outlasts_the_process(void **state)
+{
+	struct world *w = *state, other = {0};
+	char folder[256], path[300];
+	struct buf text;
+
+	(void)snprintf(folder, sizeof(folder), "%s", scratch_path("never"));
+	(void)snprintf(path, sizeof(path), "%s/FROZEN", folder);
+	w->f.config.frozen_path = path;
+	fixture_start(&w->f);
+	add(w, 0, 3);
+	other.f = (struct log_fixture){.store = w->f.store,
+				       .store_is_borrowed = true,
+				       .signer = w->f.signer,
+				       .config = w->f.config};
+	fixture_start(&other.f);
+	log_freeze(w->f.log, "the test says so");
+	assert_frozen(w, 3, "the test says so");
+	assert_false(status_of(w).frozen_unwritten);
+	/* Another process finds it where the file would have been looked for in vain. */
+	assert_int_equal(send_number(&other, 3).outcome, LOG_LATER);
+	assert_frozen(&other, 3, "the high-water mark says so");
+	fixture_free(&other.f);
+	fixture_stop(&w->f);
+	for (unsigned i = 0; i < 2; i++) {
+		fixture_start(&w->f);
+		assert_frozen(w, 3, "the test says so");
+		fixture_stop(&w->f);
+	}
+	assert_fsck_says(w, "says that the log is frozen");
+
+	/* When there is room it goes to the file, which somebody may remove; and the mark is what it was. */
+	assert_int_equal(mkdir(folder, 0700), 0);
+	fixture_start(&w->f);
+	assert_frozen(w, 3, "the test says so");
+	fixture_stop(&w->f);
+	buf_init(&text);
+	assert_int_equal(file_read(&text, path, 1 << 16), VT_OK);
+	assert_non_null(memmem(text.data, text.len, "why: the test says so\n", 22));
+	buf_release(&text);
+	assert_true(marked(w) >= 3);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	fixture_start(&w->f);
+	assert_false(status_of(w).frozen);
+	add(w, 10, 1);
+}
+
+static void a_freeze_that_is_nowhere_is_told(void **state)
+{
+	struct world *w = *state;
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/FROZEN", scratch_path("never"));
+	w->f.config.frozen_path = path;
+	fixture_start(&w->f);
+	add(w, 0, 3);
+	assert_int_equal(rename(w->mark, w->copy), 0);
+	log_freeze(w->f.log, "the test says so");
+	assert_frozen(w, 3, "the test says so");
+	assert_true(status_of(w).frozen_unwritten);
+	/* It goes on trying. */
+	assert_int_equal(rename(w->copy, w->mark), 0);
+	while (status_of(w).frozen_unwritten)
+		(void)sched_yield();
+	fixture_stop(&w->f);
+	fixture_start(&w->f);
+	assert_frozen(w, 3, "the test says so");
+}
+
 static void fsck_compares_the_mark_and_what_froze_the_log(void **state)
 {
 	char fault[FAULT_MAX];
@@ -876,6 +947,8 @@ int main(int argc, char **argv)
 	    MARK_TEST(whatever_the_file_says_nothing_is_signed),
 	    MARK_TEST(the_other_process_stops_too),
 	    MARK_TEST(a_freeze_that_cannot_be_written_is_written_later),
+	    MARK_TEST(a_freeze_without_room_for_a_file_outlasts_the_process),
+	    MARK_TEST(a_freeze_that_is_nowhere_is_told),
 	    MARK_TEST(fsck_compares_the_mark_and_what_froze_the_log),
 	};
 
