@@ -48,9 +48,10 @@ static enum vt_err want_member(struct wanted *w, const struct json *signer, cons
 
 /* Which accreditations carry the signers is the log's to say: they are taken for nothing but a hint what to fetch. */
 static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t index,
-				struct client_error *why)
+				const char *about, struct client_error *why)
 {
-	const struct json *signers;
+	const struct json *signers, *signer;
+	struct bytes keyid;
 	struct json *description;
 	struct buf path;
 	enum vt_err err;
@@ -69,10 +70,13 @@ static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t ind
 	if (signers == NULL)
 		err = client_refuse(why, VT_ENOTFOUND,
 				    "the log does not say what made it admissible");
-	for (size_t i = 0; err == VT_OK && i < json_count(signers); i++)
-		if ((err = want_member(w, json_at(signers, i), "accreditation", index, why)) ==
-		    VT_OK)
-			err = want_member(w, json_at(signers, i), "sealed", index, why);
+	for (size_t i = 0; err == VT_OK && i < json_count(signers); i++) {
+		signer = json_at(signers, i);
+		if (json_text(json_member(signer, "keyid"), &keyid) && bytes_is(keyid, about))
+			continue;
+		if ((err = want_member(w, signer, "accreditation", index, why)) == VT_OK)
+			err = want_member(w, signer, "sealed", index, why);
+	}
 	json_free(description);
 	return err;
 }
@@ -80,17 +84,16 @@ static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t ind
 static enum vt_err want_all(struct wanted *w, struct client *c, uint64_t index, struct bytes entry,
 			    struct client_error *why)
 {
-	uint64_t named[EXTRA_NAMED_MAX];
-	size_t n;
+	struct extra_named named;
 	enum vt_err err;
 
-	if ((err = extra_named(named, &n, index, entry)) != VT_OK)
+	if ((err = extra_named(&named, index, entry)) != VT_OK)
 		return client_refuse(why, err, "entry %llu is no record",
 				     (unsigned long long)index);
-	for (size_t i = 0; i < n; i++)
-		if ((err = want(w, named[i], index, why)) != VT_OK)
+	for (size_t i = 0; i < named.n; i++)
+		if ((err = want(w, named.index[i], index, why)) != VT_OK)
 			return err;
-	return want_signers(w, c, index, why);
+	return want_signers(w, c, index, named.key, why);
 }
 
 static enum vt_err fetch_one(struct extra *x, struct wanted *w, struct client *c, uint64_t index,

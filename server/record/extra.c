@@ -1,5 +1,6 @@
 #include "extra.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,21 +111,36 @@ static enum vt_err add_corrected(struct closure *c, const struct logged_entry *e
 	return add_named(c, e, "replacement");
 }
 
-enum vt_err extra_named(uint64_t out[EXTRA_NAMED_MAX], size_t *n, uint64_t index,
-			struct bytes entry)
+/* Its key's first entry, or the way back to it, where add_first() has that: from the text alone. */
+static enum vt_err add_previous(struct closure *c, const struct logged_entry *e)
+{
+	struct bytes role;
+
+	if (!json_text(statement_member(&e->statement, "role"), &role) ||
+	    (!bytes_is(role, ROLE_CENTRE) && !bytes_is(role, ROLE_RECOVERY)))
+		return VT_OK;
+	return add_named(c, e, "previous");
+}
+
+enum vt_err extra_named(struct extra_named *out, uint64_t index, struct bytes entry)
 {
 	struct closure c = {.n = 0};
 	struct logged_entry e;
 	enum vt_err err;
 
+	*out = (struct extra_named){.n = 0};
 	if ((err = logged_entry_parse(&e, index, entry)) != VT_OK)
 		return err == VT_EMISMATCH ? VT_EMALFORMED : err;
-	err = bytes_is(e.statement.predicate_type, PREDICATE_ACCREDITATION)
-		  ? add_named(&c, &e, "previous")
-		  : add_corrected(&c, &e);
+	if (bytes_is(e.statement.predicate_type, PREDICATE_ACCREDITATION)) {
+		snprintf(out->key, sizeof(out->key), "%.*s", (int)e.statement.digest[0].hex.len,
+			 (const char *)e.statement.digest[0].hex.data);
+		err = add_previous(&c, &e);
+	} else {
+		err = add_corrected(&c, &e);
+	}
 	logged_entry_release(&e);
-	*n = c.n;
-	memcpy(out, c.index, c.n * sizeof(out[0]));
+	out->n = c.n;
+	memcpy(out->index, c.index, c.n * sizeof(c.index[0]));
 	return err == VT_EMISMATCH ? VT_EMALFORMED : err;
 }
 

@@ -56,10 +56,17 @@ struct bytes extra_entry(const struct extra *x); /* lives as long as x */
 enum vt_err extra_new(struct extra **out, struct bytes entry);
 enum vt_err extra_add(struct extra *x, uint64_t index, struct bytes entry,
 		      const struct merkle_proof *proof);
-/* The entries that the one at `index` names in its own text, and so refers to: `previous`, or target and replacement.
- * VT_EMALFORMED: it is none, or names what does not come before it. */
-enum vt_err extra_named(uint64_t out[EXTRA_NAMED_MAX], size_t *n, uint64_t index,
-			struct bytes entry);
+/* What the text of an entry tells of what its admission rests on. */
+struct extra_named {
+	/* Entries: target and replacement of a correction; for an accreditation in the role `centre` or `recovery`, `previous`. */
+	uint64_t index[EXTRA_NAMED_MAX];
+	size_t n;
+	/* The keyid that an accreditation is about, in hex: for its signature nothing that was said of it before counts. Else empty. */
+	char key[2 * MERKLE_HASH_SIZE + 1];
+};
+
+/* VT_EMALFORMED: the entry at `index` is none, or names what does not come before it. */
+enum vt_err extra_named(struct extra_named *out, uint64_t index, struct bytes entry);
 
 /* What an extra proved. release frees what it points to. */
 struct extra_verdict {

@@ -381,6 +381,56 @@ static void support_is_fetched_and_verifies(void **state)
 	extra_free(x);
 }
 
+/* What was said of the laboratory before the accreditation in force is not asked for, however much that is. */
+static void support_goes_not_back_through_a_keys_history(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct extra_verdict verdict;
+	struct problem problem = {0};
+	char keyid[2 * MERKLE_HASH_SIZE + 1], signers[256];
+	uint64_t newest = 1;
+	struct extra *x;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world_grant g = {.party = "lab-1",
+					.role = "lab",
+					.key = world->lab,
+					.previous = (int64_t)newest,
+					.types = types,
+					.n_types = 1,
+					/* The key itself may sign, too. */
+					.no_possession = i == 0};
+		struct buf body;
+
+		world_grant(world, &body, &g);
+		newest = world_append(world, buf_bytes(&body));
+		buf_release(&body);
+		fake_log_add(buf_bytes(&world->entry[newest].bytes));
+	}
+	buf_release(&record);
+	make_record(&record, "https://lab.example/run/2");
+	index_of_record = world_append(world, buf_bytes(&record));
+	fake_log_add(buf_bytes(&world->entry[index_of_record].bytes));
+	serve_head();
+	assert_ok(client_refresh(client, &why));
+	describe("/api/v1/entries/0", SIGNERS("{\"accreditation\":0}"));
+	hex_encode(keyid, bytes_of(world_keyid(world->lab)->b, MERKLE_HASH_SIZE));
+	snprintf(signers, sizeof(signers),
+		 SIGNERS("{\"accreditation\":0},{\"accreditation\":4,\"keyid\":\"%s\"}"), keyid);
+	describe("/api/v1/entries/5", signers);
+	describe("/api/v1/entries/6", SIGNERS("{\"accreditation\":5}"));
+	assert_ok(fetch_support(&x));
+	assert_int_equal(fake_log_requests_of("/api/v1/entries/5"), 1);
+	assert_int_equal(fake_log_requests_of("/api/v1/entries/4"), 0);
+	assert_int_equal(fake_log_requests_of("/api/v1/entries/1"), 0);
+	assert_int_equal(extra_verify(&verdict, &world->h, x, index_of_record, client_head(client),
+				      WORLD_ORIGIN, world_spki(world->centre), &problem),
+			 VT_OK);
+	extra_verdict_release(&verdict);
+	extra_free(x);
+}
+
 static void a_log_that_hides_what_a_record_rests_on_proves_nothing(void **state)
 {
 	struct extra_verdict verdict;
@@ -482,6 +532,7 @@ int main(void)
 	    IN_WORLD(a_second_history_shows_when_the_client_has_a_head),
 	    IN_WORLD(an_entry_too_large_for_the_file_is_read_from_its_bundle),
 	    IN_WORLD(support_is_fetched_and_verifies),
+	    IN_WORLD(support_goes_not_back_through_a_keys_history),
 	    IN_WORLD(a_log_that_hides_what_a_record_rests_on_proves_nothing),
 	    IN_WORLD(answers_that_help_nobody_are_no_finding),
 	    IN_WORLD(support_that_the_tree_does_not_hold_is_a_finding),

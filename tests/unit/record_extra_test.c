@@ -664,15 +664,23 @@ static void an_entry_names_what_it_refers_to(void **state)
 	struct compose_correction c = {.reason = "wrong sample"};
 	struct entry_ref replacement;
 	struct buf body, statement;
-	uint64_t named[EXTRA_NAMED_MAX], first, second, at;
-	size_t n = 7;
+	struct extra_named named;
+	char hex[2 * MERKLE_HASH_SIZE + 1];
+	uint64_t first, second, at;
 
-	assert_int_equal(extra_named(named, &n, 1, buf_bytes(&w->entry[1].bytes)), VT_OK);
-	assert_int_equal(n, 0);
+	assert_int_equal(extra_named(&named, 1, buf_bytes(&w->entry[1].bytes)), VT_OK);
+	assert_int_equal(named.n, 0);
 	at = grant(w, w->lab, ACCREDITATION_GRANTED, 1);
-	assert_int_equal(extra_named(named, &n, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
-	assert_int_equal(n, 1);
-	assert_int_equal(named[0], 1);
+	assert_int_equal(extra_named(&named, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
+	/* A laboratory's history is not walked: its newest entry says all. */
+	assert_int_equal(named.n, 0);
+	hex_encode(hex, bytes_of(world_keyid(w->lab)->b, MERKLE_HASH_SIZE));
+	assert_string_equal(named.key, hex);
+	/* The centre's leads back to where it began. */
+	at = (uint64_t)grant_by(w, w->centre, "centre", ACCREDITATION_GRANTED, 0, w->centre);
+	assert_int_equal(extra_named(&named, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
+	assert_int_equal(named.n, 1);
+	assert_int_equal(named.index[0], 0);
 	first = verdict(w, w->lab, "urn:run:1", NULL, true, &body);
 	buf_release(&body);
 	second = verdict(w, w->lab, "urn:run:2", NULL, true, &body);
@@ -684,14 +692,14 @@ static void an_entry_names_what_it_refers_to(void **state)
 	assert_int_equal(compose_correction(&statement, &c, NULL), VT_OK);
 	world_sign_one(&body, buf_bytes(&statement), w->lab);
 	at = world_append(w, buf_bytes(&body));
-	assert_int_equal(extra_named(named, &n, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
-	assert_int_equal(n, 2);
-	assert_int_equal(named[0], first);
-	assert_int_equal(named[1], second);
+	assert_int_equal(extra_named(&named, at, buf_bytes(&w->entry[at].bytes)), VT_OK);
+	assert_int_equal(named.n, 2);
+	assert_int_equal(named.index[0], first);
+	assert_int_equal(named.index[1], second);
 	/* Nothing can rest on what came later. */
-	assert_int_equal(extra_named(named, &n, second, buf_bytes(&w->entry[at].bytes)),
+	assert_int_equal(extra_named(&named, second, buf_bytes(&w->entry[at].bytes)),
 			 VT_EMALFORMED);
-	assert_int_equal(extra_named(named, &n, 3, bytes_str("{}")), VT_EMALFORMED);
+	assert_int_equal(extra_named(&named, 3, bytes_str("{}")), VT_EMALFORMED);
 	buf_release(&statement);
 	buf_release(&body);
 }
