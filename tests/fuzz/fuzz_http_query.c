@@ -1,6 +1,6 @@
 /*
- * What clients write into a request target and into If-None-Match, Accept-Encoding and Accept. The first line
- * of the input is the target, the second an If-None-Match, the third an Accept-Encoding, and an Accept.
+ * What clients write into a request target and into If-None-Match, Accept-Encoding, Accept and the headers that proxies append
+ * to. The first line of the input is the target, the second an If-None-Match, the third any of the others.
  */
 #include "fuzz_target.h"
 
@@ -8,6 +8,7 @@
 
 #include "http_exchange.h"
 #include "http_negotiate.h"
+#include "http_proxies.h"
 #include "http_query.h"
 
 /* Percent-encode every byte: whatever the value was, this must decode to it. */
@@ -104,6 +105,33 @@ static void check_media(const char *field)
 	MUST(!http_media_preferred(field, text, text));
 }
 
+/* Whatever a client writes, what a proxy appends to it is what counts. */
+static void check_forged(const char *field)
+{
+	static const char *const trusted[] = {"10.0.0.0/8"};
+	static const char *const appended[][2] = {
+	    {"X-Forwarded-For", "192.0.2.1"},
+	    {"Forwarded", "for=192.0.2.1;host=\"a,b\", for=10.1.1.1"}};
+	char text[HTTP_ADDRESS_TEXT_SIZE], why[160];
+	size_t room = strlen(field) + 64;
+	char *longer = malloc(room);
+
+	MUST(longer != NULL);
+	for (size_t i = 0; i < 2; i++) {
+		struct http_address a;
+		struct http_proxies *p;
+
+		MUST(http_proxies_new(&p, appended[i][0], trusted, 1, why) == VT_OK);
+		MUST(!http_proxies_client(p, field, &a) || !http_proxies_trust(p, &a));
+		snprintf(longer, room, "%s, %s", field, appended[i][1]);
+		MUST(http_proxies_client(p, longer, &a));
+		http_address_text(text, &a);
+		MUST(strcmp(text, "192.0.2.1") == 0);
+		http_proxies_free(p);
+	}
+	free(longer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *line[3];
@@ -123,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_tags(line[1]);
 	check_codings(line[2]);
 	check_media(line[2]);
+	check_forged(line[2]);
 	free(text);
 	return 0;
 }
