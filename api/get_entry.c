@@ -32,7 +32,6 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 		err = merkle_hash_leaf(&leaf, log_worker_hasher(thread), buf_bytes(&entry));
 	if (err == VT_OK && http_prefers(x, "application/octet-stream", "application/json")) {
 		api_response_init(&r, 200, "application/octet-stream", API_CACHE_IMMUTABLE);
-		r.by_accept = true;
 		api_send_bytes(x, &r, buf_bytes(&entry));
 		goto done;
 	}
@@ -58,7 +57,6 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 	}
 	/* Not immutable: a later entry may correct this one. */
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
-	r.by_accept = true;
 	api_send_json(x, &r, j);
 done:
 	json_free(record);

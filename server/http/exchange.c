@@ -121,8 +121,9 @@ const char *http_header(const struct http_exchange *x, const char *name)
 	return NULL;
 }
 
-bool http_prefers(const struct http_exchange *x, const char *type, const char *usual)
+bool http_prefers(struct http_exchange *x, const char *type, const char *usual)
 {
+	x->by_accept = true;
 	return http_media_preferred(http_header(x, "Accept"), type, usual);
 }
 

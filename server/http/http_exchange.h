@@ -59,6 +59,7 @@ struct http_exchange {
 	    *stream; /* that the answer goes on with; the answer holds the reference */
 	struct shared_answer *shared; /* NULL: the answer is its own */
 	unsigned lane;                /* peer_lane() */
+	bool by_accept;               /* the answer depends on Accept: http_prefers() was asked */
 	struct http_exchange *next;   /* in the pool's queue, then among the answered */
 
 	char method_name[16]; /* cut to fit */
@@ -79,8 +80,8 @@ enum vt_err exchange_set_fields(struct http_exchange *x, const struct http_field
 struct http_variant {
 	bool not_modified;
 	bool gzipped;     /* the body of the response has been replaced */
-	const char *vary; /* NULL: nothing that the request says changes it */
-	char etag[136];   /* the whole header value; "" for none */
+	const char *vary; /* the whole header value; NULL: the same for whoever asks */
+	char etag[144];   /* the same; "" for none */
 };
 void response_negotiate(struct http_variant *out, struct http_response *r,
 			const struct http_exchange *x);

@@ -50,8 +50,8 @@ const struct http_request *http_request(const struct http_exchange *x);
 const struct http_server *http_exchange_server(const struct http_exchange *x);
 /* NULL when absent; a header that came several times is joined with ", ". */
 const char *http_header(const struct http_exchange *x, const char *name);
-/* Does Accept ask for `type` rather than for `usual`, which is sent in doubt? */
-bool http_prefers(const struct http_exchange *x, const char *type, const char *usual);
+/* Does Accept ask for `type` rather than for `usual`, which is sent in doubt? Caches are told that the answer depends on it. */
+bool http_prefers(struct http_exchange *x, const char *type, const char *usual);
 /* Append this text with its percent-encoding undone. VT_EMALFORMED, and nothing is appended. */
 enum vt_err http_decode(struct buf *out, struct bytes encoded);
 /* One decoded query value. VT_ENOTFOUND; VT_EMALFORMED: bad
@@ -77,7 +77,6 @@ struct http_response {
 		char *value;
 	} header[HTTP_HEADERS_MAX];
 	bool may_gzip;    /* compress if the client takes gzip and it helps; adds Vary */
-	bool by_accept;   /* another Accept might have got another form: adds Vary, too */
 	const char *etag; /* what stands between the quotes; static or NULL */
 	char *etag_text;  /* the same, owned: http_response_etag() */
 };
@@ -88,8 +87,7 @@ void http_response_release(struct http_response *r);
 enum vt_err http_response_header(struct http_response *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* printf-style text between the quotes. VT_EINVAL: it may not stand there (a quote, a space), or is
- * longer than HTTP_ETAG_MAX. It is sent as a weak tag where may_gzip allows two forms of the body.
- */
+ * longer than HTTP_ETAG_MAX. The gzip form's is another one: weak, with "-gzip" behind it. */
 enum vt_err http_response_etag(struct http_response *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

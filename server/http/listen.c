@@ -45,7 +45,8 @@ static struct MHD_Response *with_headers(struct MHD_Response *m, const struct ht
 
 	if (r->content_type != NULL && !v->not_modified)
 		ok = MHD_add_response_header(m, "Content-Type", r->content_type) == MHD_YES;
-	if (ok && v->gzipped)
+	/* A 304 says nothing of the coding: whoever keeps the answer knows. */
+	if (ok && v->gzipped && !v->not_modified)
 		ok = MHD_add_response_header(m, "Content-Encoding", "gzip") == MHD_YES;
 	if (ok && v->vary != NULL)
 		ok = MHD_add_response_header(m, "Vary", v->vary) == MHD_YES;

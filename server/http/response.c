@@ -106,25 +106,36 @@ static bool compress(struct http_response *r, const struct http_exchange *x)
 	return true;
 }
 
+/*
+ * Each form has a tag of its own: a cache that asks with the tags of all that it keeps sends on the one that a 304 names,
+ * and that must not be gzip for somebody who does not take it. What gzip makes of the same bytes may change with its
+ * version, so its tag is a weak one (RFC 9110 section 8.8.3.3).
+ */
+static void tag_variant(struct http_variant *out, const char *tag, bool safe,
+			const struct http_exchange *x)
+{
+	char own[HTTP_ETAG_MAX + sizeof("-gzip")];
+
+	snprintf(own, sizeof(own), "%s%s", tag, out->gzipped ? "-gzip" : "");
+	snprintf(out->etag, sizeof(out->etag), "%s\"%s\"", out->gzipped ? "W/" : "", own);
+	out->not_modified = safe && http_etag_listed(http_header(x, "If-None-Match"), own);
+}
+
 void response_negotiate(struct http_variant *out, struct http_response *r,
 			const struct http_exchange *x)
 {
 	const char *tag = r->etag_text != NULL ? r->etag_text : r->etag;
 	bool safe = x->req.method == HTTP_GET || x->req.method == HTTP_HEAD;
+	/* In one line: there are caches that look at the last one alone. */
 	static const char *const vary[2][2] = {{NULL, "Accept-Encoding"},
 					       {"Accept", "Accept, Accept-Encoding"}};
 
-	*out = (struct http_variant){.vary = vary[r->by_accept][r->may_gzip]};
+	*out = (struct http_variant){.vary = vary[x->by_accept][r->may_gzip]};
 	if (tag != NULL && (strlen(tag) > HTTP_ETAG_MAX || !http_etag_valid(tag)))
 		tag = NULL;
-	if (tag != NULL && safe && r->status == 200 &&
-	    http_etag_listed(http_header(x, "If-None-Match"), tag))
-		out->not_modified = true;
 	/* A 304 needs the body too: its Content-Length is the 200's (RFC 9110 section 8.6). */
 	if (r->may_gzip)
 		out->gzipped = compress(r, x);
-	/* The two forms are not the same bytes, so where there may be two the tag is a weak one
-	 * (RFC 9110 section 8.8.3.3). */
 	if (tag != NULL)
-		snprintf(out->etag, sizeof(out->etag), "%s\"%s\"", r->may_gzip ? "W/" : "", tag);
+		tag_variant(out, tag, safe && r->status == 200, x);
 }

@@ -427,20 +427,50 @@ static void gzip_is_used_where_it_is_asked_for(void **state)
 		&f->reply);
 	assert_string_equal(raw_field(&f->reply, "Content-Encoding"), "gzip");
 	assert_string_equal(raw_field(&f->reply, "Vary"), "Accept-Encoding");
-	assert_string_equal(raw_field(&f->reply, "ETag"), "W/\"big\"");
+	assert_string_equal(raw_field(&f->reply, "ETag"), "W/\"big-gzip\"");
 	assert_true(f->reply.body.len < plain);
 	assert_memory_equal(f->reply.body.data, "\x1f\x8b", 2);
 	assert_int_equal(raw_ask(f->app.url,
 				 "GET /big?n=20000 HTTP/1.1\r\n" HOST
-				 "Accept-Encoding: gzip\r\nIf-None-Match: W/\"big\"\r\n\r\n",
+				 "Accept-Encoding: gzip\r\nIf-None-Match: W/\"big-gzip\"\r\n\r\n",
 				 &f->reply),
 			 304);
 	assert_string_equal(raw_field(&f->reply, "Vary"), "Accept-Encoding");
 	assert_string_equal(raw_field(&f->reply, "Cache-Control"), "max-age=60");
+	/* A cache that keeps the plain form would take this for its coding (RFC 9111 section 3.2). */
+	assert_null(raw_field(&f->reply, "Content-Encoding"));
 	raw_ask(f->app.url, "GET /big?n=10 HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n",
 		&f->reply);
 	assert_null(raw_field(&f->reply, "Content-Encoding"));
 	assert_int_equal(f->reply.body.len, 10);
+}
+
+/* A cache may ask with the tags of all forms that it keeps, and sends on the one that the 304 names. */
+static void a_304_is_of_the_form_that_would_be_sent(void **state)
+{
+	static const struct {
+		const char *fields, *tag;
+		unsigned status;
+	} cases[] = {
+	    {"", "\"big\"", 200},
+	    {"If-None-Match: \"big\"\r\n", "\"big\"", 304},
+	    {"If-None-Match: W/\"big-gzip\"\r\n", "\"big\"", 200},
+	    {"If-None-Match: W/\"big-gzip\", \"big\"\r\n", "\"big\"", 304},
+	    {"Accept-Encoding: gzip\r\nIf-None-Match: \"big\"\r\n", "W/\"big-gzip\"", 200},
+	    {"Accept-Encoding: gzip\r\nIf-None-Match: W/\"big-gzip\", \"big\"\r\n",
+	     "W/\"big-gzip\"", 304},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char request[256];
+
+		snprintf(request, sizeof(request), "GET /big?n=20000 HTTP/1.1\r\n" HOST "%s\r\n",
+			 cases[i].fields);
+		if (raw_ask(f->app.url, request, &f->reply) != cases[i].status)
+			fail_msg("%s: %u", cases[i].fields, f->reply.status);
+		assert_string_equal(raw_field(&f->reply, "ETag"), cases[i].tag);
+	}
 }
 
 static void an_unknown_path_is_the_handlers_404(void **state)
@@ -495,6 +525,7 @@ int main(void)
 	    TEST(too_many_fields_are_refused),
 	    TEST(an_overlong_header_is_refused),
 	    TEST(if_none_match_gives_304_with_the_tag),
+	    TEST(a_304_is_of_the_form_that_would_be_sent),
 	    TEST(gzip_is_used_where_it_is_asked_for),
 	    TEST(an_unknown_path_is_the_handlers_404),
 	    cmocka_unit_test(a_value_with_a_line_break_never_becomes_a_header),
