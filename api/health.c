@@ -1,5 +1,7 @@
 /* GET /healthz: the process answers. GET /readyz: it takes and publishes entries. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "gather.h"
 #include "handler.h"
@@ -75,6 +77,11 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 	}
 	if (status.stuck_why[0] != '\0') {
 		api_problem(x, "not-ready", "nothing can be published now: %s", status.stuck_why);
+		return;
+	}
+	if (log_has_room(api->log) != VT_OK) {
+		api_problem(x, "not-ready", "no file can be written in the log's folder: %s",
+			    strerror(errno));
 		return;
 	}
 	missing = quorum_missing(api, why, sizeof(why));

@@ -191,6 +191,15 @@ static int open_store(struct service *s)
 	return CMD_HOLDS;
 }
 
+/* Two for each connection to the store, which every worker has, four for each client; but for those of witnesses. */
+static uint64_t files_needed(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t workers = opt_workers != 0 ? opt_workers : cores > 2 ? (uint64_t)cores : 2;
+
+	return opt_connections + 4 * (workers + opt_peers.n) + CMD_FILES_BESIDE;
+}
+
 static int open_witnesses(struct service *s)
 {
 	static struct serve_witnesses_options o;
@@ -204,19 +213,13 @@ static int open_witnesses(struct service *s)
 				"--witness-interval is in milliseconds and must be shorter than "
 				"--append-seconds");
 	o = (struct serve_witnesses_options){opt_policy, opt_without_quorum, opt_witness_interval,
-					     opt_witness_seconds};
+					     opt_witness_seconds, files_needed()};
 	return serve_witnesses_open(&s->witnesses, &o, &s->identity.signer.key);
 }
 
-/* Two for each connection to the store, which every worker has, four for each client. */
 static int open_enough_files(struct service *s)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t workers = opt_workers != 0 ? opt_workers : cores > 2 ? (uint64_t)cores : 2;
-	size_t witnesses = serve_witnesses_listed(&s->witnesses);
-
-	return cmd_need_files("serve", opt_connections + 4 * (workers + witnesses + opt_peers.n) +
-					   CMD_FILES_BESIDE);
+	return cmd_need_files("serve", files_needed() + 4 * serve_witnesses_listed(&s->witnesses));
 }
 
 static void on_gather(void *ctx, struct bytes signed_note, const struct tree_head *head,

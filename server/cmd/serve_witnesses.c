@@ -263,6 +263,9 @@ static int take_next(struct serve_witnesses *w)
 	int code;
 
 	if ((code = gathering_new(&w->next, w)) != CMD_HOLDS ||
+	    (code = cmd_need_files("serve", w->options->files +
+						4 * policy_witness_count(w->next->policy))) !=
+		CMD_HOLDS ||
 	    (code = gathering_start(w->next)) != CMD_HOLDS)
 		return code;
 	if ((err = digest(w->next, w->options->without_quorum, &policy)) == VT_OK)

@@ -24,6 +24,7 @@ struct serve_witnesses_options {
 	    *without_quorum; /* whatever else has to be the same in all processes of a store */
 	uint64_t interval_millis;
 	uint64_t request_seconds;
+	uint64_t files; /* that the rest of the process may have open */
 };
 
 /* Before the log is opened: read the policy, which has to list this log. {0} before; options and log_key are kept. Returns

@@ -197,6 +197,7 @@ static void init_locks(struct log *log)
 	(void)pthread_mutex_init(&log->frozen_lock, NULL);
 	clock_cond_init(&log->work);
 	clock_cond_init(&log->progress);
+	durable_probe_init(&log->room);
 }
 
 static void init(struct log *log, const struct log_config *config)
@@ -363,6 +364,7 @@ void log_free(struct log *log)
 	(void)pthread_mutex_destroy(&log->frozen_lock);
 	(void)pthread_cond_destroy(&log->work);
 	(void)pthread_cond_destroy(&log->progress);
+	durable_probe_release(&log->room);
 	agreed_close(log);
 	free(log->policy_path);
 	free(log->mark_path);
@@ -408,6 +410,12 @@ void log_status(struct log *log, struct log_status *out)
 		out->registry_version = registry_version(log->registry);
 		(void)pthread_rwlock_unlock(&log->registry_lock);
 	}
+}
+
+enum vt_err log_has_room(struct log *log)
+{
+	return log->config.frozen_path == NULL ? VT_OK
+					       : durable_probe(&log->room, log->config.frozen_path);
 }
 
 /* -- workers ----------------------------------------------------------------------------------------- */

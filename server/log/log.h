@@ -216,6 +216,8 @@ struct log_status {
 	char frozen_why[LOG_FROZEN_WHY_MAX];
 };
 void log_status(struct log *log, struct log_status *out);
+/* Could a file be made where frozen_path is? Looks by writing, once in a second at most. VT_EIO, and errno says more. Any thread. */
+enum vt_err log_has_room(struct log *log);
 
 /*
  * A signed note that somebody else showed (a witness's, a gossiped head). If it carries a valid signature of this log that

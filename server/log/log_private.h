@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "durable.h"
 #include "index.h"
 #include "log.h"
 #include "mark.h"
@@ -101,6 +102,7 @@ struct policy_change {
 };
 
 struct log {
+	struct durable_probe room;
 	struct store *store;
 	struct log_config config; /* its paths are copies: */
 	char *policy_path;
