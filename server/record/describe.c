@@ -91,7 +91,8 @@ static enum vt_err describe_signers(struct json **out, struct merkle_hasher *h,
 struct family {
 	struct entry_standing *member;
 	size_t n, room;
-	bool incomplete; /* there are more than FAMILY_MAX */
+	size_t read;     /* bytes, of all but the entry itself */
+	bool incomplete; /* there are more than DESCRIBE_FAMILY_MAX or DESCRIBE_FAMILY_BYTES */
 };
 
 static enum vt_err family_add(struct family *f, const struct logged_entry *e,
@@ -128,6 +129,7 @@ static enum vt_err family_add_at(struct family *f, uint64_t index,
 
 	if (err != VT_OK)
 		return err;
+	f->read += e.bytes.len;
 	err = family_add(f, &e, view);
 	logged_entry_release(&e);
 	return err;
@@ -144,7 +146,7 @@ static enum vt_err family_add_corrections(struct family *f, struct merkle_hasher
 	for (; err == VT_OK && from < view->size; from = at + 1) {
 		if ((err = view->find(view->ctx, &key, from, &at)) != VT_OK || at >= view->size)
 			break;
-		f->incomplete = f->n == DESCRIBE_FAMILY_MAX;
+		f->incomplete = f->n == DESCRIBE_FAMILY_MAX || f->read > DESCRIBE_FAMILY_BYTES;
 		if (f->incomplete)
 			break;
 		err = family_add_at(f, at, view);

@@ -13,7 +13,9 @@ struct json;
 enum {
 	DESCRIBE_CORRECTIONS_MAX = 16,
 	DESCRIBE_FAMILY_MAX = 256, /* an entry, its corrections and theirs */
-	DESCRIBE_KEYS_MAX = 1000,  /* of a page of parties, but for the last party's */
+	/* How much of corrections is read for one entry, before the last one. */
+	DESCRIBE_FAMILY_BYTES = 1024 * 1024,
+	DESCRIBE_KEYS_MAX = 1000, /* of a page of parties, but for the last party's */
 };
 
 /*
@@ -37,7 +39,7 @@ enum {
  * "correctedBy" has the corrections before view->size, oldest first, at most DESCRIBE_CORRECTIONS_MAX
  * ("correctedByMore": there are more); "parties" are those for whom one takes effect. "standing" says for
  * each party that signed whether the entry stands (record/entry_standing.h); of a registry entry it is left out.
- * Where corrections, and corrections of those, are more than DESCRIBE_FAMILY_MAX, "standingUnknown" is there
+ * Where corrections, and corrections of those, are more than DESCRIBE_FAMILY_MAX or DESCRIBE_FAMILY_BYTES, "standingUnknown" is there
  * instead, and no "parties".
  *
  * Re-serialising "envelope" without white space gives the entry's bytes. VT_EMALFORMED: not an entry

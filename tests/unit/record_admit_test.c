@@ -1145,6 +1145,48 @@ static void where_corrections_are_too_many_standing_is_unknown(void **state)
 	buf_release(&body);
 }
 
+/* What one correction costs to read is up to its author. */
+static void where_corrections_are_too_large_standing_is_unknown(void **state)
+{
+	static const char what[] = "\"predicate\":{";
+	struct world *w = *state;
+	struct compose_correction c = {.reason = "wrong sample"};
+	struct buf payload, body, statement, more;
+	struct json *j;
+	char *large;
+	bool unknown = false;
+
+	make_verdict(&payload, "https://lab.example/runs/1", NULL);
+	world_sign_one(&body, buf_bytes(&payload), w->lab);
+	world_append(w, buf_bytes(&body));
+	buf_release(&body);
+	c.target = world_ref(w, 3);
+	for (size_t read = 0; read <= DESCRIBE_FAMILY_BYTES + RECORD_ENTRY_MAX;
+	     read += w->entry[w->n - 1].bytes.len) {
+		buf_init(&statement);
+		buf_init(&more);
+		assert_int_equal(compose_correction(&statement, &c, NULL), VT_OK);
+		assert_int_equal(buf_append_byte(&statement, '\0'), VT_OK);
+		assert_int_equal(buf_appendf(&more, "%s\"n%zu\":\"%045000d\",", what, read, 0),
+				 VT_OK);
+		assert_int_equal(buf_append_byte(&more, '\0'), VT_OK);
+		large = edited((const char *)statement.data, what, (const char *)more.data);
+		world_sign_one(&body, bytes_str(large), w->lab);
+		world_append(w, buf_bytes(&body));
+		free(large);
+		buf_release(&body);
+		buf_release(&statement);
+		buf_release(&more);
+	}
+	assert_int_equal(describe_entry(&j, &w->h, 3, buf_bytes(&w->entry[3].bytes), &w->view),
+			 VT_OK);
+	assert_null(json_member(j, "standing"));
+	assert_true(json_bool(json_member(j, "standingUnknown"), &unknown) && unknown);
+	assert_int_equal(json_count(json_member(j, "correctedBy")), DESCRIBE_CORRECTIONS_MAX);
+	json_free(j);
+	buf_release(&payload);
+}
+
 static void parties_are_described(void **state)
 {
 	struct world *w = *state;
@@ -1268,6 +1310,7 @@ int main(void)
 	    BEGUN(every_flipped_bit_of_an_entry_is_noticed),
 	    BEGUN(entries_are_described),
 	    BEGUN(where_corrections_are_too_many_standing_is_unknown),
+	    BEGUN(where_corrections_are_too_large_standing_is_unknown),
 	    BEGUN(more_corrections_than_are_listed_are_told_of),
 	    BEGUN(parties_are_described),
 	    BEGUN(parties_come_in_pages),
