@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -232,6 +233,11 @@ enum vt_err log_open(struct log **out, const struct log_config *config, char why
 	if (log == NULL)
 		return refuse(why, VT_ENOMEM, "no memory");
 	init(log, config);
+	if (getrandom(&log->share_seed, sizeof(log->share_seed), 0) !=
+	    (ssize_t)sizeof(log->share_seed)) {
+		err = refuse(why, VT_EIO, "no random numbers");
+		goto done;
+	}
 	if ((err = copy_path(&log->config.mark_path, &log->mark_path)) != VT_OK ||
 	    (err = copy_path(&log->config.frozen_path, &log->frozen_path)) != VT_OK ||
 	    (err = copy_path(&log->config.policy_path, &log->policy_path)) != VT_OK) {

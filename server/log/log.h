@@ -54,8 +54,10 @@ enum { LOG_FROZEN_WHY_MAX = 600 };
 struct log_config {
 	struct store *store; /* borrowed; its identity decides mode, origin and centre */
 	const struct note_signer *signer; /* copied; what it points to is borrowed */
-	size_t queue_max; /* submissions taken and not yet answered; 0: 8192. Full: LOG_LATER */
-	size_t queue_bytes_max; /* of their entries; 0: 128 MiB */
+	/* Submissions taken and not yet answered, 0: 8192, and bytes of their entries, 0: 128 MiB. Full: LOG_LATER. Those by one
+	 * key of a log of records may be a quarter. */
+	size_t queue_max;
+	size_t queue_bytes_max;
 	size_t batch_max;       /* entries of one batch; 0: 4096 */
 	size_t batch_bytes_max; /* 0: 64 MiB */
 	size_t index_tail_max;  /* 0: INDEX_TAIL_DEFAULT */

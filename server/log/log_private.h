@@ -49,6 +49,12 @@ enum verdict {
 };
 
 /* From log_submit() to its answer. */
+/* Keys that fall together by chance share it. */
+struct queue_share {
+	size_t n, bytes;
+};
+enum { QUEUE_SHARES = 1024 };
+
 struct submission {
 	struct submission *next;
 	log_answer_fn answer;
@@ -56,8 +62,9 @@ struct submission {
 	struct record *record; /* NULL in raw mode */
 	struct buf raw;        /* the entry, in raw mode */
 	struct merkle_hash leaf;
-	size_t bytes;   /* that it counts for in the queue */
-	uint64_t floor; /* none of its pairs is in the entries [0, floor) */
+	size_t bytes;              /* that it counts for in the queue */
+	struct queue_share *share; /* of whom; NULL: nobody's */
+	uint64_t floor;            /* none of its pairs is in the entries [0, floor) */
 	uint64_t
 	    judged; /* registry version that it was found admissible by, and nothing else bears on it; 0: none */
 	enum verdict verdict;
@@ -124,6 +131,8 @@ struct log {
 	size_t
 	    outstanding; /* taken and not answered: queued, in a batch, or waiting for a checkpoint */
 	size_t outstanding_bytes;
+	struct queue_share share[QUEUE_SHARES]; /* of those, by key */
+	uint64_t share_seed; /* so that nobody can make a key that falls together with another's */
 	bool running;
 	bool stopping;
 	bool follow;      /* somebody waits for what another process appended */

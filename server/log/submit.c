@@ -10,6 +10,8 @@
 #include "clock.h"
 #include "problem.h"
 
+enum { QUEUE_PARTS = 4 }; /* of which one key may have one */
+
 /* -- submissions --------------------------------------------------------------------------------- */
 
 struct bytes submission_entry(const struct submission *s)
@@ -90,6 +92,10 @@ void submission_answer(struct log *log, struct submission *s, const struct log_a
 	(void)pthread_mutex_lock(&log->lock);
 	log->outstanding--;
 	log->outstanding_bytes -= s->bytes;
+	if (s->share != NULL) {
+		s->share->n--;
+		s->share->bytes -= s->bytes;
+	}
 	count(log, answer->outcome);
 	(void)pthread_mutex_unlock(&log->lock);
 	s->answer(s->ctx, answer);
@@ -197,6 +203,32 @@ static enum checked check_raw(struct log_worker *w, struct submission *s, struct
 	return err == VT_ENOTFOUND ? CHECKED_QUEUE : failed(&v, err);
 }
 
+/* Its place in the queue counts for the key that brings it. For a signature that is in the log already it does not: anybody may send
+ * that again beside his own, and would use up what somebody else may have. The centre's word on a key waits for no key's share. */
+static enum vt_err charge_share(struct submission *s, const struct admission_view *view,
+				struct log *log)
+{
+	const struct record_signer *signer;
+	const struct merkle_hash *key;
+	enum vt_err err = VT_OK;
+	uint64_t index, h;
+	size_t n, n_keys, i = 0;
+
+	if (record_is_accreditation(s->record))
+		return VT_OK;
+	signer = record_signers(s->record, &n);
+	key = record_keys(s->record, &n_keys);
+	while (i + 1 < n && (err = view->find(view->ctx, &key[1 + i], 0, &index)) == VT_OK)
+		i++;
+	if (err != VT_OK && err != VT_ENOTFOUND)
+		return err;
+	memcpy(&h, signer[i].keyid.b, sizeof(h));
+	h = (h ^ log->share_seed) * UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ (h >> 32)) * UINT64_C(0xbf58476d1ce4e5b9);
+	s->share = &log->share[(h >> 32) % QUEUE_SHARES];
+	return VT_OK;
+}
+
 /* Under the registry's read lock. The registry covers v.size, and may cover more: what was committed a moment ago is counted
  * as covered when it has been read back. */
 static enum checked check_record_locked(struct log_worker *w, struct submission *s,
@@ -215,6 +247,7 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 	    .ctx = &v,
 	};
 	enum vt_err err;
+	bool consulted;
 	size_t n;
 
 	*size = v.size;
@@ -234,8 +267,11 @@ static enum checked check_record_locked(struct log_worker *w, struct submission 
 	if ((err = record_judge(s->record, &view, &s->problem)) != VT_OK)
 		return failed(&v, err);
 	*brings_keys = record_brings_keys(s->record, &view);
+	consulted = v.consulted;
+	if ((err = charge_share(s, &view, log)) != VT_OK)
+		return failed(&v, err);
 	/* What was admissible for reasons found in other entries, or changes the registry itself, is judged again. */
-	if (!v.consulted && !record_is_accreditation(s->record) &&
+	if (!consulted && !record_is_accreditation(s->record) &&
 	    registry_end(log->registry) <= v.size)
 		s->judged = registry_version(log->registry);
 	return CHECKED_QUEUE;
@@ -327,6 +363,14 @@ static const char *closed(const struct log *log, size_t bytes)
 	return NULL;
 }
 
+/* Has its key a quarter of all in the queue already? One is let in always. Under the lock. */
+static bool share_is_used_up(const struct log *log, const struct submission *s)
+{
+	return s->share != NULL && s->share->n > 0 &&
+	       (s->share->n >= log->config.queue_max / QUEUE_PARTS ||
+		s->share->bytes + s->bytes > log->config.queue_bytes_max / QUEUE_PARTS);
+}
+
 static void answer_later(struct log *log, const char *reason, log_answer_fn answer, void *ctx)
 {
 	struct log_answer a = {
@@ -372,8 +416,14 @@ static bool enqueue(struct log *log, struct submission *s, const char **reason)
 	/* Only what would be added: what is known and published has been answered. */
 	if ((*reason = closed(log, s->bytes)) == NULL)
 		*reason = log_holding(log);
+	if (*reason == NULL && share_is_used_up(log, s))
+		*reason = "as much by this key waits as one key may have in the queue";
 	taken = *reason == NULL;
 	if (taken) {
+		if (s->share != NULL) {
+			s->share->n++;
+			s->share->bytes += s->bytes;
+		}
 		s->since = clock_monotonic_nanos();
 		log->outstanding++;
 		log->outstanding_bytes += s->bytes;

@@ -320,6 +320,77 @@ static void hold_batch(struct fixture *f, struct sent *s, unsigned n)
 	buf_release(&body);
 }
 
+/* Not begun: the queue is set up first. */
+static void one_key_leaves_room_in_the_queue_for_others(void **state)
+{
+	struct fixture *f = *state;
+	struct buf body;
+	struct sent s[4];
+
+	f->log.config.queue_max = 8; /* a quarter each */
+	begin(f);
+	hold_batch(f, &s[0], 100);
+	for (unsigned i = 1; i < 3; i++) {
+		verdict(f, &body, i);
+		send_bytes(&f->log, f->log.w, &s[i], buf_bytes(&body));
+		buf_release(&body);
+	}
+	assert_true(s[2].answered);
+	assert_int_equal(s[2].answer.outcome, LOG_LATER);
+	assert_non_null(strstr(s[2].answer.reason, "by this key"));
+	/* The centre's, though that key signs it, too. */
+	lab_becomes(f, &body, ACCREDITATION_GRANTED, 1);
+	send_bytes(&f->log, f->log.w, &s[3], buf_bytes(&body));
+	buf_release(&body);
+	gate_open(&f->log.gate);
+	wait_for(s, 4);
+	assert_int_equal(s[1].answer.outcome, LOG_ADDED);
+	assert_int_equal(s[3].answer.outcome, LOG_ADDED);
+	/* What was answered counts no more. */
+	assert_int_equal(send_verdict(f, f, 3).outcome, LOG_ADDED);
+	assert_int_equal(send_verdict(f, f, 4).outcome, LOG_ADDED);
+}
+
+static void another_keys_signature_beside_ones_own_does_not_count_for_it(void **state)
+{
+	static const char *const types[] = {PREDICATE_TEST_RESULT};
+	struct fixture *f = *state;
+	struct signer *both[2] = {f->world.lab, f->world.stranger};
+	struct buf body, statement;
+	struct sent s[4];
+
+	f->log.config.queue_max = 8;
+	begin(f);
+	world_grant(&f->world, &body,
+		    &(struct world_grant){.party = "lab-2",
+					  .role = "lab",
+					  .key = f->world.stranger,
+					  .previous = -1,
+					  .types = types,
+					  .n_types = 1});
+	assert_int_equal(send_buf(f, &body).outcome, LOG_ADDED);
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(send_verdict(f, f, i).outcome, LOG_ADDED);
+	hold_batch(f, &s[0], 100);
+	for (unsigned i = 1; i < 4; i++) {
+		verdict_statement(&statement, i, "PASSED");
+		world_sign(&body, buf_bytes(&statement), both, 2);
+		send_bytes(&f->log, f->log.w, &s[i], buf_bytes(&body));
+		buf_release(&body);
+		buf_release(&statement);
+	}
+	/* The third is one too many of the stranger's; the laboratory, of which one waits, may still send one. */
+	assert_true(s[3].answered);
+	assert_int_equal(s[3].answer.outcome, LOG_LATER);
+	verdict(f, &body, 5);
+	send_bytes(&f->log, f->log.w, &s[3], buf_bytes(&body));
+	buf_release(&body);
+	gate_open(&f->log.gate);
+	wait_for(s, 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(s[i].answer.outcome, LOG_ADDED);
+}
+
 static void a_suspension_binds_the_next_index_of_its_own_batch(void **state)
 {
 	struct fixture *f = *state;
@@ -870,6 +941,10 @@ int main(int argc, char **argv)
 	    BEGUN(one_signature_of_two_is_known_and_a_second_one_is_new),
 	    BEGUN(copies_in_flight_get_one_index),
 	    BEGUN(two_signatures_of_two_entries_are_known),
+	    cmocka_unit_test_setup_teardown(one_key_leaves_room_in_the_queue_for_others, setup,
+					    teardown),
+	    cmocka_unit_test_setup_teardown(
+		another_keys_signature_beside_ones_own_does_not_count_for_it, setup, teardown),
 	    BEGUN(a_suspension_binds_the_next_index_of_its_own_batch),
 	    BEGUN(a_suspension_binds_what_was_checked_before_it_was_covered),
 	    BEGUN(a_suspension_taken_by_one_process_binds_the_other),
