@@ -71,6 +71,8 @@ void api_problem_typed(struct http_exchange *x, const struct problem *p, unsigne
 void api_policy_not_met(struct http_exchange *x, uint64_t index);
 /* What an error code from below means when no handler knows better. */
 void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what);
+/* 500: logged under an id, which the answer has, and nothing else of what went wrong. */
+void api_problem_internal(struct http_exchange *x, const char *what);
 /* The http layer's own errors; see http_config.error. */
 void api_http_error(struct http_response *out, unsigned status, const char *detail, bool unknown,
 		    void *app);

@@ -1,8 +1,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "handler.h"
+#include "logline.h"
 
 const struct problem_type api_problems[] = {
     {"bad-request", 400, "The request is not understood"},
@@ -130,9 +132,29 @@ void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)
 		api_problem(x, "unavailable", "%s: %s", what, vt_err_text(err));
 		return;
 	default:
-		api_problem(x, "internal", "%s: %s", what, vt_err_text(err));
+		api_problem_internal(x, what);
 		return;
 	}
+}
+
+/* Files and calls are the operator's to know. Who was answered so can name a line of the log, and the line has what was asked for. */
+void api_problem_internal(struct http_exchange *x, const char *what)
+{
+	char path[300], doing[300];
+	uint8_t id[4] = {0};
+	char hex[2 * sizeof(id) + 1];
+
+	/* Should it fail, the line's time has to do. */
+	if (getrandom(id, sizeof(id), GRND_NONBLOCK) < 0)
+		memset(id, 0, sizeof(id));
+	hex_encode(hex, bytes_of(id, sizeof(id)));
+	logline(LOGLINE_ERROR, "answered with an internal error", "id=%s path=%s doing=%s", hex,
+		logline_quote(path, sizeof(path), bytes_str(http_request(x)->path)),
+		logline_quote(doing, sizeof(doing), bytes_str(what)));
+	api_problem(x, "internal",
+		    "%s: an internal error; the server's log has more of it under the id %s, for "
+		    "its operator",
+		    what, hex);
 }
 
 void api_http_error(struct http_response *out, unsigned status, const char *detail, bool unknown,

@@ -42,7 +42,7 @@ static void answer_refusal(struct http_exchange *x, enum vt_err err,
 		api_problem(x, "checkpoint-inconsistent", "%s", a->why);
 		return;
 	case VT_EINTERNAL:
-		api_problem(x, "internal", "%s", a->why[0] != '\0' ? a->why : vt_err_text(err));
+		api_problem_internal(x, a->why[0] != '\0' ? a->why : "cosigning");
 		return;
 	default:
 		api_problem_err(x, err, a->why[0] != '\0' ? a->why : "cosigning");

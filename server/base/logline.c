@@ -296,3 +296,15 @@ void logline(enum logline_level level, const char *event, const char *fields, ..
 	write_line(&l);
 	errno = kept_errno;
 }
+
+enum vt_err internal_error(const char *file, int line, const char *what, int reason)
+{
+	const char *slash = strrchr(file, '/');
+	char shown[400], why[200];
+
+	logline_quote(shown, sizeof(shown), bytes_str(what));
+	logline(LOGLINE_ERROR, "internal error", "at=%s:%d doing=%s%s%s",
+		slash != NULL ? slash + 1 : file, line, shown, reason != 0 ? " errno=" : "",
+		reason != 0 ? logline_quote(why, sizeof(why), bytes_str(strerror(reason))) : "");
+	return VT_EINTERNAL;
+}

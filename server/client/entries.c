@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dsse.h"
+#include "logline.h"
 
 enum {
 	SLOTS_PER_THREAD = 2,
@@ -103,7 +104,9 @@ enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index,
 	rest = buf_bytes(&c->bundle.raw);
 	for (uint64_t i = 0; i <= index % TILE_WIDTH; i++) {
 		if ((err = bundle_next(&entry, &rest)) != VT_OK)
-			return client_refuse(why, VT_EINTERNAL, "%s", vt_err_text(err));
+			return client_refuse(why,
+					     INTERNAL("a bundle that was checked is cut short"),
+					     "%s", vt_err_text(VT_EINTERNAL));
 	}
 	if ((err = buf_append(out, entry)) != VT_OK)
 		client_refuse(why, err, "%s", vt_err_text(err));
@@ -226,7 +229,9 @@ static enum vt_err visit_bundle(struct client *c, const struct fetched *f, const
 	for (unsigned i = 0; i < id->width; i++) {
 		uint64_t index = id->index * TILE_WIDTH + i;
 		if ((err = bundle_next(&entry, &rest)) != VT_OK)
-			return client_refuse(why, VT_EINTERNAL, "%s", vt_err_text(err));
+			return client_refuse(why,
+					     INTERNAL("a bundle that was checked is cut short"),
+					     "%s", vt_err_text(VT_EINTERNAL));
 		if (index < first || index >= end)
 			continue;
 		if ((err = visit(ctx, index, entry, &leaf[i])) != VT_OK)

@@ -3,6 +3,7 @@
  * its parent says.
  */
 #include "client_internal.h"
+#include "logline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static enum vt_err read_edge(void *ctx, const struct tile_id *id, struct merkle_
 	const struct edge_source *s = ctx;
 
 	if (!in_edge(id, s->size)) /* the root is made of partial tiles only */
-		return VT_EINTERNAL;
+		return INTERNAL("a tile is wanted that is not at the edge");
 	memcpy(out, s->edge->hash[id->level], id->width * sizeof(*out));
 	return VT_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "durable.h"
 #include "file_kind.h"
+#include "logline.h"
 
 enum { PIECE = 64 * 1024 };
 
@@ -86,7 +87,9 @@ int file_digests_read(struct file_digests *out, const char *name, const char *pa
 		if (a->hash == NULL)
 			continue;
 		if (out->n == CONTENT_DIGESTS_MAX)
-			return cmd_fail(name, CMD_UNSURE, "%s", vt_err_text(VT_EINTERNAL));
+			return cmd_fail(
+			    name, CMD_UNSURE, "%s",
+			    vt_err_text(INTERNAL("more digests than there is room for")));
 		hash[out->n] = a->hash;
 		out->algorithm[out->n++] = a;
 	}

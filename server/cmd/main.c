@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "signer.h"
+#include "vitrine/merkle.h"
 
 struct subcommand {
 	const char *name;
@@ -149,6 +151,30 @@ static void keep_standard_places(void)
 			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* Without SHA-256 nothing works here, and each command would only say so in its own way. */
+static int check_libcrypto(const char *name)
+{
+	char reason[OPENSSL_REASON_MAX];
+	struct merkle_hasher h;
+	enum vt_err err = merkle_hasher_init(&h);
+
+	if (err == VT_OK) {
+		merkle_hasher_release(&h);
+		return CMD_HOLDS;
+	}
+	return cmd_fail(name, CMD_UNSURE,
+			"there is no SHA-256 to be had: %s; is the file right that OPENSSL_CONF "
+			"names?",
+			openssl_reason(reason));
+}
+
+static int run(const struct subcommand *command, int argc, char **argv)
+{
+	int code = check_libcrypto(command->name);
+
+	return cmd_flush_output(command->name, code == CMD_HOLDS ? command->run(argc, argv) : code);
+}
+
 int main(int argc, char **argv)
 {
 	keep_standard_places();
@@ -170,8 +196,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < N_SUBCOMMANDS; i++)
 		if (strcmp(argv[1], subcommands[i].name) == 0)
-			return cmd_flush_output(subcommands[i].name,
-						subcommands[i].run(argc - 1, argv + 1));
+			return run(&subcommands[i], argc - 1, argv + 1);
 	fprintf(stderr, "vitrine: there is no command \"%s\"; `vitrine --help` lists them\n",
 		argv[1]);
 	return CMD_USAGE;

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "http_gzip.h"
+#include "logline.h"
 
 enum {
 	WHY_SIZE = 160,
@@ -233,7 +234,7 @@ enum vt_err http_fetcher_new(struct http_fetcher **out, const struct http_fetch_
 		config = &defaults;
 	pthread_once(&library_once, library_init);
 	if (!library_ready)
-		return VT_EINTERNAL;
+		return INTERNAL("curl_global_init");
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return VT_ENOMEM;
@@ -244,7 +245,7 @@ enum vt_err http_fetcher_new(struct http_fetcher **out, const struct http_fetch_
 	if (f->user_agent == NULL || f->curl == NULL)
 		goto done;
 	if (!configure(f, config)) {
-		err = VT_EINTERNAL;
+		err = INTERNAL("curl_easy_setopt: libcurl refuses an option");
 		goto done;
 	}
 	*out = f;

@@ -1,4 +1,5 @@
 #include "http_gzip.h"
+#include "logline.h"
 
 #include <limits.h>
 #include <zlib.h>
@@ -79,7 +80,7 @@ enum vt_err gzip_expand(struct buf *out, struct bytes packed, size_t max)
 	/* RFC 1952, 2.2: "A gzip file consists of a series of "members"". */
 	while (err == VT_OK && (!ended || z.avail_in > 0)) {
 		if (ended && inflateReset(&z) != Z_OK)
-			err = VT_EINTERNAL;
+			err = INTERNAL("inflateReset");
 		else
 			err = expand_some(out, &z, max - (out->len - before), &ended);
 	}

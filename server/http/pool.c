@@ -1,5 +1,7 @@
 #include "http_pool.h"
 
+#include "logline.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -133,16 +135,17 @@ enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *co
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->started, NULL);
 	while (p->n_threads < config->workers && err == VT_OK) {
-		if (pthread_create(&p->thread[p->n_threads], NULL, worker_main, p) == 0)
+		int failed = pthread_create(&p->thread[p->n_threads], NULL, worker_main, p);
+		if (failed == 0)
 			p->n_threads++;
 		else
-			err = VT_EIO;
+			err = internal_error(__FILE__, __LINE__, "pthread_create", failed);
 	}
 	pthread_mutex_lock(&p->lock);
 	while (p->ready < p->n_threads)
 		pthread_cond_wait(&p->started, &p->lock);
 	if (p->failed > 0)
-		err = VT_EINTERNAL;
+		err = INTERNAL("a thread's state could not be made");
 	pthread_mutex_unlock(&p->lock);
 	if (err != VT_OK) {
 		pool_free(p);

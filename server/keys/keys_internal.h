@@ -26,8 +26,9 @@ enum vt_err openssh_private(struct bytes *seed, struct bytes blob, struct key_er
 /* Returns err, with the reason in *why (may be NULL). */
 enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Empties OpenSSL's error queue: VT_ENOMEM if memory was short, else `otherwise`. */
-enum vt_err openssl_failure(enum vt_err otherwise);
+/* Empties OpenSSL's error queue: VT_ENOMEM if memory was short, else `otherwise`; where that is VT_EINTERNAL, what OpenSSL says is logged. */
+#define openssl_failure(otherwise) openssl_failure_at(__FILE__, __LINE__, otherwise)
+enum vt_err openssl_failure_at(const char *file, int line, enum vt_err otherwise);
 
 enum { PARSED_KEYS = 128 }; /* that are kept at most */
 /* Both: new, or NULL with OpenSSL's error. The first keeps what it made for the next time; any thread. */

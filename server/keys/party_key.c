@@ -2,6 +2,7 @@
 
 #include "file_kind.h"
 #include "keys_internal.h"
+#include "logline.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -82,13 +83,33 @@ enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, 
 	return err;
 }
 
-enum vt_err openssl_failure(enum vt_err otherwise)
+const char *openssl_reason(char out[OPENSSL_REASON_MAX])
 {
-	bool starved = false;
-	unsigned long code;
+	const char *call, *data;
+	int flags;
+	unsigned long code = ERR_get_error_all(NULL, NULL, &call, &data, &flags);
+	const char *reason = ERR_reason_error_string(code);
 
-	while ((code = ERR_get_error()) != 0)
-		starved |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	if (code == 0)
+		snprintf(out, OPENSSL_REASON_MAX, "OpenSSL gives no reason");
+	else
+		snprintf(out, OPENSSL_REASON_MAX, "OpenSSL, %s(): %s%s%s", call,
+			 reason != NULL ? reason : "?", (flags & ERR_TXT_STRING) != 0 ? ", " : "",
+			 (flags & ERR_TXT_STRING) != 0 ? data : "");
+	ERR_clear_error();
+	return out;
+}
+
+enum vt_err openssl_failure_at(const char *file, int line, enum vt_err otherwise)
+{
+	char reason[OPENSSL_REASON_MAX];
+	unsigned long code = ERR_peek_error();
+	bool starved = ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ||
+		       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+
+	if (!starved && otherwise == VT_EINTERNAL)
+		return internal_error(file, line, openssl_reason(reason), 0);
+	ERR_clear_error();
 	return starved ? VT_ENOMEM : otherwise;
 }
 

@@ -2,6 +2,7 @@
 
 #include "file_kind.h"
 #include "keys_internal.h"
+#include "logline.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -561,7 +562,7 @@ enum vt_err random_bytes(uint8_t *out, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return VT_EINTERNAL;
+			return INTERNAL_ERRNO("getrandom");
 		out += n;
 		len -= (size_t)n;
 	}

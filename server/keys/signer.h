@@ -28,6 +28,9 @@ void signer_free(struct signer *s);
  * passphrase is not NULL; an empty one is VT_EINVAL. Appended after reserving room for all of it:
  * wipe the buffer after use with secret_release(). */
 enum vt_err signer_private_pem(struct buf *out, const struct signer *s, const char *passphrase);
+enum { OPENSSL_REASON_MAX = 240 };
+/* What OpenSSL says of the failure that this thread had last, and forgets: which call, and why. Returns out. */
+const char *openssl_reason(char out[OPENSSL_REASON_MAX]);
 /* Wipe and release a buffer that held a secret. */
 void secret_release(struct buf *b);
 enum vt_err signer_public_pem(struct buf *out, const struct signer *s);

@@ -12,6 +12,7 @@
 #include "fsck_private.h"
 #include "index.h"
 #include "log_private.h"
+#include "logline.h"
 #include "party_key.h"
 #include "vitrine/checkpoint.h"
 
@@ -104,7 +105,7 @@ static enum vt_err keep(void *ctx, const struct store_checkpoint *cp)
 	struct kept *k = &slice->kept[slice->n];
 
 	if (slice->n == CHECKPOINTS_AT_ONCE)
-		return VT_EINTERNAL;
+		return INTERNAL("the store gave more checkpoints than were asked for");
 	k->seq = cp->seq;
 	k->size = cp->size;
 	buf_reset(&k->note);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fsck_private.h"
+#include "logline.h"
 
 enum { LEVELS = 64 / TILE_HEIGHT };
 
@@ -33,7 +34,7 @@ static enum vt_err hash_entry(void *ctx, uint64_t index, struct bytes entry,
 
 	(void)index;
 	if (t->n == FSCK_SLICE)
-		return VT_EINTERNAL;
+		return INTERNAL("the store gave more entries than were asked for");
 	t->n_keys[t->n] = n_keys;
 	if (n_keys > 0)
 		t->key[t->n] = keys[0];

@@ -1,5 +1,7 @@
 #include "index_private.h"
+#include "logline.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -318,7 +320,7 @@ enum vt_err index_open(struct index **out, const struct index_config *config,
 	ix->read_only = config->read_only;
 	ix->slice_chunks = config->slice_chunks == 0 ? INDEX_SLICE_CHUNKS : config->slice_chunks;
 	if (getrandom(&ix->seed, sizeof(ix->seed), 0) != (ssize_t)sizeof(ix->seed)) {
-		err = VT_EINTERNAL;
+		err = INTERNAL_ERRNO("getrandom");
 		goto done;
 	}
 	if ((err = index_runs_refresh(ix, r)) != VT_OK)

@@ -3,7 +3,9 @@
  * prefix; a sum that differs is looked into slot by slot. So memory is bounded, and two passes do for any log.
  */
 #include "index_private.h"
+#include "logline.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -298,9 +300,10 @@ enum vt_err index_check(struct store_reader *r, store_fault_fn fault_fn, void *c
 	c->r = r;
 	c->fault = fault_fn;
 	c->ctx = ctx;
-	err = VT_EINTERNAL;
-	if (getrandom(c->secret, sizeof(c->secret), 0) != (ssize_t)sizeof(c->secret))
+	if (getrandom(c->secret, sizeof(c->secret), 0) != (ssize_t)sizeof(c->secret)) {
+		err = INTERNAL_ERRNO("getrandom");
 		goto done;
+	}
 	/* A log may be running, and replace what is being looked at: then from the beginning. */
 	do {
 		if ((err = store_read_runs(r, runs)) != VT_OK)

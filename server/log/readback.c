@@ -3,6 +3,7 @@
  * compact range and never reads a tile; this reads tiles and knows no range.
  */
 #include "log_private.h"
+#include "logline.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,7 +90,7 @@ static enum vt_err read_edge(void *ctx, const struct tile_id *id, struct merkle_
 	enum vt_err err;
 
 	if (width < id->width)
-		return VT_EINTERNAL;
+		return INTERNAL("a tile is wanted that is wider than the tree has it");
 	if ((err = get_tile(e->log, id->level, id->index, width, &hash)) != VT_OK)
 		return err;
 	memcpy(out, hash, id->width * sizeof(*out));
@@ -192,7 +193,7 @@ enum vt_err readback_tree(struct log *log, const struct tree_head *old,
 
 	forget(log->readback);
 	if (new_head->size < old->size)
-		return VT_EINTERNAL;
+		return INTERNAL("the new head is smaller than the old one");
 	for (unsigned level = 0; err == VT_OK && level < 64 / TILE_HEIGHT; level++)
 		err = check_level(log, level, old, new_head, leaf, why);
 	if (err == VT_OK)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "logline.h"
 #include "reopener.h"
 
 enum {
@@ -205,7 +206,7 @@ static enum vt_err remember(struct checks *c, uint64_t index, struct bytes entry
 	record_signers(r, &n_signers);
 	key = record_keys(r, &n_keys);
 	if (n_keys < 1 + n_signers)
-		return VT_EINTERNAL;
+		return INTERNAL("a record with fewer keys than signers");
 	for (size_t i = 0; i < n_signers; i++) /* behind the leaf hash: one pair per signer */
 		if ((err = pairs_add(c->runs, &key[1 + i], index)) != VT_OK)
 			return err;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "logline.h"
 #include "vitrine/tile.h"
 
 enum {
@@ -93,7 +94,7 @@ enum vt_err kept_node(void *kept, struct merkle_node_id id, const struct merkle_
 	if (id.height % TILE_HEIGHT != 0)
 		return VT_OK;
 	if (id.index != level->written + level->waiting.len / MERKLE_HASH_SIZE)
-		return VT_EINTERNAL;
+		return INTERNAL("a node out of order");
 	if ((err = buf_append(&level->waiting, bytes_of(hash->b, MERKLE_HASH_SIZE))) != VT_OK)
 		return err;
 	return level->waiting.len >= (size_t)FLUSH_HASHES * MERKLE_HASH_SIZE ? flush(level) : VT_OK;

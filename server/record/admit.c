@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "logline.h"
 #include "record_impl.h"
 
 struct bytes record_entry(const struct record *r)
@@ -61,7 +62,7 @@ static enum vt_err hash_key(struct merkle_hash *out, struct merkle_hasher *h, co
 	struct bytes part[5] = {bytes_of(label, strlen(label) + 1)}; /* the NUL is the 0x00 */
 
 	if (n > 4)
-		return VT_EINTERNAL;
+		return INTERNAL("a key of more than four parts");
 	memcpy(part + 1, value, n * sizeof(*value));
 	return merkle_sha256(out, h, part, n + 1);
 }

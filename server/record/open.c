@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "logline.h"
 #include "record_impl.h"
 
 enum {
@@ -319,7 +320,7 @@ static enum vt_err try_pinned_centre(struct opening *o)
 	enum vt_err err;
 
 	if ((err = party_key_from_spki(&key, o->view->centre, NULL)) != VT_OK)
-		return VT_EINTERNAL;
+		return INTERNAL("the centre's key, taken before, is refused");
 	if (o->key_hint != NULL && !merkle_hash_equal(o->key_hint, party_key_id(key))) {
 		err = problem_set(o->why, VT_EUNTRUSTED, "key-unknown",
 				  "the key that was named is not the centre's, and the log has no "

@@ -5,6 +5,7 @@
 
 #include "dsse.h"
 #include "json.h"
+#include "logline.h"
 #include "predicate.h"
 #include "statement.h"
 
@@ -365,12 +366,12 @@ static enum vt_err gather_lists(struct lists *l, const struct accreditation_clai
 	l->n_types = json_count(c->types);
 	l->n = l->n_types + n_aliases;
 	if (l->n_types > ACCREDITATION_TYPES_MAX || n_aliases > ACCREDITATION_ALIASES_MAX)
-		return VT_EINTERNAL;
+		return INTERNAL("longer lists than a claim that was checked can have");
 	for (size_t i = 0; i < l->n; i++)
 		if (!json_text(i < l->n_types ? json_at(c->types, i)
 					      : json_at(c->aliases, i - l->n_types),
 			       &l->text[i]))
-			return VT_EINTERNAL;
+			return INTERNAL("a list of texts holds something else");
 	return VT_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "reopener.h"
+#include "logline.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ static enum vt_err no_find(void *ctx, const struct merkle_hash *key, uint64_t fr
 	(void)key;
 	(void)from;
 	(void)index;
-	return VT_EINTERNAL;
+	return INTERNAL("opening a record looks something up");
 }
 
 static enum vt_err no_read(void *ctx, uint64_t index, struct buf *entry)
@@ -73,7 +74,7 @@ static enum vt_err no_read(void *ctx, uint64_t index, struct buf *entry)
 	(void)ctx;
 	(void)index;
 	(void)entry;
-	return VT_EINTERNAL;
+	return INTERNAL("opening a record reads an entry");
 }
 
 static void open_one(const struct reopener *r, struct merkle_hasher *h, struct reopen_slice *s,

@@ -568,7 +568,7 @@ enum vt_err query_end(struct query *q)
 enum vt_err query_run(struct query *q)
 {
 	if (query_row(q))
-		q->err = VT_EINTERNAL;
+		q->err = INTERNAL("a statement that changes something returned a row");
 	return query_end(q);
 }
 

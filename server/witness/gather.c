@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "gather_private.h"
+#include "logline.h"
 
 enum {
 	PROOFS_KEPT = 8, /* witnesses mostly want the same one or two */
@@ -639,18 +640,19 @@ done:
 
 enum vt_err gather_start(struct gather *g)
 {
-	g->conducting = pthread_create(&g->conductor, NULL, conduct, g) == 0;
-	for (size_t i = 0; i < g->n && g->conducting; i++) {
+	int failed = pthread_create(&g->conductor, NULL, conduct, g);
+
+	g->conducting = failed == 0;
+	for (size_t i = 0; i < g->n && failed == 0; i++) {
 		struct witness *w = &g->witness[i];
 
-		w->running = pthread_create(&w->thread, NULL, attend, w) == 0;
-		if (!w->running)
-			break;
+		failed = pthread_create(&w->thread, NULL, attend, w);
+		w->running = failed == 0;
 	}
-	if (g->conducting && g->witness[g->n - 1].running)
+	if (failed == 0)
 		return VT_OK;
 	gather_stop(g);
-	return VT_EINTERNAL;
+	return internal_error(__FILE__, __LINE__, "pthread_create", failed);
 }
 
 void gather_stop(struct gather *g)

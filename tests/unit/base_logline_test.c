@@ -72,6 +72,22 @@ static void a_line_has_time_level_event_and_fields(void **state)
 	assert_string_equal(after_time(end_capture()), "error stopped\n");
 }
 
+static void an_internal_error_says_where_it_arose_and_why(void **state)
+{
+	(void)state;
+	logline_configure(LOGLINE_INFO, false);
+	start_capture();
+	assert_int_equal(internal_error("/src/a folder/pool.c", 12, "pthread_create", EAGAIN),
+			 VT_EINTERNAL);
+	assert_string_equal(after_time(end_capture()),
+			    "error internal error at=pool.c:12 doing=pthread_create "
+			    "errno=\"Resource temporarily unavailable\"\n");
+	start_capture();
+	assert_int_equal(internal_error("a.c", 3, "more than was asked for", 0), VT_EINTERNAL);
+	assert_string_equal(after_time(end_capture()),
+			    "error internal error at=a.c:3 doing=\"more than was asked for\"\n");
+}
+
 static void lines_below_the_level_are_left_out(void **state)
 {
 	(void)state;
@@ -287,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_line_has_time_level_event_and_fields),
+	    cmocka_unit_test(an_internal_error_says_where_it_arose_and_why),
 	    cmocka_unit_test(lines_below_the_level_are_left_out),
 	    cmocka_unit_test(quoting_escapes_everything_but_plain_words),
 	    cmocka_unit_test(quoted_text_is_cut_to_its_room),
