@@ -272,9 +272,7 @@ static int take_next(struct serve_witnesses *w)
 		err = log_set_policy(w->log, &policy, w->next->gather != NULL, exchange, w);
 	return err == VT_OK
 		   ? CMD_HOLDS
-		   : cmd_fail("serve", CMD_UNSURE,
-			      "--policy %s: the other processes of this store could not be "
-			      "told: %s",
+		   : cmd_fail("serve", CMD_UNSURE, "--policy %s: it cannot be put to use now: %s",
 			      w->options->policy_path, vt_err_text(err));
 }
 

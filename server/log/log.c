@@ -16,6 +16,7 @@
 
 enum {
 	COVER_WAIT_MILLIS = 1000,
+	POLICY_WAIT_MILLIS = 3000,
 };
 
 /* -- ends ---------------------------------------------------------------------------------------- */
@@ -288,6 +289,8 @@ enum vt_err log_start(struct log *log)
 enum vt_err log_set_policy(struct log *log, const struct merkle_hash *policy, bool asks,
 			   void (*swap)(void *ctx), void *ctx)
 {
+	struct timespec until =
+	    clock_timespec(clock_monotonic_nanos() + POLICY_WAIT_MILLIS * UINT64_C(1000000));
 	struct policy_change *c = &log->policy_change;
 	enum vt_err err = VT_EINVAL;
 
@@ -299,9 +302,13 @@ enum vt_err log_set_policy(struct log *log, const struct merkle_hash *policy, bo
 	*c = (struct policy_change){
 	    .asked = true, .policy = *policy, .asks = asks, .swap = swap, .ctx = ctx};
 	(void)pthread_cond_signal(&log->work);
-	while (!c->done)
+	/* Whoever asks has signals to take as well: it does not wait behind a commit that finds the store locked. */
+	while (!c->begun && pthread_cond_timedwait(&log->progress, &log->lock, &until) == 0)
+		;
+	while (c->begun && !c->done)
 		(void)pthread_cond_wait(&log->progress, &log->lock);
-	err = c->err;
+	err = c->done ? c->err : VT_EBUSY;
+	c->asked = false;
 done:
 	(void)pthread_mutex_unlock(&log->lock);
 	return err;

@@ -138,8 +138,8 @@ void log_gathered(struct log *log, const struct tree_head *head, struct bytes no
  * Another policy from now on. swap (may be NULL) is called on the sequencer's thread, between the last use of the old one and the first
  * use of the new one by gather, policy_met and vouched: must be quick. What the old one's rounds still bring is dropped, as long as whoever
  * gathers hands in nothing for them after swap. asks: is there anybody to ask? gather has to be there then. Other processes of
- * the store publish nothing from then on, until they have it too. VT_EBUSY, VT_EIO: the others could not be told; nothing has
- * changed. VT_EINVAL: the log does not run. Any thread but the sequencer's, one call at a time.
+ * the store publish nothing from then on, until they have it too. VT_EBUSY, VT_EIO: the others could not be told, or the
+ * sequencer does not come to it; nothing has changed. VT_EINVAL: the log does not run. Any thread but the sequencer's, one call at a time.
  */
 enum vt_err log_set_policy(struct log *log, const struct merkle_hash *policy, bool asks,
 			   void (*swap)(void *ctx), void *ctx);

@@ -100,7 +100,7 @@ struct submission_list {
 
 /* log_set_policy(), until the sequencer has done it. Under log->lock. */
 struct policy_change {
-	bool asked, done;
+	bool asked, begun, done;
 	struct merkle_hash policy;
 	bool asks;
 	void (*swap)(void *ctx);

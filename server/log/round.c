@@ -289,6 +289,7 @@ void round_set_policy(struct log *log)
 
 	(void)pthread_mutex_lock(&log->lock);
 	now = *c;
+	c->begun = now.asked;
 	(void)pthread_mutex_unlock(&log->lock);
 	if (!now.asked)
 		return;

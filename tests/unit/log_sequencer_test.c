@@ -641,6 +641,40 @@ static void tiles_are_served_as_far_as_published(void **state)
 
 #define RAW_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void count_swap(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static void a_policy_is_exchanged_between_two_batches_or_not_at_all(void **state)
+{
+	const struct merkle_hash policy = {{1}};
+	struct log_fixture *f = *state;
+	unsigned swaps = 0;
+	struct sent s;
+	char text[32];
+
+	assert_non_null(f);
+	gate_install(f);
+	fixture_start(f);
+	gate_close(&f->gate);
+	send_bytes(f, f->w, &s, numbered(text, 0));
+	gate_wait(&f->gate);
+	/* Whoever asks is told to come again, and nothing happens behind its back. */
+	assert_int_equal(log_set_policy(f->log, &policy, false, count_swap, &swaps), VT_EBUSY);
+	gate_open(&f->gate);
+	wait_for(&s, 1);
+	assert_int_equal(s.answer.outcome, LOG_ADDED);
+	assert_int_equal(swaps, 0);
+	assert_int_equal(log_set_policy(f->log, &policy, false, count_swap, &swaps), VT_OK);
+	assert_int_equal(swaps, 1);
+	/* There is nobody who could ask. */
+	assert_int_equal(log_set_policy(f->log, &policy, true, count_swap, &swaps), VT_EINVAL);
+	log_stop(f->log);
+	assert_int_equal(log_set_policy(f->log, &policy, false, count_swap, &swaps), VT_EINVAL);
+	assert_int_equal(swaps, 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -653,6 +687,7 @@ int main(int argc, char **argv)
 	    RAW_TEST(a_known_entry_is_found_after_a_restart),
 	    RAW_TEST(duplicate_in_flight_gets_same_index),
 	    RAW_TEST(copies_in_one_batch_get_one_index),
+	    RAW_TEST(a_policy_is_exchanged_between_two_batches_or_not_at_all),
 	    RAW_TEST(a_full_queue_takes_no_more),
 	    RAW_TEST(stop_answers_everything),
 	    RAW_TEST(lost_swap_rejudges),
