@@ -50,7 +50,7 @@ void handle_gossip_heads_post(struct http_exchange *x, void *thread, void *app)
 		api_problem(x, "bad-request",
 			    "expected signed checkpoints with an empty line between two");
 	else if (err == VT_ELIMIT)
-		api_problem(x, "too-large", "at most %d heads in %d bytes", GOSSIP_HEADS_MAX,
+		api_problem(x, "body-too-large", "at most %d heads in %d bytes", GOSSIP_HEADS_MAX,
 			    GOSSIP_BODY_MAX);
 	else if (err == VT_EBUSY && taken.refused > 0)
 		api_problem(

@@ -15,7 +15,7 @@ const struct problem_type api_problems[] = {
     {"beyond-published", 404, "Not published yet"},
     {"method-not-allowed", 405, "This method is not possible here"},
     {"request-timeout", 408, "The request took too long to arrive"},
-    {"too-large", 413, "The request body is too large"},
+    {"body-too-large", 413, "The request body is too large"},
     {"uri-too-long", 414, "The address is too long"},
     {"content-coding", 415, "The body is in a coding that is not taken here"},
     {"checkpoint-inconsistent", 422, "The checkpoint does not extend the one cosigned last"},
@@ -123,7 +123,7 @@ void api_problem_err(struct http_exchange *x, enum vt_err err, const char *what)
 		api_problem(x, "bad-request", "%s: %s", what, vt_err_text(err));
 		return;
 	case VT_ELIMIT:
-		api_problem(x, "too-large", "%s: %s", what, vt_err_text(err));
+		api_problem(x, "body-too-large", "%s: %s", what, vt_err_text(err));
 		return;
 	case VT_ENOMEM:
 	case VT_EBUSY:

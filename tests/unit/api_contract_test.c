@@ -124,22 +124,34 @@ static void every_documented_path_is_routed(void **state)
 	assert_int_equal(seen, distinct_routes());
 }
 
-static size_t count_types(const struct problem_type *table)
+static bool in_table(const char *slug, const struct problem_type *table)
+{
+	for (; table->slug != NULL; table++)
+		if (strcmp(table->slug, slug) == 0)
+			return true;
+	return false;
+}
+
+/* One that both tables have, as the same fault can be found in two places, counts in the first. */
+static size_t count_types(const struct problem_type *table, const struct problem_type *before)
 {
 	size_t n = 0;
 
-	for (; table[n].slug != NULL; n++) {
+	for (; table->slug != NULL; table++) {
 		char line[128];
-		snprintf(line, sizeof(line), "- urn:vitrine:problem:%s\n", table[n].slug);
+		snprintf(line, sizeof(line), "- urn:vitrine:problem:%s\n", table->slug);
 		if (strstr((const char *)openapi_yaml, line) == NULL)
-			fail_msg("%s is not in openapi.yaml's ProblemType", table[n].slug);
+			fail_msg("%s is not in openapi.yaml's ProblemType", table->slug);
+		n += before == NULL || !in_table(table->slug, before);
 	}
 	return n;
 }
 
 static void every_problem_type_is_documented_and_none_else(void **state)
 {
-	size_t known = count_types(admission_problems) + count_types(api_problems), listed = 0;
+	size_t known =
+	    count_types(admission_problems, NULL) + count_types(api_problems, admission_problems);
+	size_t listed = 0;
 
 	(void)state;
 	for (const char *at = (const char *)openapi_yaml;
