@@ -1,7 +1,7 @@
 """bench/flood.py URL KIND SOURCE [FILE]: a flood from one loopback address, until it is killed.
 
 bodies   512 connections with half-sent bodies of 200 KB
-readers  64 connections that take a few bytes a second of an entry bundle
+readers  500 connections that take a few bytes a second of a page of a thousand entries
 greedy   32 connections that read entry bundles as fast as they can
 junk     32 connections that send FILE, a record of an accredited key whose signature does not verify
 key      64 connections that send the records in FILE, one a line, of one accredited key
@@ -64,7 +64,7 @@ async def client():
                 writer.write(head("POST", "/api/v1/entries", 200000) + b"x" * 150000)
                 await reader.read()
             elif kind == "readers":
-                writer.write(head("GET", "/tile/entries/000"))
+                writer.write(head("GET", "/api/v1/entries?limit=1000"))
                 while await reader.read(16):
                     await asyncio.sleep(1)
             else:
@@ -78,7 +78,7 @@ async def client():
 
 
 async def main():
-    n = {"bodies": 512, "readers": 64, "key": 64}.get(kind, 32)
+    n = {"bodies": 512, "readers": 500, "key": 64}.get(kind, 32)
     await asyncio.gather(*(client() for _ in range(n)))
 
 

@@ -30,6 +30,8 @@ struct http_pool {
 	pthread_cond_t started;     /* a thread has its state, or failed to get it */
 	struct queue queue[QUEUES]; /* in turn, too: neither starves the other */
 	unsigned turn;
+	unsigned
+	    reads; /* under way, config.workers at most: there is one thread more, for appends */
 	unsigned idle;
 	unsigned ready, failed;
 	bool closing;
@@ -77,21 +79,42 @@ static struct http_exchange *queue_take(struct queue *q)
 	return x;
 }
 
-/* NULL: nothing waits. */
-static struct http_exchange *next_of(struct http_pool *p)
+static unsigned queue_of(const struct http_exchange *x)
 {
-	struct http_exchange *x = queue_take(&p->queue[p->turn]);
-
-	p->turn = (p->turn + 1) % QUEUES;
-	return x != NULL ? x : queue_take(&p->queue[p->turn]);
+	return x->match.rate_limited ? APPENDS : READS;
 }
 
-/* The next exchange; NULL: closing and nothing is left. */
-static struct http_exchange *take(struct http_pool *p)
+static struct http_exchange *take_of(struct http_pool *p, unsigned queue)
+{
+	struct http_exchange *x = NULL;
+
+	if (queue != READS || p->reads < p->config.workers)
+		x = queue_take(&p->queue[queue]);
+	p->reads += x != NULL && queue == READS;
+	return x;
+}
+
+/* NULL: nothing waits that may be begun. */
+static struct http_exchange *next_of(struct http_pool *p)
+{
+	struct http_exchange *x = take_of(p, p->turn);
+
+	p->turn = (p->turn + 1) % QUEUES;
+	return x != NULL ? x : take_of(p, p->turn);
+}
+
+/* The next exchange; NULL: closing and nothing is left that this thread may do. */
+static struct http_exchange *take(struct http_pool *p, unsigned done)
 {
 	struct http_exchange *x;
 
 	pthread_mutex_lock(&p->lock);
+	if (done == READS) {
+		p->reads--;
+		/* This thread may take an append now, and another one the next read. */
+		if (p->queue[READS].first != NULL)
+			pthread_cond_signal(&p->work);
+	}
 	while ((x = next_of(p)) == NULL && !p->closing) {
 		p->idle++;
 		pthread_cond_wait(&p->work, &p->lock);
@@ -107,6 +130,7 @@ static void *worker_main(void *arg)
 	bool with_state = p->config.thread_new != NULL;
 	void *state = with_state ? p->config.thread_new(p->config.app) : NULL;
 	struct http_exchange *x;
+	unsigned done = QUEUES; /* nothing yet */
 
 	pthread_mutex_lock(&p->lock);
 	p->ready++;
@@ -115,8 +139,10 @@ static void *worker_main(void *arg)
 	pthread_cond_signal(&p->started);
 	pthread_mutex_unlock(&p->lock);
 
-	while ((x = take(p)) != NULL)
+	while ((x = take(p, done)) != NULL) {
+		done = queue_of(x);
 		p->config.run(x, state);
+	}
 	if (state != NULL && p->config.thread_free != NULL)
 		p->config.thread_free(state, p->config.app);
 	return NULL;
@@ -124,7 +150,7 @@ static void *worker_main(void *arg)
 
 enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *config)
 {
-	struct http_pool *p = calloc(1, sizeof(*p) + config->workers * sizeof(p->thread[0]));
+	struct http_pool *p = calloc(1, sizeof(*p) + (config->workers + 1) * sizeof(p->thread[0]));
 	enum vt_err err = VT_OK;
 
 	*out = NULL;
@@ -134,7 +160,7 @@ enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *co
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->started, NULL);
-	while (p->n_threads < config->workers && err == VT_OK) {
+	while (p->n_threads < config->workers + 1 && err == VT_OK) {
 		int failed = pthread_create(&p->thread[p->n_threads], NULL, worker_main, p);
 		if (failed == 0)
 			p->n_threads++;
@@ -176,7 +202,7 @@ void pool_submit(struct http_pool *p, struct pool_batch *b)
 	pthread_mutex_lock(&p->lock);
 	while ((x = b->first) != NULL) {
 		b->first = x->next;
-		queue_put(&p->queue[x->match.rate_limited ? APPENDS : READS], x);
+		queue_put(&p->queue[queue_of(x)], x);
 	}
 	wake = b->n < p->idle ? b->n : p->idle;
 	pthread_mutex_unlock(&p->lock);

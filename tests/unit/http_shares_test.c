@@ -242,6 +242,30 @@ static void whoever_asks_for_little_does_not_wait_for_whoever_asks_for_much(void
 	stop(&f);
 }
 
+static void an_append_does_not_wait_until_a_read_is_done(void **state)
+{
+	int fd[4], append;
+	struct fixture f;
+
+	(void)state;
+	start(&f, (struct http_config){.workers = 1});
+	for (size_t i = 0; i < 4; i++)
+		ask_at_gate(&f, &fd[i], "127.0.0.2");
+	wait_suspended(&f, 4);
+	append = raw_connect(f.app.url);
+	post(append, "/paced", 10);
+	assert_true(raw_read(append, &f.reply, false));
+	assert_int_equal(f.reply.status, 200);
+	close(append);
+	app_open_gate(&f.app);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(raw_read(fd[i], &f.reply, false));
+		assert_int_equal(f.reply.status, 200);
+		close(fd[i]);
+	}
+	stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +275,7 @@ int main(void)
 	    cmocka_unit_test(readers_of_one_thing_hold_it_once),
 	    cmocka_unit_test(a_reader_that_takes_less_than_the_least_rate_is_reset),
 	    cmocka_unit_test(whoever_asks_for_little_does_not_wait_for_whoever_asks_for_much),
+	    cmocka_unit_test(an_append_does_not_wait_until_a_read_is_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
