@@ -16,6 +16,8 @@ if(VITRINE_STAGES)
     vitrine_stage(interop_forced COST 1 CORES 1 COMMAND ${here}/forced $<TARGET_FILE:vitrine_program>
       $<TARGET_FILE:force_entries>)
     vitrine_stage(interop_mutated COST 1 CORES 1 COMMAND ${here}/mutated $<TARGET_FILE:vitrine_program>)
+    # 2,000 of the 5,000 and more records that it makes by hand.
+    vitrine_stage(interop_anew COST 1 CORES 1 COMMAND ${here}/anew $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_witnesses COST 2 CORES 1
       COMMAND ${here}/witnesses $<TARGET_FILE:vitrine_program>)
     vitrine_stage(interop_witness_clients COST 1 CORES 1
