@@ -23,9 +23,10 @@ server_log=$work/server.log
 serve_cleanup() {
 	local process
 	for process in $server "${others[@]}"; do
-		kill "$process" 2>/dev/null || :
-		# One that a test has stopped would not notice.
+		# One that a test has stopped would not notice the other signal. In this order: SIGCONT takes back the SIGSTOP by which the
+		# leak sanitizer stops a process that ends, and it would wait for ever.
 		kill -CONT "$process" 2>/dev/null || :
+		kill "$process" 2>/dev/null || :
 		wait "$process" || :
 	done
 	rm -rf "$work"
