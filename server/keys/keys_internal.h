@@ -31,8 +31,9 @@ enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, 
 enum vt_err openssl_failure_at(const char *file, int line, enum vt_err otherwise);
 
 enum { PARSED_KEYS = 128 }; /* that are kept at most */
-/* Both: new, or NULL with OpenSSL's error. The first keeps what it made for the next time; any thread. */
+/* Both: new, or NULL with OpenSSL's error. The first keeps what it made for the next time; any thread. Given back by parsed_key_free(). */
 EVP_PKEY *parsed_key(const struct party_key *key);
+void parsed_key_free(EVP_PKEY *pkey); /* NULL is fine */
 EVP_PKEY *parse_key(struct bytes spki);
 
 /* What a scheme asks of a signing or verifying context. scheme < SCHEME_COUNT. */

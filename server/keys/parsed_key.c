@@ -10,6 +10,8 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+/* Held whenever a reference is taken or given back. OpenSSL counts references by itself, but a race detector does not see that, and
+ * takes the last one's free() for a race with whoever used the key before. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* By the first byte of the keyid, which a newcomer takes over. */
 static struct {
@@ -41,8 +43,8 @@ static void keep(const struct merkle_hash *id, EVP_PKEY *pkey)
 	before = kept[at].pkey;
 	kept[at].id = *id;
 	kept[at].pkey = pkey;
-	(void)pthread_mutex_unlock(&lock);
 	EVP_PKEY_free(before);
+	(void)pthread_mutex_unlock(&lock);
 }
 
 EVP_PKEY *parse_key(struct bytes spki)
@@ -60,4 +62,11 @@ EVP_PKEY *parsed_key(const struct party_key *key)
 	if (pkey == NULL && (pkey = parse_key(party_key_spki(key))) != NULL)
 		keep(id, pkey);
 	return pkey;
+}
+
+void parsed_key_free(EVP_PKEY *pkey)
+{
+	(void)pthread_mutex_lock(&lock);
+	EVP_PKEY_free(pkey);
+	(void)pthread_mutex_unlock(&lock);
 }

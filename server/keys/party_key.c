@@ -641,7 +641,7 @@ static enum vt_err verify_one(const struct party_key *key, enum key_scheme schem
 		err = openssl_failure(VT_EMISMATCH);
 done:
 	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(pkey);
+	parsed_key_free(pkey);
 	ERR_clear_error();
 	return err;
 }
