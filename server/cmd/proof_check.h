@@ -9,7 +9,7 @@
 
 enum {
 	CHECK_SIGNERS_MAX = 16,
-	CHECK_WHY_MAX = 700,
+	CHECK_WHY_MAX = 800,
 };
 
 /* What held, of one proof. */
