@@ -39,6 +39,17 @@ struct http_pool {
 	pthread_t thread[];
 };
 
+/* Its turn comes after those of all lanes that wait. */
+static void queue_lane(struct queue *q, struct lane *l)
+{
+	l->next = NULL;
+	if (q->first == NULL)
+		q->first = l;
+	else
+		q->last->next = l;
+	q->last = l;
+}
+
 static void queue_put(struct queue *q, struct http_exchange *x)
 {
 	struct lane *l = &q->lane[x->lane];
@@ -50,12 +61,7 @@ static void queue_put(struct queue *q, struct http_exchange *x)
 		return;
 	}
 	l->first = l->last = x;
-	l->next = NULL;
-	if (q->first == NULL)
-		q->first = l;
-	else
-		q->last->next = l;
-	q->last = l;
+	queue_lane(q, l);
 }
 
 static struct http_exchange *queue_take(struct queue *q)
@@ -68,14 +74,8 @@ static struct http_exchange *queue_take(struct queue *q)
 	x = l->first;
 	l->first = x->next;
 	q->first = l->next;
-	if (l->first == NULL)
-		return x;
-	l->next = NULL;
-	if (q->first == NULL)
-		q->first = l;
-	else
-		q->last->next = l;
-	q->last = l;
+	if (l->first != NULL)
+		queue_lane(q, l);
 	return x;
 }
 
