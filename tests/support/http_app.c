@@ -369,3 +369,15 @@ enum vt_err app_append(struct app_stream *s, const char *text)
 	http_chunk_unref(chunk);
 	return err;
 }
+
+void app_fixture_start(struct app_fixture *f, struct http_config config)
+{
+	app_start(&f->app, &config);
+	raw_reply_init(&f->reply);
+}
+
+void app_fixture_stop(struct app_fixture *f)
+{
+	app_stop(&f->app, 5);
+	raw_reply_release(&f->reply);
+}

@@ -20,6 +20,7 @@
 #include <pthread.h>
 
 #include "http_server.h"
+#include "raw_http.h"
 
 enum {
 	APP_BODY_MAX = 256 * 1024,
@@ -67,5 +68,13 @@ void app_continue(struct http_exchange *x);
 /* 200 with this text. */
 void app_answer(struct http_exchange *x, const char *text);
 uint64_t app_hash(struct bytes data);
+
+/* The application, and the answer that was read last. */
+struct app_fixture {
+	struct app app;
+	struct raw_reply reply;
+};
+void app_fixture_start(struct app_fixture *f, struct http_config config);
+void app_fixture_stop(struct app_fixture *f);
 
 #endif

@@ -16,24 +16,7 @@
 #define HOST  "Host: t\r\n"
 #define HELLO "GET /hello HTTP/1.1\r\n" HOST "\r\n"
 
-struct fixture {
-	struct app app;
-	struct raw_reply reply;
-};
-
-static void start(struct fixture *f, struct http_config config)
-{
-	app_start(&f->app, &config);
-	raw_reply_init(&f->reply);
-}
-
-static void stop(struct fixture *f)
-{
-	app_stop(&f->app, 5);
-	raw_reply_release(&f->reply);
-}
-
-static uint64_t timed_out(const struct fixture *f)
+static uint64_t timed_out(const struct app_fixture *f)
 {
 	struct http_server_stats stats;
 
@@ -70,7 +53,7 @@ static void trickle(int fd, const char *bytes)
 }
 
 /* Let header_seconds pass. */
-static void let_time_pass(struct fixture *f)
+static void let_time_pass(struct app_fixture *f)
 {
 	int fd = raw_connect(f->app.url);
 
@@ -78,7 +61,7 @@ static void let_time_pass(struct fixture *f)
 	close(fd);
 }
 
-static void served(struct fixture *f, int fd)
+static void served(struct app_fixture *f, int fd)
 {
 	raw_send_str(fd, HELLO);
 	assert_true(raw_read(fd, &f->reply, false));
@@ -87,28 +70,28 @@ static void served(struct fixture *f, int fd)
 
 static void a_connection_that_says_nothing_is_closed(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	char text[512];
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.header_seconds = 0.2});
+	app_fixture_start(&f, (struct http_config){.header_seconds = 0.2});
 	fd = raw_connect(f.app.url);
 	drain_text(fd, text, sizeof(text));
 	assert_string_equal(text, "");
 	assert_int_equal(timed_out(&f), 1);
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_header_that_stops_is_answered_408(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	char text[512];
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.header_seconds = 0.2});
+	app_fixture_start(&f, (struct http_config){.header_seconds = 0.2});
 	fd = raw_connect(f.app.url);
 	raw_send_str(fd, "GET /hello HTTP/1.1\r\nHo");
 	drain_text(fd, text, sizeof(text));
@@ -118,17 +101,17 @@ static void a_header_that_stops_is_answered_408(void **state)
 	assert_non_null(strstr(text, "application/problem+json"));
 	assert_non_null(strstr(text, "\"status\":408"));
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_trickled_header_is_cut_off_while_others_are_served(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	char text[512];
 	int slow, other;
 
 	(void)state;
-	start(&f, (struct http_config){.header_seconds = 0.3});
+	app_fixture_start(&f, (struct http_config){.header_seconds = 0.3});
 	slow = raw_connect(f.app.url);
 	other = raw_connect(f.app.url);
 	served(&f, other);
@@ -140,17 +123,17 @@ static void a_trickled_header_is_cut_off_while_others_are_served(void **state)
 	assert_int_equal(timed_out(&f), 1);
 	close(slow);
 	close(other);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_trickled_body_is_cut_off_while_others_are_served(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	char text[512];
 	int slow, other;
 
 	(void)state;
-	start(&f, (struct http_config){.body_seconds = 0.3});
+	app_fixture_start(&f, (struct http_config){.body_seconds = 0.3});
 	slow = raw_connect(f.app.url);
 	other = raw_connect(f.app.url);
 	raw_send_str(slow, "POST /body HTTP/1.1\r\n" HOST "Content-Length: 5000\r\n\r\n");
@@ -161,17 +144,17 @@ static void a_trickled_body_is_cut_off_while_others_are_served(void **state)
 	served(&f, other);
 	close(slow);
 	close(other);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void an_idle_connection_outlives_header_time_but_not_idle_time(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	char text[512];
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.header_seconds = 0.1, .idle_seconds = 1});
+	app_fixture_start(&f, (struct http_config){.header_seconds = 0.1, .idle_seconds = 1});
 	fd = raw_connect(f.app.url);
 	served(&f, fd);
 	let_time_pass(&f);
@@ -181,17 +164,17 @@ static void an_idle_connection_outlives_header_time_but_not_idle_time(void **sta
 	drain_text(fd, text, sizeof(text));
 	assert_string_equal(text, "");
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_trickled_header_on_a_kept_connection_is_cut_off(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	char text[512];
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.header_seconds = 0.2, .idle_seconds = 1000});
+	app_fixture_start(&f, (struct http_config){.header_seconds = 0.2, .idle_seconds = 1000});
 	fd = raw_connect(f.app.url);
 	served(&f, fd);
 	let_time_pass(&f);
@@ -200,17 +183,17 @@ static void a_trickled_header_on_a_kept_connection_is_cut_off(void **state)
 	drain_text(fd, text, sizeof(text));
 	assert_memory_equal(text, "HTTP/1.1 408 ", 13);
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_reader_that_takes_nothing_is_reset(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	struct pollfd p = {.events = 0};
 	int other;
 
 	(void)state;
-	start(&f, (struct http_config){.write_seconds = 0.4});
+	app_fixture_start(&f, (struct http_config){.write_seconds = 0.4});
 	p.fd = raw_connect(f.app.url);
 	other = raw_connect(f.app.url);
 	raw_send_str(p.fd, "GET /big?n=16000000 HTTP/1.1\r\n" HOST "\r\n");
@@ -221,19 +204,19 @@ static void a_reader_that_takes_nothing_is_reset(void **state)
 	assert_int_equal(timed_out(&f), 1);
 	close(p.fd);
 	close(other);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_slow_but_steady_reader_gets_it_all(void **state)
 {
 	const size_t whole = 24 << 20;
-	struct fixture f;
+	struct app_fixture f;
 	static char piece[1 << 20];
 	size_t got = 0;
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.write_seconds = 0.8, .header_seconds = 0.05});
+	app_fixture_start(&f, (struct http_config){.write_seconds = 0.8, .header_seconds = 0.05});
 	fd = raw_connect(f.app.url);
 	raw_send_str(fd, "GET /big?n=25165824 HTTP/1.0\r\n\r\n");
 	for (;;) {
@@ -247,16 +230,16 @@ static void a_slow_but_steady_reader_gets_it_all(void **state)
 	}
 	assert_true(got > whole && got < whole + 1000);
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void whoever_is_not_answered_in_time_is_told_503(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.answer_seconds = 0.2});
+	app_fixture_start(&f, (struct http_config){.answer_seconds = 0.2});
 	fd = raw_connect(f.app.url);
 	raw_send_str(fd, "POST /later HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi");
 	assert_true(raw_read(fd, &f.reply, false));
@@ -274,7 +257,7 @@ static void whoever_is_not_answered_in_time_is_told_503(void **state)
 	app_answer(x, "too late");
 	served(&f, fd);
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 int main(void)

@@ -21,23 +21,6 @@ enum {
 	OTHERS = 5,
 };
 
-struct fixture {
-	struct app app;
-	struct raw_reply reply;
-};
-
-static void start(struct fixture *f, struct http_config config)
-{
-	app_start(&f->app, &config);
-	raw_reply_init(&f->reply);
-}
-
-static void stop(struct fixture *f)
-{
-	app_stop(&f->app, 10);
-	raw_reply_release(&f->reply);
-}
-
 /* A body of n bytes. */
 static void post(int fd, const char *path, size_t n)
 {
@@ -54,7 +37,7 @@ static void post(int fd, const char *path, size_t n)
 	buf_release(&body);
 }
 
-static unsigned post_from(struct fixture *f, const char *source, size_t n)
+static unsigned post_from(struct app_fixture *f, const char *source, size_t n)
 {
 	int fd = raw_connect_from(f->app.url, source);
 
@@ -78,11 +61,11 @@ static unsigned begin_to_read(int fd, size_t n)
 
 static void bodies_of_one_address_leave_room_for_those_of_others(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	int fd[2];
 
 	(void)state;
-	start(&f, (struct http_config){.memory_max = 1000000}); /* a quarter each */
+	app_fixture_start(&f, (struct http_config){.memory_max = 1000000}); /* a quarter each */
 	for (size_t i = 0; i < 2; i++) {
 		fd[i] = raw_connect(f.app.url);
 		post(fd[i], "/later", 120000);
@@ -98,17 +81,18 @@ static void bodies_of_one_address_leave_room_for_those_of_others(void **state)
 		close(fd[i]);
 	}
 	assert_int_equal(post_from(&f, "127.0.0.1", 120000), 200);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void readers_leave_room_for_bodies(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	int fd[READERS];
 	size_t refused = 0;
 
 	(void)state;
-	start(&f, (struct http_config){.memory_max = 30000000, .memory_per_address = 60000000});
+	app_fixture_start(
+	    &f, (struct http_config){.memory_max = 30000000, .memory_per_address = 60000000});
 	for (size_t i = 0; i < READERS; i++) {
 		fd[i] = raw_connect(f.app.url);
 		refused += begin_to_read(fd[i], 5999000 + i) == 503;
@@ -117,16 +101,16 @@ static void readers_leave_room_for_bodies(void **state)
 	assert_int_equal(post_from(&f, "127.0.0.1", 250000), 200);
 	for (size_t i = 0; i < READERS; i++)
 		close(fd[i]);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void answers_to_one_address_leave_room_for_those_to_others(void **state)
 {
-	struct fixture f;
+	struct app_fixture f;
 	int first, second, other;
 
 	(void)state;
-	start(&f, (struct http_config){.memory_max = 40000000});
+	app_fixture_start(&f, (struct http_config){.memory_max = 40000000});
 	first = raw_connect(f.app.url);
 	second = raw_connect(f.app.url);
 	other = raw_connect_from(f.app.url, "127.0.0.2");
@@ -136,17 +120,18 @@ static void answers_to_one_address_leave_room_for_those_to_others(void **state)
 	close(first);
 	close(second);
 	close(other);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void readers_of_one_thing_hold_it_once(void **state)
 {
 	static char rest[6 * MIB + 4096];
-	struct fixture f;
+	struct app_fixture f;
 	int fd[READERS];
 
 	(void)state;
-	start(&f, (struct http_config){.memory_max = 12 * MIB, .memory_per_address = 12 * MIB});
+	app_fixture_start(
+	    &f, (struct http_config){.memory_max = 12 * MIB, .memory_per_address = 12 * MIB});
 	for (size_t i = 0; i < READERS; i++) {
 		fd[i] = raw_connect(f.app.url);
 		assert_int_equal(begin_to_read(fd[i], 6 * MIB), 200);
@@ -170,19 +155,19 @@ static void readers_of_one_thing_hold_it_once(void **state)
 	while (begin_to_read(fd[0] = raw_connect(f.app.url), 6 * MIB + 1) != 200)
 		close(fd[0]);
 	close(fd[0]);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void a_reader_that_takes_less_than_the_least_rate_is_reset(void **state)
 {
 	char piece[4096];
-	struct fixture f;
+	struct app_fixture f;
 	size_t got = 0;
 	ssize_t n;
 	int fd;
 
 	(void)state;
-	start(&f, (struct http_config){.write_seconds = 0.2, .least_rate = 1e12});
+	app_fixture_start(&f, (struct http_config){.write_seconds = 0.2, .least_rate = 1e12});
 	fd = raw_connect(f.app.url);
 	assert_int_equal(begin_to_read(fd, 16 * MIB), 200);
 	/* This is steady, and too slow for that rate. It ends before all has come. */
@@ -194,16 +179,16 @@ static void a_reader_that_takes_less_than_the_least_rate_is_reset(void **state)
 	assert_int_equal(n, -1);
 	assert_int_equal(errno, ECONNRESET);
 	close(fd);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
-static void ask_at_gate(struct fixture *f, int *fd, const char *source)
+static void ask_at_gate(struct app_fixture *f, int *fd, const char *source)
 {
 	*fd = raw_connect_from(f->app.url, source);
 	raw_send_str(*fd, "GET /gate HTTP/1.1\r\n" HOST "\r\n");
 }
 
-static void wait_suspended(struct fixture *f, size_t n)
+static void wait_suspended(struct app_fixture *f, size_t n)
 {
 	struct http_server_stats stats;
 
@@ -219,11 +204,11 @@ static void whoever_asks_for_little_does_not_wait_for_whoever_asks_for_much(void
 	static const char *const other[OTHERS] = {"127.0.0.2", "127.0.0.3", "127.0.0.4",
 						  "127.0.0.5", "127.0.0.6"};
 	int fd[QUEUED + OTHERS];
-	struct fixture f;
+	struct app_fixture f;
 	size_t early = 0;
 
 	(void)state;
-	start(&f, (struct http_config){.workers = 1});
+	app_fixture_start(&f, (struct http_config){.workers = 1});
 	for (size_t i = 0; i < QUEUED; i++)
 		ask_at_gate(&f, &fd[i], "127.0.0.1");
 	wait_suspended(&f, QUEUED);
@@ -239,16 +224,16 @@ static void whoever_asks_for_little_does_not_wait_for_whoever_asks_for_much(void
 	for (size_t i = 0; i < QUEUED / 2; i++)
 		early += strcmp(f.app.order[i], "127.0.0.1") != 0;
 	assert_true(early > 0);
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 static void an_append_does_not_wait_until_a_read_is_done(void **state)
 {
 	int fd[4], append;
-	struct fixture f;
+	struct app_fixture f;
 
 	(void)state;
-	start(&f, (struct http_config){.workers = 1});
+	app_fixture_start(&f, (struct http_config){.workers = 1});
 	for (size_t i = 0; i < 4; i++)
 		ask_at_gate(&f, &fd[i], "127.0.0.2");
 	wait_suspended(&f, 4);
@@ -263,7 +248,7 @@ static void an_append_does_not_wait_until_a_read_is_done(void **state)
 		assert_int_equal(f.reply.status, 200);
 		close(fd[i]);
 	}
-	stop(&f);
+	app_fixture_stop(&f);
 }
 
 int main(void)
