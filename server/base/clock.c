@@ -34,6 +34,13 @@ uint64_t clock_monotonic_nanos(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+void clock_pause(unsigned long tries)
+{
+	struct timespec pause = {.tv_nsec = tries < 20 ? 50000L * ((long)tries + 1) : 1000000L};
+
+	(void)nanosleep(&pause, NULL);
+}
+
 void clock_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t monotonic;

@@ -14,6 +14,8 @@ enum {
 uint64_t clock_unix(void);        /* POSIX seconds */
 uint64_t clock_unix_millis(void); /* POSIX milliseconds */
 uint64_t clock_monotonic_nanos(void);
+/* Between two tries for a lock whose end nobody tells: 50 microseconds for each try so far, and no more than 1,000. */
+void clock_pause(unsigned long tries);
 /* A condition whose timed waits end at a time of the monotonic clock, and such a time. */
 void clock_cond_init(pthread_cond_t *cond);
 struct timespec clock_timespec(uint64_t monotonic_nanos);

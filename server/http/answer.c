@@ -51,11 +51,10 @@ struct MHD_Response *error_answer(const struct http_server *s, const struct http
 void forget_answer(struct http_server *s, struct MHD_Response *answer, struct shared_answer *shared,
 		   size_t len)
 {
-	if (shared != NULL) {
+	if (shared != NULL)
 		len = shared_unref(&s->shared, shared);
-	} else {
+	else
 		library_answer_free(answer);
-	}
 	atomic_fetch_sub(&s->memory, len);
 }
 

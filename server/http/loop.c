@@ -10,8 +10,8 @@
 #include "http_loop.h"
 
 enum {
-	WRITE_RATE_SHORT = 8,     /* times the least rate, while answers take half of the memory */
-	QUIET_SLACK = 20,         /* milliseconds by which the kernel's clock may be coarser */
+	SHORT_OF_MEMORY = 8, /* times the least rate, while bodies and answers take half of it */
+	QUIET_SLACK = 20,    /* milliseconds by which the kernel's clock may be coarser */
 	LAST_FLUSH_MILLIS = 1000, /* for the 503s that end a drain */
 	STRAGGLER_MILLIS = 1000,  /* for streams to end, and for requests that were on their way */
 	LEAVERS = 64,             /* streams' clients that are seen to have left in one turn */
@@ -105,7 +105,7 @@ static void check_write(struct http_conn *c)
 	struct socket_progress p = {0};
 	bool is_short = atomic_load(&s->memory) > s->config.memory_max / 2;
 	uint64_t least = (uint64_t)(s->config.write_seconds / 2 * s->config.least_rate *
-				    (is_short ? WRITE_RATE_SHORT : 1));
+				    (is_short ? SHORT_OF_MEMORY : 1));
 
 	(void)socket_progress(c->fd, &p);
 	if (c->looked && p.acked - c->acked < (least > 0 ? least : 1))

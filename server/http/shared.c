@@ -45,7 +45,7 @@ static enum vt_err describe(struct buf *out, const struct http_response *r,
 	return err;
 }
 
-/* Not for strangers to choose: what they choose is in the log already, under a hash. */
+/* Without a secret: the text is of our own headers, and the tag in it a hash of what is in the log. */
 static size_t row_of(const struct buf *head, size_t body_len)
 {
 	uint64_t h = 0xcbf29ce484222325u ^ body_len;

@@ -49,11 +49,9 @@ static void unlock(int fd, off_t at)
 	(void)try_lock(fd, F_UNLCK, at);
 }
 
-static bool wait_a_little(uint64_t since)
+static bool is_worth_another_try(uint64_t since, unsigned long *tries)
 {
-	struct timespec pause = {.tv_nsec = 1000000};
-
-	(void)nanosleep(&pause, NULL);
+	clock_pause((*tries)++);
 	return clock_monotonic_nanos() - since < PATIENCE_NANOS;
 }
 
@@ -123,6 +121,7 @@ static enum vt_err join_at(int fd, const char *path, const struct merkle_hash *p
 static enum vt_err join(int *fd, const char *path, const struct merkle_hash *policy)
 {
 	uint64_t since = clock_monotonic_nanos();
+	unsigned long tries = 0;
 	enum vt_err err;
 	int saved;
 
@@ -136,7 +135,7 @@ static enum vt_err join(int *fd, const char *path, const struct merkle_hash *pol
 		(void)close(*fd);
 		errno = saved;
 		*fd = -1;
-	} while (err == VT_EBUSY && wait_a_little(since));
+	} while (err == VT_EBUSY && is_worth_another_try(since, &tries));
 	return err;
 }
 
@@ -242,11 +241,13 @@ void agreed_end(struct log *log)
 static enum vt_err tell_others(int fd, const struct merkle_hash *policy)
 {
 	uint64_t since = clock_monotonic_nanos();
+	unsigned long tries = 0;
 	enum vt_err err;
 
 	if (policy_is(fd, policy))
 		return VT_OK;
-	while ((err = try_lock(fd, F_WRLCK, PUBLISHING)) == VT_EBUSY && wait_a_little(since))
+	while ((err = try_lock(fd, F_WRLCK, PUBLISHING)) == VT_EBUSY &&
+	       is_worth_another_try(since, &tries))
 		;
 	if (err != VT_OK)
 		return err;

@@ -48,13 +48,13 @@ enum verdict {
 	VERDICT_FAILED, /* something broke in judging this one: nobody else's matter */
 };
 
-/* From log_submit() to its answer. */
-/* Keys that fall together by chance share it. */
+/* What one key has in the queue. Keys that fall together by chance share it. */
 struct queue_share {
 	size_t n, bytes;
 };
 enum { QUEUE_SHARES = 1024 };
 
+/* From log_submit() to its answer. */
 struct submission {
 	struct submission *next;
 	log_answer_fn answer;

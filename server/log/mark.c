@@ -158,15 +158,13 @@ static enum vt_err slots_parse(struct tree_head *out, unsigned *which, struct me
 }
 
 /* Not yet: VT_EBUSY. Looks again soon, and then less often. */
-static enum vt_err try_lock(int fd, int kind, long *tries)
+static enum vt_err try_lock(int fd, int kind, unsigned long *tries)
 {
-	struct timespec pause = {.tv_nsec = *tries < 20 ? 50000 * ++*tries : 1000000};
-
 	if (flock(fd, kind | LOCK_NB) == 0)
 		return VT_OK;
 	if (errno != EWOULDBLOCK && errno != EINTR)
 		return VT_EIO;
-	(void)nanosleep(&pause, NULL);
+	clock_pause((*tries)++);
 	return VT_EBUSY;
 }
 
@@ -176,7 +174,7 @@ static enum vt_err read_locked(struct buf *file, const char *path)
 	uint64_t until = clock_monotonic_nanos() + WAIT_NANOS;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	enum vt_err err = VT_OK;
-	long tries = 0;
+	unsigned long tries = 0;
 	int saved;
 
 	while (fd >= 0 && (err = try_lock(fd, LOCK_SH, &tries)) == VT_EBUSY)
@@ -344,7 +342,7 @@ static enum vt_err take_lock(struct mark *m)
 	uint64_t start = clock_monotonic_nanos();
 	bool stopping = false, told = false;
 	enum vt_err err;
-	long tries = 0;
+	unsigned long tries = 0;
 
 	while ((err = try_lock(m->fd, LOCK_EX, &tries)) == VT_EBUSY && !stopping) {
 		if (!told && clock_monotonic_nanos() - start > 2 * WAIT_NANOS) {
@@ -443,7 +441,7 @@ static enum vt_err with_file(struct mark *m, struct bytes text,
 {
 	uint8_t file[MARK_SIZE];
 	enum vt_err err = VT_EBUSY;
-	long tries = 0;
+	unsigned long tries = 0;
 
 	/* Whoever calls comes again, and must not wait behind a lock that somebody keeps. */
 	if (pthread_mutex_trylock(&m->file) != 0)

@@ -110,13 +110,12 @@ static int wait_for_lock(void *ctx, int tries)
 {
 	struct sql *sql = ctx;
 	const uint64_t now = clock_monotonic_nanos();
-	struct timespec pause = {.tv_nsec = tries < 20 ? 50000L * (tries + 1) : 1000000L};
 
 	if (tries == 0)
 		sql->busy_since = now;
 	if (now - sql->busy_since >= sql->busy_nanos)
 		return 0;
-	(void)nanosleep(&pause, NULL);
+	clock_pause((unsigned long)tries);
 	return 1;
 }
 
