@@ -108,8 +108,10 @@ static void route(struct http_route_match *out, const struct http_exchange *x, v
 		*out = (struct http_route_match){.handler = on_append, .body_max = 256 * 1024};
 }
 
-static void write_error(struct http_response *out, unsigned status, const char *detail, void *app)
+static void write_error(struct http_response *out, unsigned status, const char *detail,
+			bool unknown, void *app)
 {
+	(void)unknown;
 	(void)app;
 	(void)buf_appendf(&out->body, "%u %s\n", status, detail);
 }

@@ -92,7 +92,9 @@ static const struct option options[] = {
      "the newest store there is: see docs/operations.md.",
      0, 0, false, false},
     {"workers", OPTION_COUNT, &opt_workers, "N",
-     "Threads that parse and verify; 0: one per core, at least two.", 0, 256, false, true},
+     "Threads that parse and verify what is appended, and as many that read; 0: one per core, at "
+     "least two.",
+     0, 256, false, true},
     {"queue", OPTION_COUNT, &opt_queue, "N",
      "Submissions that may wait; beyond it they are answered 503.", 1, 1 << 20, false, true},
     {"index-keys", OPTION_COUNT, &opt_index_keys, "N",
@@ -191,13 +193,13 @@ static int open_store(struct service *s)
 	return CMD_HOLDS;
 }
 
-/* Two for each connection to the store, which every worker has, four for each client; but for those of witnesses. */
+/* Four for each connection to the store, which every worker has, and for each client; but for those of witnesses. */
 static uint64_t files_needed(void)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t workers = opt_workers != 0 ? opt_workers : cores > 2 ? (uint64_t)cores : 2;
 
-	return opt_connections + 4 * (workers + opt_peers.n) + CMD_FILES_BESIDE;
+	return opt_connections + 4 * (2 * workers + opt_peers.n) + CMD_FILES_BESIDE;
 }
 
 static int open_witnesses(struct service *s)

@@ -7,8 +7,8 @@
 struct http_pool;
 
 struct http_pool_config {
-	unsigned
-	    workers; /* threads; there is one more, which leaves reads alone while so many are under way */
+	/* Threads for appends, and as many, at a lower priority, for everything else. */
+	unsigned workers;
 	void (*run)(struct http_exchange *x, void *state);
 	void *(*thread_new)(void *app); /* may be NULL */
 	void (*thread_free)(void *state, void *app);
@@ -25,8 +25,8 @@ struct pool_batch {
 };
 void pool_batch_add(struct pool_batch *b, struct http_exchange *x);
 /*
- * Takes them over and runs each once; b is empty afterwards. Those of one lane run in order, lanes take turns, and so do
- * appends and everything else; and an append never waits for a read to end. The queue needs no bound of its own: a connection has one exchange at a time.
+ * Takes them over and runs each once; b is empty afterwards. Those of one lane run in order, and lanes take turns. An append
+ * never waits for a read, nor a read for an append. The queues need no bound of their own: a connection has one exchange at a time.
  */
 void pool_submit(struct http_pool *p, struct pool_batch *b);
 /* Run what is queued, end the threads, free. NULL is fine. */

@@ -174,7 +174,8 @@ struct http_route_match {
 struct http_config {
 	const char
 	    *listen; /* "127.0.0.1:8080", "[::1]:0", ":8080", "*:8080"; port 0 picks a free one */
-	unsigned workers; /* pool threads; 0: one per core, at least 2; and one for appends alone */
+	/* Threads for appends, and as many for everything else. 0: one per core, at least 2. */
+	unsigned workers;
 	unsigned connections_max; /* 0: 4096 */
 	unsigned per_address_max; /* 0: 512 */
 	/* Seconds; fractions are taken. */

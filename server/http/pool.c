@@ -4,6 +4,11 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* How much nicer threads that read are than the process. */
+enum { READS_NICER = 10 };
 
 /* What one lane waits for, first come first served. */
 struct lane {
@@ -20,21 +25,27 @@ struct queue {
 enum {
 	READS,
 	APPENDS,
-	QUEUES,
+	SQUADS,
+};
+
+/* Threads that have a queue of their own, so that what others are asked for takes none of them. */
+struct squad {
+	struct queue queue;
+	/* Something is queued, or the pool is closing. */
+	pthread_cond_t work;
+	unsigned idle;
 };
 
 struct http_pool {
 	struct http_pool_config config;
+	/* Guards all below but thread[]. */
 	pthread_mutex_t lock;
-	pthread_cond_t work;        /* something is queued, or closing */
-	pthread_cond_t started;     /* a thread has its state, or failed to get it */
-	struct queue queue[QUEUES]; /* in turn, too: neither starves the other */
-	unsigned turn;
-	unsigned
-	    reads; /* under way, config.workers at most: there is one thread more, for appends */
-	unsigned idle;
+	/* A thread has its state, or failed to get it. */
+	pthread_cond_t started;
+	struct squad squad[SQUADS];
 	unsigned ready, failed;
 	bool closing;
+	/* As many for each squad: thread i is of squad i % SQUADS. */
 	unsigned n_threads;
 	pthread_t thread[];
 };
@@ -79,58 +90,31 @@ static struct http_exchange *queue_take(struct queue *q)
 	return x;
 }
 
-static unsigned queue_of(const struct http_exchange *x)
+static struct squad *squad_for(struct http_pool *p, const struct http_exchange *x)
 {
-	return x->match.rate_limited ? APPENDS : READS;
+	return &p->squad[x->match.rate_limited ? APPENDS : READS];
 }
 
-static struct http_exchange *take_of(struct http_pool *p, unsigned queue)
-{
-	struct http_exchange *x = NULL;
-
-	if (queue != READS || p->reads < p->config.workers)
-		x = queue_take(&p->queue[queue]);
-	p->reads += x != NULL && queue == READS;
-	return x;
-}
-
-/* NULL: nothing waits that may be begun. */
-static struct http_exchange *next_of(struct http_pool *p)
-{
-	struct http_exchange *x = take_of(p, p->turn);
-
-	p->turn = (p->turn + 1) % QUEUES;
-	return x != NULL ? x : take_of(p, p->turn);
-}
-
-/* The next exchange; NULL: closing and nothing is left that this thread may do. */
-static struct http_exchange *take(struct http_pool *p, unsigned done)
+/* The next exchange; NULL: closing, and nothing is left for this squad. */
+static struct http_exchange *squad_take(struct http_pool *p, struct squad *s)
 {
 	struct http_exchange *x;
 
 	pthread_mutex_lock(&p->lock);
-	if (done == READS) {
-		p->reads--;
-		/* This thread may take an append now, and another one the next read. */
-		if (p->queue[READS].first != NULL)
-			pthread_cond_signal(&p->work);
-	}
-	while ((x = next_of(p)) == NULL && !p->closing) {
-		p->idle++;
-		pthread_cond_wait(&p->work, &p->lock);
-		p->idle--;
+	while ((x = queue_take(&s->queue)) == NULL && !p->closing) {
+		s->idle++;
+		pthread_cond_wait(&s->work, &p->lock);
+		s->idle--;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return x;
 }
 
-static void *worker_main(void *arg)
+static void work(struct http_pool *p, struct squad *s)
 {
-	struct http_pool *p = arg;
 	bool with_state = p->config.thread_new != NULL;
 	void *state = with_state ? p->config.thread_new(p->config.app) : NULL;
 	struct http_exchange *x;
-	unsigned done = QUEUES; /* nothing yet */
 
 	pthread_mutex_lock(&p->lock);
 	p->ready++;
@@ -139,18 +123,38 @@ static void *worker_main(void *arg)
 	pthread_cond_signal(&p->started);
 	pthread_mutex_unlock(&p->lock);
 
-	while ((x = take(p, done)) != NULL) {
-		done = queue_of(x);
+	while ((x = squad_take(p, s)) != NULL)
 		p->config.run(x, state);
-	}
 	if (state != NULL && p->config.thread_free != NULL)
 		p->config.thread_free(state, p->config.app);
+}
+
+static void *append_main(void *pool)
+{
+	struct http_pool *p = pool;
+
+	work(p, &p->squad[APPENDS]);
+	return NULL;
+}
+
+/*
+ * Where the cores are taken, whoever appends goes first: a page of a thousand entries costs as much processor time as a
+ * hundred appends do. On Linux a thread has a nice value of its own; reads go on without, should it be refused.
+ */
+static void *read_main(void *pool)
+{
+	struct http_pool *p = pool;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + READS_NICER);
+	work(p, &p->squad[READS]);
 	return NULL;
 }
 
 enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *config)
 {
-	struct http_pool *p = calloc(1, sizeof(*p) + (config->workers + 1) * sizeof(p->thread[0]));
+	static void *(*const thread_main[SQUADS])(void *) = {read_main, append_main};
+	const unsigned n = SQUADS * config->workers;
+	struct http_pool *p = calloc(1, sizeof(*p) + n * sizeof(p->thread[0]));
 	enum vt_err err = VT_OK;
 
 	*out = NULL;
@@ -158,10 +162,12 @@ enum vt_err pool_start(struct http_pool **out, const struct http_pool_config *co
 		return VT_ENOMEM;
 	p->config = *config;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->started, NULL);
-	while (p->n_threads < config->workers + 1 && err == VT_OK) {
-		int failed = pthread_create(&p->thread[p->n_threads], NULL, worker_main, p);
+	for (unsigned i = 0; i < SQUADS; i++)
+		pthread_cond_init(&p->squad[i].work, NULL);
+	while (p->n_threads < n && err == VT_OK) {
+		int failed = pthread_create(&p->thread[p->n_threads], NULL,
+					    thread_main[p->n_threads % SQUADS], p);
 		if (failed == 0)
 			p->n_threads++;
 		else
@@ -195,19 +201,24 @@ void pool_batch_add(struct pool_batch *b, struct http_exchange *x)
 void pool_submit(struct http_pool *p, struct pool_batch *b)
 {
 	struct http_exchange *x;
-	size_t wake;
+	size_t put[SQUADS] = {0}, wake[SQUADS];
 
 	if (b->n == 0)
 		return;
 	pthread_mutex_lock(&p->lock);
 	while ((x = b->first) != NULL) {
+		struct squad *s = squad_for(p, x);
+
 		b->first = x->next;
-		queue_put(&p->queue[queue_of(x)], x);
+		queue_put(&s->queue, x);
+		put[s - p->squad]++;
 	}
-	wake = b->n < p->idle ? b->n : p->idle;
+	for (unsigned i = 0; i < SQUADS; i++)
+		wake[i] = put[i] < p->squad[i].idle ? put[i] : p->squad[i].idle;
 	pthread_mutex_unlock(&p->lock);
-	for (size_t i = 0; i < wake; i++)
-		pthread_cond_signal(&p->work);
+	for (unsigned i = 0; i < SQUADS; i++)
+		for (size_t n = 0; n < wake[i]; n++)
+			pthread_cond_signal(&p->squad[i].work);
 	*b = (struct pool_batch){0};
 }
 
@@ -217,12 +228,14 @@ void pool_free(struct http_pool *p)
 		return;
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
-	pthread_cond_broadcast(&p->work);
+	for (unsigned i = 0; i < SQUADS; i++)
+		pthread_cond_broadcast(&p->squad[i].work);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->n_threads; i++)
 		pthread_join(p->thread[i], NULL);
 	pthread_cond_destroy(&p->started);
-	pthread_cond_destroy(&p->work);
+	for (unsigned i = 0; i < SQUADS; i++)
+		pthread_cond_destroy(&p->squad[i].work);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

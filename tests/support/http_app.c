@@ -223,6 +223,7 @@ static const struct {
     {"/hello", {.handler = on_hello, .on_loop = true}},
     {"/pooled", {.handler = on_pooled}},
     {"/gate", {.handler = on_gate}},
+    {"/slow-append", {.handler = on_gate, .body_max = APP_BODY_MAX, .rate_limited = true}},
     {"/echo", {.handler = on_echo}},
     {"/fresh", {.handler = on_fresh}},
     {"/big", {.handler = on_big}},

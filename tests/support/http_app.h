@@ -11,6 +11,7 @@
  *   POST /hung      the same, but to be gone on with: app_continue(); an append
  *   POST /paced     like /body, counts against the append rate
  *   GET  /gate      waits in its worker for app_open_gate(), then notes its peer in order[]
+ *   POST /slow-append  the same, and counts as an append
  *   GET  /stream    a stream that begins with "begin\n" and is the test's: app_wait_streams()
  *   anything else   404
  */

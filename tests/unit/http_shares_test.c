@@ -251,6 +251,32 @@ static void an_append_does_not_wait_until_a_read_is_done(void **state)
 	app_fixture_stop(&f);
 }
 
+static void a_read_does_not_wait_until_appends_are_done(void **state)
+{
+	int fd[4], read;
+	struct app_fixture f;
+
+	(void)state;
+	app_fixture_start(&f, (struct http_config){.workers = 1});
+	for (size_t i = 0; i < 4; i++) {
+		fd[i] = raw_connect_from(f.app.url, "127.0.0.2");
+		post(fd[i], "/slow-append", 10);
+	}
+	wait_suspended(&f, 4);
+	read = raw_connect(f.app.url);
+	raw_send_str(read, "GET /pooled HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(raw_read(read, &f.reply, false));
+	assert_int_equal(f.reply.status, 200);
+	close(read);
+	app_open_gate(&f.app);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(raw_read(fd[i], &f.reply, false));
+		assert_int_equal(f.reply.status, 200);
+		close(fd[i]);
+	}
+	app_fixture_stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +287,7 @@ int main(void)
 	    cmocka_unit_test(a_reader_that_takes_less_than_the_least_rate_is_reset),
 	    cmocka_unit_test(whoever_asks_for_little_does_not_wait_for_whoever_asks_for_much),
 	    cmocka_unit_test(an_append_does_not_wait_until_a_read_is_done),
+	    cmocka_unit_test(a_read_does_not_wait_until_appends_are_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
