@@ -247,7 +247,7 @@ enum vt_err metrics_witness(struct buf *out, const struct api *api)
 	} refused[] = {
 	    {"400", s.refused_malformed},    {"403", s.refused_untrusted},
 	    {"404", s.refused_unknown},      {"409", s.refused_stale},
-	    {"422", s.refused_inconsistent},
+	    {"422", s.refused_inconsistent}, {"503", s.refused_busy},
 	};
 
 	if ((err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows))) != VT_OK ||

@@ -40,8 +40,9 @@ static const struct option options[] = {
     {"listen", OPTION_TEXT, &opt_listen, "ADDR", CMD_LISTEN_HELP, 0, 0, false, true},
     CMD_OPTIONS_PROXY,
     {"workers", OPTION_COUNT, &opt_workers, "N",
-     "Threads that verify, write and sign: so many logs' checkpoints are flushed side by side.", 1,
-     256, false, true},
+     "Threads that verify, write and sign: so many logs' checkpoints are flushed side by side; a "
+     "quarter of them for one log.",
+     1, 256, false, true},
     {"connections", OPTION_COUNT, &opt_connections, "N", "Connections at once.", 1, 1 << 20, false,
      true},
     {"connections-per-address", OPTION_COUNT, &opt_per_address, "N", "Of those, from one address.",
@@ -150,8 +151,10 @@ static int open_cosigner(struct service *s)
 
 	if (code != CMD_HOLDS)
 		return code;
-	struct cosigner_config config = {
-	    .state_path = opt_state, .signer = &s->signer, .policy = policy};
+	struct cosigner_config config = {.state_path = opt_state,
+					 .signer = &s->signer,
+					 .policy = policy,
+					 .turns_max = (unsigned)(opt_workers + 3) / 4};
 	err = cosigner_open(&s->cosigner, &config, why);
 	if (err == VT_ENOTFOUND)
 		code = cmd_fail("witness", CMD_UNSURE, "--state %s: %s" STATE_IS_MISSING, opt_state,

@@ -48,6 +48,7 @@ void cosigner_show(struct origin *o, struct bytes note, struct bytes line)
 	pthread_mutex_lock(&o->show);
 	buf_release(&o->shown);
 	o->shown = shown;
+	o->shown_line = note.len;
 	o->shown_head = o->head;
 	o->shown_time = o->time;
 	pthread_mutex_unlock(&o->show);
@@ -294,15 +295,17 @@ static enum vt_err check_empty_tree(const struct tree_head *head)
 	return merkle_hash_equal(&empty, &head->root) ? VT_OK : VT_EMISMATCH;
 }
 
-/* The specification's checks in its order, from the old size on. Under the origin's lock. */
-static enum vt_err check_consistency(const struct origin *o, struct request *q,
+/*
+ * The specification's checks in its order, from the old size on. latest: the latest checkpoint cosigned; NULL: none was.
+ */
+static enum vt_err check_consistency(const struct tree_head *latest, struct request *q,
 				     struct cosigner_answer *out)
 {
 	const struct tree_head *head = &q->cp.head;
 	struct merkle_hasher h;
 	enum vt_err err;
 
-	out->size = o->cosigned ? o->head.size : 0;
+	out->size = latest != NULL ? latest->size : 0;
 	/* "The witness MUST check that the old size matches the size of the latest checkpoint it
 	 * cosigned for the checkpoint's origin (or zero if it never cosigned a checkpoint for that
 	 * origin)." */
@@ -324,7 +327,7 @@ static enum vt_err check_consistency(const struct origin *o, struct request *q,
 	}
 	/* "If the old size matches the checkpoint size, the witness MUST check that the root hashes
 	 * are also identical." */
-	if (head->size == o->head.size && !merkle_hash_equal(&head->root, &o->head.root)) {
+	if (head->size == latest->size && !merkle_hash_equal(&head->root, &latest->root)) {
 		say(out, "another root at the size of the latest cosigned checkpoint: the log has "
 			 "signed two histories");
 		q->contradicts = true;
@@ -332,7 +335,7 @@ static enum vt_err check_consistency(const struct origin *o, struct request *q,
 	}
 	if ((err = merkle_hasher_init(&h)) != VT_OK)
 		return err;
-	err = proof_verify_consistency(&h, &q->add.proof, &o->head, head);
+	err = proof_verify_consistency(&h, &q->add.proof, latest, head);
 	merkle_hasher_release(&h);
 	if (err == VT_EMISMATCH || err == VT_EINVAL) {
 		say(out, "the consistency proof does not hold");
@@ -341,24 +344,119 @@ static enum vt_err check_consistency(const struct origin *o, struct request *q,
 	return err;
 }
 
-/* Heads only grow, so an old size below the one that readers see is stale whatever is under way; and
- * who is behind does not wait for a disk to be told so. */
-static bool surely_stale(struct origin *o, uint64_t old_size, struct cosigner_answer *out)
+/*
+ * What needs no lock is told without: heads only grow, so an old size below the one that readers see is stale whatever is
+ * under way, and a proof from there that does not hold never will. Who is behind, or has no proof, does not wait for a disk
+ * to be told so, and takes nobody's turn.
+ */
+static enum vt_err refuse_at_once(struct origin *o, struct request *q, struct cosigner_answer *out)
 {
-	bool stale;
+	struct tree_head head;
+	bool known;
 
 	pthread_mutex_lock(&o->show);
-	stale = o->shown.len > 0 && !o->shown_damaged && old_size < o->shown_head.size;
-	out->size = o->shown_head.size;
+	known = o->shown.len > 0 && !o->shown_damaged;
+	head = o->shown_head;
 	pthread_mutex_unlock(&o->show);
-	return stale;
+	return known && q->add.old_size <= head.size ? check_consistency(&head, q, out) : VT_OK;
 }
 
 /* "checking the old size against the latest checkpoint and persisting the new checkpoint must be
- * performed atomically": all of this is under the origin's lock. */
-static enum vt_err cosign(const struct cosigner *c, struct request *q, struct cosigner_answer *out)
+ * performed atomically": all of this is under the origin's update lock. */
+static enum vt_err cosign_locked(const struct cosigner *c, struct request *q,
+				 struct cosigner_answer *out)
 {
 	struct origin *o = q->origin;
+	enum vt_err err;
+
+	if (o->damaged) {
+		q->damaged = true;
+		say(out,
+		    "the file that says what was last cosigned for this log is damaged; nothing "
+		    "is cosigned for it until the witness's operator has looked at it");
+		return VT_EINTERNAL;
+	}
+	if ((err = check_consistency(o->cosigned ? &o->head : NULL, q, out)) != VT_OK)
+		return err;
+	err = cosigner_persist_and_sign(c, o, &q->cp.head, q->note->text, buf_bytes(&q->kept),
+					&out->lines);
+	if (err == VT_EMISMATCH) /* the key's fault, not the client's */
+		err = VT_EINTERNAL;
+	if (err != VT_OK)
+		say(out, err == VT_EIO ? "the checkpoint could not be written to disk"
+				       : "the checkpoint could not be signed");
+	return err;
+}
+
+/*
+ * Append the cosignature that readers see, if it is on this very checkpoint. VT_ENOTFOUND: it is on another one, or there is
+ * none.
+ */
+static enum vt_err repeat_cosignature(struct origin *o, const struct note *n, struct buf *line)
+{
+	enum vt_err err = VT_ENOTFOUND;
+
+	pthread_mutex_lock(&o->show);
+	if (!o->shown_damaged && o->shown.len > o->shown_line && o->shown_line > n->text.len &&
+	    memcmp(o->shown.data, n->text.data, n->text.len) == 0 &&
+	    o->shown.data[n->text.len] == '\n')
+		err = buf_append(
+		    line, bytes_of(o->shown.data + o->shown_line, o->shown.len - o->shown_line));
+	pthread_mutex_unlock(&o->show);
+	return err;
+}
+
+/* Anybody can show the latest checkpoint again. While the log is busy that waits for nothing: what was signed last is told again. */
+static enum vt_err cosign_again(const struct cosigner *c, struct request *q,
+				struct cosigner_answer *out)
+{
+	enum vt_err err;
+
+	if (pthread_mutex_trylock(&q->origin->update) != 0)
+		return repeat_cosignature(q->origin, q->note, &out->lines);
+	err = cosign_locked(c, q, out);
+	pthread_mutex_unlock(&q->origin->update);
+	return err;
+}
+
+static bool take_turn(const struct cosigner *c, struct origin *o)
+{
+	bool taken;
+
+	pthread_mutex_lock(&o->show);
+	taken = o->turns < c->turns_max;
+	o->turns += taken;
+	pthread_mutex_unlock(&o->show);
+	return taken;
+}
+
+static void give_turn_back(struct origin *o)
+{
+	pthread_mutex_lock(&o->show);
+	o->turns--;
+	pthread_mutex_unlock(&o->show);
+}
+
+/* Whoever has one log's key can sign new checkpoints as fast as this witness reads them, and each is written to the disk. */
+static enum vt_err cosign_in_turn(const struct cosigner *c, struct request *q,
+				  struct cosigner_answer *out)
+{
+	struct origin *o = q->origin;
+	enum vt_err err;
+
+	if (!take_turn(c, o)) {
+		say(out, "too many checkpoints of this log are being cosigned");
+		return VT_EBUSY;
+	}
+	pthread_mutex_lock(&o->update);
+	err = cosign_locked(c, q, out);
+	pthread_mutex_unlock(&o->update);
+	give_turn_back(o);
+	return err;
+}
+
+static enum vt_err cosign(const struct cosigner *c, struct request *q, struct cosigner_answer *out)
+{
 	enum vt_err err;
 
 	/* "The old size MUST be equal to or lower than the checkpoint size. Otherwise, the witness
@@ -367,28 +465,11 @@ static enum vt_err cosign(const struct cosigner *c, struct request *q, struct co
 		say(out, "the old size is beyond the checkpoint's");
 		return VT_EMALFORMED;
 	}
-	if (surely_stale(o, q->add.old_size, out)) {
-		say(out, stale_old_size);
-		return VT_ECONFLICT;
-	}
-	pthread_mutex_lock(&o->update);
-	if (o->damaged) {
-		q->damaged = true;
-		say(out,
-		    "the file that says what was last cosigned for this log is damaged; nothing "
-		    "is cosigned for it until the witness's operator has looked at it");
-		err = VT_EINTERNAL;
-	} else if ((err = check_consistency(o, q, out)) == VT_OK) {
-		err = cosigner_persist_and_sign(c, o, &q->cp.head, q->note->text,
-						buf_bytes(&q->kept), &out->lines);
-		if (err == VT_EMISMATCH) /* the key's fault, not the client's */
-			err = VT_EINTERNAL;
-		if (err != VT_OK)
-			say(out, err == VT_EIO ? "the checkpoint could not be written to disk"
-					       : "the checkpoint could not be signed");
-	}
-	pthread_mutex_unlock(&o->update);
-	return err;
+	if ((err = refuse_at_once(q->origin, q, out)) != VT_OK)
+		return err;
+	if (q->add.old_size == q->cp.head.size && (err = cosign_again(c, q, out)) != VT_ENOTFOUND)
+		return err;
+	return cosign_in_turn(c, q, out);
 }
 
 static void count(struct cosigner *c, enum vt_err err)
@@ -411,6 +492,9 @@ static void count(struct cosigner *c, enum vt_err err)
 		break;
 	case VT_EMISMATCH:
 		c->inconsistent++;
+		break;
+	case VT_EBUSY:
+		c->busy++;
 		break;
 	default:
 		c->failed++;
@@ -550,6 +634,7 @@ void cosigner_stats(struct cosigner *c, struct cosigner_stats *out)
 	    .refused_untrusted = c->untrusted,
 	    .refused_stale = c->stale,
 	    .refused_inconsistent = c->inconsistent,
+	    .refused_busy = c->busy,
 	    .failed = c->failed,
 	    .policy_failures = c->policy_failures,
 	};

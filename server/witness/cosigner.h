@@ -31,6 +31,8 @@ struct cosigner_config {
 	const struct note_signer *signer; /* type 0x04; must outlive the cosigner */
 	const struct policy *policy;      /* its logs are witnessed; used during the call only */
 	uint64_t (*now)(void);            /* POSIX seconds; NULL: clock_unix() */
+	/* Requests for one log that may be cosigned or wait for it at once, so that one log cannot take every thread. 0: 4. */
+	unsigned turns_max;
 };
 
 /*
@@ -80,7 +82,9 @@ void cosigner_answer_release(struct cosigner_answer *a);
  * Judge the body of an add-checkpoint request. The errors are the status codes of the specification
  * (err.h): VT_OK 200; VT_EMALFORMED 400, also for an old size beyond the checkpoint's; VT_EUNTRUSTED
  * 403; VT_ENOTFOUND 404; VT_ECONFLICT 409; VT_EMISMATCH 422. Further: VT_EINTERNAL, the log's file is
- * damaged or the key failed; VT_EIO, it could not be written, nothing was signed; VT_ENOMEM.
+ * damaged or the key failed; VT_EIO, it could not be written, nothing was signed; VT_EBUSY, turns_max of this log are under
+ * way; VT_ENOMEM. The latest checkpoint once more is answered at all times: while another request is under way, with the
+ * cosignature that was made last.
  */
 enum vt_err cosigner_add_checkpoint(struct cosigner *c, struct bytes body,
 				    struct cosigner_answer *out);
@@ -120,7 +124,7 @@ struct cosigner_stats {
 	uint64_t damaged; /* of those */
 	uint64_t cosigned;
 	uint64_t refused_malformed, refused_unknown, refused_untrusted, refused_stale,
-	    refused_inconsistent;
+	    refused_inconsistent, refused_busy;
 	uint64_t failed;          /* disk, memory, key, damaged file */
 	uint64_t policy_failures; /* cosigner_policy_failed() */
 };

@@ -70,9 +70,13 @@ struct origin {
 	/* What readers see, so that they never wait for a disk. Taken after update, if both are. */
 	pthread_mutex_t show;
 	struct buf shown; /* the cosigned note; empty: there is none */
+	/* Where the cosignature's line begins in it. */
+	size_t shown_line;
 	struct tree_head shown_head;
 	uint64_t shown_time;
 	bool shown_damaged;
+	/* Requests that hold the update lock or wait for it; at most the cosigner's turns_max. */
+	unsigned turns;
 };
 
 /* Locks nest in this order: reload, lock, an origin's update, its show. */
@@ -81,13 +85,14 @@ struct cosigner {
 	int lock_fd;
 	const struct note_signer *signer;
 	uint64_t (*now)(void);
+	unsigned turns_max;
 	struct durable_probe probe;
 	pthread_mutex_t reload; /* one change of policy at a time */
 	pthread_rwlock_t lock;
 	struct origin **origin; /* sorted by hash */
 	size_t n;
-	atomic_uint_least64_t cosigned, malformed, unknown, untrusted, stale, inconsistent, failed,
-	    policy_failures;
+	atomic_uint_least64_t cosigned, malformed, unknown, untrusted, stale, inconsistent, busy,
+	    failed, policy_failures;
 };
 
 /* -- cosigner_folder.c ------------------------------------------------------------------------- */

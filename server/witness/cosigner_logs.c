@@ -458,6 +458,7 @@ enum vt_err cosigner_open(struct cosigner **out, const struct cosigner_config *c
 		return VT_ENOMEM;
 	c->lock_fd = -1;
 	c->signer = config->signer;
+	c->turns_max = config->turns_max != 0 ? config->turns_max : 4;
 	c->now = config->now != NULL ? config->now : clock_unix;
 	if ((err = init_locks(c)) != VT_OK) {
 		free(c);

@@ -1,6 +1,8 @@
 #include "vitrine_test.h"
 
 #include <dirent.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +22,29 @@
 
 static uint64_t the_time = 1000;
 
+/* Where the cosigner asks for the time it has written the checkpoint, and is about to sign. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	bool closed; /* to all threads but the test's own */
+	pthread_t owner;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+
+static void gate_set(bool closed)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.owner = pthread_self();
+	gate.closed = closed;
+	pthread_cond_broadcast(&gate.opened);
+	pthread_mutex_unlock(&gate.lock);
+}
+
 static uint64_t now(void)
 {
+	pthread_mutex_lock(&gate.lock);
+	while (gate.closed && !pthread_equal(pthread_self(), gate.owner))
+		pthread_cond_wait(&gate.opened, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
 	return the_time;
 }
 
@@ -1237,6 +1260,97 @@ static void a_policy_for_which_there_is_no_memory_changes_nothing(void **state)
 	witness_log_release(&third);
 }
 
+/* -- who waits ------------------------------------------------------------------------------- */
+
+enum {
+	TURNS = 4, /* as a cosigner has by default */
+	BEYOND = 3,
+};
+
+struct asker {
+	pthread_t thread;
+	struct cosigner *c;
+	struct bytes body;
+	sem_t *done;
+	enum vt_err err;
+};
+
+static void *ask(void *ctx)
+{
+	struct asker *a = ctx;
+	struct cosigner_answer answer;
+
+	cosigner_answer_init(&answer);
+	a->err = cosigner_add_checkpoint(a->c, a->body, &answer);
+	cosigner_answer_release(&answer);
+	sem_post(a->done);
+	return NULL;
+}
+
+static size_t count_answers(const struct asker *a, enum vt_err err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < TURNS + BEYOND; i++)
+		n += a[i].err == err;
+	return n;
+}
+
+static void assert_all_others_are_answered(struct world *w, const struct buf *line)
+{
+	struct merkle_proof wrong = witness_log_proof(&w->log, 5, 8);
+	struct tree_head head = witness_log_head(&w->log, 8);
+	struct buf note;
+
+	assert_int_equal(push(w, &w->other, 0, 5), VT_OK);
+	assert_int_equal(push(w, &w->log, 4, 5), VT_ECONFLICT);
+	buf_init(&note);
+	witness_log_sign(&note, &w->log, &head);
+	wrong.hash[0].b[0] ^= 1;
+	assert_int_equal(push_parts(w, 5, &wrong, buf_bytes(&note)), VT_EMISMATCH);
+	buf_release(&note);
+	assert_int_equal(push(w, &w->log, 5, 5), VT_OK);
+	assert_true(bytes_equal(buf_bytes(&w->a.lines), buf_bytes(line)));
+	assert_int_equal(shown_size(w, &w->log), 5);
+}
+
+static void one_log_takes_a_few_turns_and_leaves_the_rest_to_others(void **state)
+{
+	struct world *w = *state;
+	struct asker asker[TURNS + BEYOND];
+	struct cosigner_stats stats;
+	struct buf body, line;
+	sem_t done;
+
+	assert_int_equal(push(w, &w->log, 0, 5), VT_OK);
+	line = w->a.lines;
+	buf_init(&w->a.lines); /* transferred */
+	buf_init(&body);
+	witness_log_request(&body, &w->log, 5, 6);
+	assert_int_equal(sem_init(&done, 0, 0), 0);
+	gate_set(true);
+	for (size_t i = 0; i < TURNS + BEYOND; i++) {
+		asker[i] = (struct asker){
+		    .c = w->c, .body = buf_bytes(&body), .done = &done, .err = VT_EINTERNAL};
+		assert_int_equal(pthread_create(&asker[i].thread, NULL, ask, &asker[i]), 0);
+	}
+	for (size_t i = 0; i < BEYOND; i++)
+		assert_int_equal(sem_wait(&done), 0);
+	assert_all_others_are_answered(w, &line);
+	gate_set(false);
+	for (size_t i = 0; i < TURNS + BEYOND; i++)
+		assert_int_equal(pthread_join(asker[i].thread, NULL), 0);
+	assert_int_equal(count_answers(asker, VT_EBUSY), BEYOND);
+	assert_int_equal(count_answers(asker, VT_OK), 1);
+	assert_int_equal(count_answers(asker, VT_ECONFLICT), TURNS - 1);
+	cosigner_stats(w->c, &stats);
+	assert_int_equal(stats.refused_busy, BEYOND);
+	assert_int_equal(push(w, &w->log, 6, 7), VT_OK); /* the turns were given back */
+	sem_destroy(&done);
+	buf_release(&body);
+	buf_release(&line);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -1284,6 +1398,7 @@ int main(void)
 	    TEST(as_many_logs_as_a_policy_can_have_are_witnessed),
 	    TEST(every_allocation_may_fail_and_nothing_is_signed_wrongly),
 	    TEST(a_policy_for_which_there_is_no_memory_changes_nothing),
+	    TEST(one_log_takes_a_few_turns_and_leaves_the_rest_to_others),
 	};
 
 	scratch_in_memory(); /* hundreds of flushes, and no power cut */
