@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -122,7 +123,9 @@ static void charge_answer(struct http_conn *c, struct http_exchange *x)
 	if (x->answer_len > SMALL_ANSWER &&
 	    !peer_affords(c->server->peers, c->client, x->answer_len)) {
 		forget_answer(c->server, x->answer, x->shared, x->answer_len);
-		refuse_answer(x, 429, "this address is being sent too many large answers");
+		snprintf(x->refusal_text, sizeof(x->refusal_text),
+			 "too many large answers at once to this address: %s", x->peer);
+		refuse_answer(x, 429, x->refusal_text);
 	}
 	c->charged = x->answer_len;
 	peer_charge(c->client, c->charged);

@@ -43,7 +43,7 @@ struct http_exchange {
 	/* An error of this layer takes the handler's place; refusal is its status, 0: none. */
 	unsigned refusal;
 	const char *refusal_detail;
-	char refusal_text[HTTP_ADDRESS_TEXT_SIZE + 48]; /* one that is not static */
+	char refusal_text[HTTP_ADDRESS_TEXT_SIZE + 64]; /* one that is not static */
 	unsigned retry_after;
 	size_t dropped; /* bytes of a refused body that were read and thrown away */
 

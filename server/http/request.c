@@ -167,7 +167,7 @@ static void judge(struct http_conn *c, struct http_exchange *x, const struct fra
 		refuse(x, 503, "too many bodies are being received", 1);
 	} else if (!x->match.any_body && (f->chunked || f->length > 0) &&
 		   !peer_affords(s->peers, c->client, 1)) {
-		refuse(x, 429, "this address is sending too many bodies", 1);
+		refuse_address(x, "bodies at once from", 1);
 	}
 }
 
@@ -303,7 +303,7 @@ enum request_step request_body(struct http_conn *c, const char *piece, size_t le
 	else if (x->refusal == 0 && atomic_load(&s->memory) > s->config.memory_max)
 		refuse(x, 503, "too many bodies are being received", 1);
 	else if (x->refusal == 0 && !peer_affords(s->peers, c->client, 1))
-		refuse(x, 429, "this address is sending too many bodies", 1);
+		refuse_address(x, "bodies at once from", 1);
 	else if (x->refusal == 0 && buf_append(&x->body, bytes_of(piece, len)) != VT_OK)
 		refuse(x, 503, "out of memory", 1);
 	if (x->refusal == 0) {

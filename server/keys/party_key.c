@@ -83,11 +83,12 @@ enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, 
 	return err;
 }
 
-const char *openssl_reason(char out[OPENSSL_REASON_MAX])
+/* The first error in the queue, which stays as it is. */
+static void describe_error(char out[OPENSSL_REASON_MAX])
 {
 	const char *call, *data;
 	int flags;
-	unsigned long code = ERR_get_error_all(NULL, NULL, &call, &data, &flags);
+	unsigned long code = ERR_peek_error_all(NULL, NULL, &call, &data, &flags);
 	const char *reason = ERR_reason_error_string(code);
 
 	if (code == 0)
@@ -96,21 +97,34 @@ const char *openssl_reason(char out[OPENSSL_REASON_MAX])
 		snprintf(out, OPENSSL_REASON_MAX, "OpenSSL, %s(): %s%s%s", call,
 			 reason != NULL ? reason : "?", (flags & ERR_TXT_STRING) != 0 ? ", " : "",
 			 (flags & ERR_TXT_STRING) != 0 ? data : "");
+}
+
+const char *openssl_reason(char out[OPENSSL_REASON_MAX])
+{
+	describe_error(out);
 	ERR_clear_error();
 	return out;
+}
+
+/* Is there an error of memory anywhere in the queue? It is emptied. */
+static bool memory_ran_out(void)
+{
+	unsigned long code;
+	bool starved = false;
+
+	while ((code = ERR_get_error()) != 0)
+		starved |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return starved;
 }
 
 enum vt_err openssl_failure_at(const char *file, int line, enum vt_err otherwise)
 {
 	char reason[OPENSSL_REASON_MAX];
-	unsigned long code = ERR_peek_error();
-	bool starved = ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ||
-		       ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 
-	if (!starved && otherwise == VT_EINTERNAL)
-		return internal_error(file, line, openssl_reason(reason), 0);
-	ERR_clear_error();
-	return starved ? VT_ENOMEM : otherwise;
+	describe_error(reason);
+	if (memory_ran_out())
+		return VT_ENOMEM;
+	return otherwise == VT_EINTERNAL ? internal_error(file, line, reason, 0) : otherwise;
 }
 
 /*

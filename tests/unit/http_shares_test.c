@@ -73,6 +73,7 @@ static void bodies_of_one_address_leave_room_for_those_of_others(void **state)
 	app_wait_parked(&f.app, 2);
 	assert_int_equal(post_from(&f, "127.0.0.1", 120000), 429);
 	assert_non_null(raw_field(&f.reply, "Retry-After"));
+	assert_non_null(memmem(f.reply.body.data, f.reply.body.len, "this address: 127.0.0.1", 23));
 	assert_int_equal(post_from(&f, "127.0.0.2", 120000), 200);
 	for (size_t i = 0; i < 2; i++)
 		app_answer(app_take_parked(&f.app), "done");
@@ -104,6 +105,21 @@ static void readers_leave_room_for_bodies(void **state)
 	app_fixture_stop(&f);
 }
 
+/* Reads until the text has come, however the answer is cut into pieces. */
+static void await_text(int fd, const char *text)
+{
+	char said[4096] = "";
+	size_t len = 0;
+
+	while (strstr(said, text) == NULL) {
+		ssize_t n = recv(fd, said + len, sizeof(said) - 1 - len, 0);
+
+		assert_true(n > 0);
+		len += (size_t)n;
+		said[len] = '\0';
+	}
+}
+
 static void answers_to_one_address_leave_room_for_those_to_others(void **state)
 {
 	struct app_fixture f;
@@ -116,6 +132,7 @@ static void answers_to_one_address_leave_room_for_those_to_others(void **state)
 	other = raw_connect_from(f.app.url, "127.0.0.2");
 	assert_int_equal(begin_to_read(first, 6000000), 200);
 	assert_int_equal(begin_to_read(second, 6000001), 429);
+	await_text(second, "this address: 127.0.0.1");
 	assert_int_equal(begin_to_read(other, 6000002), 200);
 	close(first);
 	close(second);
