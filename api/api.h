@@ -56,13 +56,16 @@ enum api_role {
 
 /* The table, for the test that holds it against openapi.yaml. */
 struct api_route {
-	enum http_method method;
-	const char *pattern; /* "/api/v1/entries/{index}"; "{+path}" at the end takes the rest */
+	/* "/api/v1/entries/{index}"; "{+path}" at the end takes the rest. */
+	const char *pattern;
 	http_handler handler;
+	/* Bits of enum api_role: in which of them it is open. The first open route that fits is taken. */
+	int roles;
+	/* What is left out is a GET, on the pool, without a body. */
+	enum http_method method;
 	bool on_loop;
 	bool rate_limited;
 	size_t body_max;
-	int roles; /* bits of enum api_role: in which of them it is open. The first open route that fits is taken. */
 };
 extern const struct api_route api_routes[];
 extern const size_t api_routes_count;

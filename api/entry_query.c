@@ -31,80 +31,72 @@ bool conditions_query(struct http_exchange *x, struct conditions *c)
 	return ok;
 }
 
-static enum vt_err append_condition(struct buf *out, const char *name, const char *value)
+static void append_condition(struct buf *out, const char *name, const char *value)
 {
-	enum vt_err err = buf_appendf(out, "&%s=", name);
-
-	for (; *value != '\0' && err == VT_OK; value++) {
+	buf_appendf(out, "&%s=", name);
+	for (; *value != '\0'; value++) {
 		uint8_t c = (uint8_t)*value;
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			     (c >= '0' && c <= '9') || strchr("-._~:/", c) != NULL;
-		err = plain ? buf_append_byte(out, c) : buf_appendf(out, "%%%02X", c);
+
+		if (plain)
+			buf_append_byte(out, c);
+		else
+			buf_appendf(out, "%%%02X", c);
 	}
-	return err;
 }
 
-enum vt_err conditions_append(struct buf *out, const struct conditions *c)
+void conditions_append(struct buf *out, const struct conditions *c)
 {
-	enum vt_err err = VT_OK;
-
-	for (size_t i = 0; i < CONDITIONS_N && err == VT_OK; i++)
+	for (size_t i = 0; i < CONDITIONS_N; i++)
 		if (c->text[i] != NULL)
-			err = append_condition(out, condition_names[i], c->text[i]);
-	return err;
+			append_condition(out, condition_names[i], c->text[i]);
 }
 
 /* -- entries in short ----------------------------------------------------------------------------- */
 
-static enum vt_err copy_member(struct json *into, const struct json *from, const char *name)
+static struct json *member_copy(const struct json *from, const char *name)
 {
 	const struct json *value = json_member(from, name);
 
-	return value ? json_set(into, name, json_copy(value)) : VT_OK;
+	return value != NULL ? json_copy(value) : json_absent();
 }
 
 /* A test verdict's result; other predicates may use the word for something else. */
-static enum vt_err copy_result(struct json *into, const struct json *statement)
+static struct json *result_copy(const struct json *statement)
 {
 	struct bytes type;
 
 	if (!json_text(json_member(statement, "predicateType"), &type) ||
 	    !bytes_is(type, PREDICATE_TEST_RESULT))
-		return VT_OK;
-	return copy_member(into, json_member(statement, "predicate"), "result");
+		return json_absent();
+	return member_copy(json_member(statement, "predicate"), "result");
 }
 
-static enum vt_err copy_corrections(struct json *into, const struct json *full)
-{
-	static const char *const names[] = {"correctedBy", "correctedByMore", "standing",
-					    "standingUnknown"};
-	enum vt_err err = VT_OK;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && err == VT_OK; i++)
-		err = copy_member(into, full, names[i]);
-	return err;
-}
-
-static enum vt_err summarise_record(struct json *into, size_t *read, struct log_worker *w,
+static enum vt_err summarise_record(struct json **out, size_t *read, struct log_worker *w,
 				    uint64_t index)
 {
 	struct json *full = NULL;
 	const struct json *statement;
 	enum vt_err err = log_describe(w, index, &full, read);
 
+	if (err != VT_OK)
+		return err;
 	statement = json_member(full, "statement");
-	if (err == VT_OK && (err = copy_member(into, full, "index")) == VT_OK &&
-	    (err = copy_member(into, full, "leafHash")) == VT_OK &&
-	    (err = copy_member(into, full, "predicateType")) == VT_OK &&
-	    (err = copy_member(into, statement, "subject")) == VT_OK &&
-	    (err = copy_result(into, statement)) == VT_OK &&
-	    (err = copy_member(into, full, "signers")) == VT_OK)
-		err = copy_corrections(into, full);
+	*out = JSON_OBJECT_OF(
+	    {"index", member_copy(full, "index")}, {"leafHash", member_copy(full, "leafHash")},
+	    {"predicateType", member_copy(full, "predicateType")},
+	    {"subject", member_copy(statement, "subject")}, {"result", result_copy(statement)},
+	    {"signers", member_copy(full, "signers")},
+	    {"correctedBy", member_copy(full, "correctedBy")},
+	    {"correctedByMore", member_copy(full, "correctedByMore")},
+	    {"standing", member_copy(full, "standing")},
+	    {"standingUnknown", member_copy(full, "standingUnknown")});
 	json_free(full);
-	return err;
+	return *out != NULL ? VT_OK : VT_ENOMEM;
 }
 
-static enum vt_err summarise_raw(struct json *into, size_t *read, struct log_worker *w,
+static enum vt_err summarise_raw(struct json **out, size_t *read, struct log_worker *w,
 				 uint64_t index)
 {
 	struct merkle_hash leaf;
@@ -114,8 +106,9 @@ static enum vt_err summarise_raw(struct json *into, size_t *read, struct log_wor
 	buf_init(&entry);
 	if ((err = log_entry(w, index, &entry)) == VT_OK &&
 	    (err = merkle_hash_leaf(&leaf, log_worker_hasher(w), buf_bytes(&entry))) == VT_OK &&
-	    (err = json_set(into, "index", json_size(index))) == VT_OK)
-		err = json_set(into, "leafHash", json_hash(&leaf));
+	    (*out = JSON_OBJECT_OF({"index", json_size(index)}, {"leafHash", json_hash(&leaf)})) ==
+		NULL)
+		err = VT_ENOMEM;
 	*read = entry.len;
 	buf_release(&entry);
 	return err;
@@ -124,19 +117,7 @@ static enum vt_err summarise_raw(struct json *into, size_t *read, struct log_wor
 enum vt_err entry_summary(struct json **out, size_t *read, struct log_worker *w, enum log_mode mode,
 			  uint64_t index)
 {
-	struct json *j = json_new_object();
-	enum vt_err err = VT_ENOMEM;
-	size_t bytes;
-
 	*out = NULL;
-	if (j != NULL)
-		err = mode == LOG_RAW ? summarise_raw(j, &bytes, w, index)
-				      : summarise_record(j, &bytes, w, index);
-	if (err == VT_OK && read != NULL)
-		*read = bytes;
-	if (err == VT_OK)
-		*out = j;
-	else
-		json_free(j);
-	return err;
+	return mode == LOG_RAW ? summarise_raw(out, read, w, index)
+			       : summarise_record(out, read, w, index);
 }

@@ -15,7 +15,7 @@ bool conditions_query(struct http_exchange *x, struct conditions *c);
 bool conditions_take(struct http_exchange *x, struct conditions *c, enum condition which,
 		     struct bytes value);
 /* "&subject=...&type=...": as a query. */
-enum vt_err conditions_append(struct buf *out, const struct conditions *c);
+void conditions_append(struct buf *out, const struct conditions *c);
 
 /* Of the entries that one page reads and takes apart, but for the last. */
 enum { PAGE_BYTES_MAX = 1 << 20 };

@@ -254,10 +254,9 @@ static enum vt_err make_event(struct http_chunk **out, const char *type, char pr
 	*out = NULL;
 	buf_init(&text);
 	/* The data is one line: JSON without white space has no line end in it. */
-	if ((err = buf_appendf(&text, "event: %s\nid: %c%llu\ndata: ", type, prefix,
-			       (unsigned long long)id)) == VT_OK &&
-	    (err = json_write(&text, data, JSON_COMPACT)) == VT_OK &&
-	    (err = buf_append_str(&text, "\n\n")) == VT_OK &&
+	buf_appendf(&text, "event: %s\nid: %c%llu\ndata: ", type, prefix, (unsigned long long)id);
+	json_write(&text, data, JSON_COMPACT);
+	if ((err = buf_append_str(&text, "\n\n")) == VT_OK &&
 	    (*out = http_chunk_new(buf_bytes(&text))) == NULL)
 		err = VT_ENOMEM;
 	buf_release(&text);

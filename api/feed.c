@@ -55,55 +55,59 @@ static bool xml_char(uint32_t c)
 }
 
 /* Append UTF-8 as text or as an attribute's value. */
-static enum vt_err append_xml(struct buf *out, struct bytes text)
+static void append_xml(struct buf *out, struct bytes text)
 {
-	enum vt_err err = VT_OK;
-
-	if (!utf8_valid(text))
-		return VT_EMALFORMED;
-	for (size_t at = 0; at < text.len && err == VT_OK;) {
+	if (!utf8_valid(text)) {
+		buf_fail(out, VT_EMALFORMED);
+		return;
+	}
+	for (size_t at = 0; at < text.len;) {
 		size_t from = at;
 		uint32_t c = next_char(text, &at);
 
 		if (c == '<')
-			err = buf_append_str(out, "&lt;");
+			buf_append_str(out, "&lt;");
 		else if (c == '>')
-			err = buf_append_str(out, "&gt;");
+			buf_append_str(out, "&gt;");
 		else if (c == '&')
-			err = buf_append_str(out, "&amp;");
+			buf_append_str(out, "&amp;");
 		else if (c == '"')
-			err = buf_append_str(out, "&quot;");
+			buf_append_str(out, "&quot;");
 		else if (!xml_char(c))
-			err = buf_append_str(out, "\xef\xbf\xbd"); /* U+FFFD */
+			buf_append_str(out, "\xef\xbf\xbd"); /* U+FFFD */
 		else
-			err = buf_append(out, bytes_of(text.data + from, at - from));
+			buf_append(out, bytes_of(text.data + from, at - from));
 	}
-	return err;
 }
 
 /* <name>text</name> */
-static enum vt_err append_element(struct buf *out, const char *name, struct bytes text)
+static void append_element(struct buf *out, const char *name, struct bytes text)
 {
-	enum vt_err err = buf_appendf(out, "<%s>", name);
+	buf_appendf(out, "<%s>", name);
+	append_xml(out, text);
+	buf_appendf(out, "</%s>\n", name);
+}
 
-	if (err == VT_OK)
-		err = append_xml(out, text);
-	return err != VT_OK ? err : buf_appendf(out, "</%s>\n", name);
+/* The same of a text that was put together, and releases it. */
+static void append_built(struct buf *out, const char *name, struct buf *text)
+{
+	buf_fail(out, buf_error(text));
+	append_element(out, name, buf_bytes(text));
+	buf_release(text);
 }
 
 /* The origin as it may stand in a URN (RFC 8141: pchar and "/"). */
-static enum vt_err append_origin(struct buf *out, const char *origin)
+static void append_origin(struct buf *out, const char *origin)
 {
-	enum vt_err err = VT_OK;
-
-	for (const char *p = origin; *p != '\0' && err == VT_OK; p++) {
+	for (const char *p = origin; *p != '\0'; p++) {
 		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
 			     (*p >= '0' && *p <= '9') || strchr("-._~/", *p) != NULL;
 
-		err = plain ? buf_append_byte(out, (uint8_t)*p)
-			    : buf_appendf(out, "%%%02X", (unsigned char)*p);
+		if (plain)
+			buf_append_byte(out, (uint8_t)*p);
+		else
+			buf_appendf(out, "%%%02X", (unsigned char)*p);
 	}
-	return err;
 }
 
 /* -- which entries ------------------------------------------------------------------------------------ */
@@ -140,289 +144,251 @@ static enum vt_err take_time(void *ctx, const struct store_checkpoint *cp)
 }
 
 /* "feed.atom?before=7&subject=..." */
-static enum vt_err append_address(struct buf *out, const struct feed *f, bool paged,
-				  uint64_t before)
+static void append_address(struct buf *out, const struct feed *f, bool paged, uint64_t before)
 {
-	enum vt_err err;
 	struct buf query;
 
 	buf_init(&query);
 	if (paged)
-		err = buf_appendf(&query, "&before=%llu", (unsigned long long)before);
-	else
-		err = VT_OK;
-	if (err == VT_OK && f->limit != LIMIT_DEFAULT)
-		err = buf_appendf(&query, "&limit=%zu", f->limit);
-	if (err == VT_OK && (err = conditions_append(&query, f->conditions)) == VT_OK &&
-	    query.len > 0)
+		buf_appendf(&query, "&before=%llu", (unsigned long long)before);
+	if (f->limit != LIMIT_DEFAULT)
+		buf_appendf(&query, "&limit=%zu", f->limit);
+	conditions_append(&query, f->conditions);
+	if (query.len > 0)
 		query.data[0] = '?';
-	if (err == VT_OK && (err = buf_append_str(out, "feed.atom")) == VT_OK)
-		err = buf_append(out, buf_bytes(&query));
+	buf_append_str(out, "feed.atom");
+	buf_append_buf(out, &query);
 	buf_release(&query);
-	return err;
 }
 
-static enum vt_err append_link(struct buf *out, const char *rel, const char *type,
-			       struct bytes href)
+static void append_link(struct buf *out, const char *rel, const char *type, struct bytes href)
 {
-	enum vt_err err = buf_appendf(out, "<link rel=\"%s\" type=\"%s\" href=\"", rel, type);
-
-	if (err == VT_OK)
-		err = append_xml(out, href);
-	return err != VT_OK ? err : buf_append_str(out, "\"/>\n");
+	buf_appendf(out, "<link rel=\"%s\" type=\"%s\" href=\"", rel, type);
+	append_xml(out, href);
+	buf_append_str(out, "\"/>\n");
 }
 
-static enum vt_err append_feed_link(struct buf *out, const struct feed *f, const char *rel,
-				    bool paged, uint64_t before)
+static void append_feed_link(struct buf *out, const struct feed *f, const char *rel, bool paged,
+			     uint64_t before)
 {
 	struct buf href;
-	enum vt_err err;
 
 	buf_init(&href);
-	if ((err = append_address(&href, f, paged, before)) == VT_OK)
-		err = append_link(out, rel, "application/atom+xml", buf_bytes(&href));
+	append_address(&href, f, paged, before);
+	buf_fail(out, buf_error(&href));
+	append_link(out, rel, "application/atom+xml", buf_bytes(&href));
 	buf_release(&href);
-	return err;
 }
 
-static enum vt_err append_time(struct buf *out, struct feed *f, uint64_t size)
+static void append_time(struct buf *out, struct feed *f, uint64_t size)
 {
 	char when[CLOCK_RFC3339_SIZE];
 	uint64_t time = 0;
 	enum vt_err err = log_tree_head_covering(f->w, size, take_time, &time);
 
 	/* Nothing was published yet: a feed must say something. */
-	if (err != VT_OK && err != VT_ENOTFOUND)
-		return err;
+	if (err != VT_ENOTFOUND)
+		buf_fail(out, err);
 	clock_format_rfc3339(when, time);
-	return append_element(out, "updated", bytes_str(when));
+	append_element(out, "updated", bytes_str(when));
 }
 
 /* What a subject is called, or else what it is. */
-static enum vt_err append_subject(struct buf *text, const struct json *subject)
+static void append_subject(struct buf *text, const struct json *subject)
 {
 	struct json_cursor at = {0};
 	const struct json *digest;
-	struct bytes name;
+	struct bytes name, hex;
 
 	if (json_text(json_member(subject, "name"), &name) && name.len > 0)
-		return buf_append(text, name);
-	if (json_next_member(json_member(subject, "digest"), &at, &name, &digest)) {
-		struct bytes hex;
-
-		if (json_text(digest, &hex))
-			return buf_appendf(text, "%.*s:%.*s", (int)name.len,
-					   (const char *)name.data, (int)hex.len,
-					   (const char *)hex.data);
-	}
-	return buf_append_str(text, "?");
+		buf_append(text, name);
+	else if (json_next_member(json_member(subject, "digest"), &at, &name, &digest) &&
+		 json_text(digest, &hex))
+		buf_appendf(text, "%.*s:%.*s", (int)name.len, (const char *)name.data, (int)hex.len,
+			    (const char *)hex.data);
+	else
+		buf_append_str(text, "?");
 }
 
-static enum vt_err append_subjects(struct buf *text, const struct json *subjects)
+static void append_subjects(struct buf *text, const struct json *subjects)
 {
 	size_t n = json_count(subjects);
-	enum vt_err err = VT_OK;
 
-	for (size_t i = 0; i < n && i < SUBJECTS_SHOWN && err == VT_OK; i++) {
+	for (size_t i = 0; i < n && i < SUBJECTS_SHOWN; i++) {
 		if (i > 0)
-			err = buf_append_str(text, ", ");
-		if (err == VT_OK)
-			err = append_subject(text, json_at(subjects, i));
+			buf_append_str(text, ", ");
+		append_subject(text, json_at(subjects, i));
 	}
-	if (err == VT_OK && n > SUBJECTS_SHOWN)
-		err = buf_appendf(text, " and %zu more", n - SUBJECTS_SHOWN);
-	return err;
+	if (n > SUBJECTS_SHOWN)
+		buf_appendf(text, " and %zu more", n - SUBJECTS_SHOWN);
 }
 
 /* "FAILED: router.bin", "release: router.bin", "entry 7": what a list of titles is good for. */
-static enum vt_err append_title(struct buf *out, const struct json *entry, uint64_t index)
+static void append_title(struct buf *out, const struct json *entry, uint64_t index)
 {
 	struct bytes what;
 	struct buf text;
-	enum vt_err err;
 
 	buf_init(&text);
 	if (json_member(entry, "subject") == NULL) {
-		err = buf_appendf(&text, "entry %llu", (unsigned long long)index);
+		buf_appendf(&text, "entry %llu", (unsigned long long)index);
 	} else {
 		if (!json_text(json_member(entry, "result"), &what) &&
 		    !json_text(json_member(entry, "predicateType"), &what))
 			what = bytes_str("entry");
-		if ((err = buf_append(&text, what)) == VT_OK &&
-		    (err = buf_append_str(&text, ": ")) == VT_OK)
-			err = append_subjects(&text, json_member(entry, "subject"));
+		buf_append(&text, what);
+		buf_append_str(&text, ": ");
+		append_subjects(&text, json_member(entry, "subject"));
 	}
-	if (err == VT_OK)
-		err = append_element(out, "title", buf_bytes(&text));
-	buf_release(&text);
-	return err;
+	append_built(out, "title", &text);
 }
 
-static enum vt_err append_authors(struct buf *out, const struct json *signers)
+static void append_author(struct buf *out, struct bytes name)
 {
-	enum vt_err err = VT_OK;
+	buf_append_str(out, "<author>");
+	append_element(out, "name", name);
+	buf_append_str(out, "</author>\n");
+}
 
-	for (size_t i = 0; i < json_count(signers) && err == VT_OK; i++) {
-		struct bytes party;
+static void append_authors(struct buf *out, const struct json *signers)
+{
+	struct bytes party;
 
-		if (!json_text(json_member(json_at(signers, i), "party"), &party))
-			continue;
-		if ((err = buf_append_str(out, "<author>")) == VT_OK &&
-		    (err = append_element(out, "name", party)) == VT_OK)
-			err = buf_append_str(out, "</author>\n");
-	}
-	return err;
+	for (size_t i = 0; i < json_count(signers); i++)
+		if (json_text(json_member(json_at(signers, i), "party"), &party))
+			append_author(out, party);
 }
 
 /* "; stands for lab-1; withdrawn for lab-2 by entry 9": where nothing corrects it, that goes without saying. */
-static enum vt_err append_standing(struct buf *text, const struct json *entry)
+static void append_standing(struct buf *text, const struct json *entry)
 {
 	const struct json *list = json_member(entry, "standing");
-	enum vt_err err = VT_OK;
 
 	if (json_count(json_member(entry, "correctedBy")) == 0)
-		return VT_OK;
+		return;
 	if (list == NULL)
-		return buf_append_str(text, "; corrected by later entries");
-	for (size_t i = 0; i < json_count(list) && err == VT_OK; i++) {
+		buf_append_str(text, "; corrected by later entries");
+	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *one = json_at(list, i);
-		struct bytes party, action;
+		struct bytes party = {0}, action;
 		int64_t by;
 
 		if (!json_text(json_member(one, "party"), &party))
-			return VT_EINTERNAL;
+			buf_fail(text, VT_EINTERNAL);
 		if (!json_integer(json_member(one, "by"), &by) ||
 		    !json_text(json_member(one, "action"), &action))
-			err = buf_appendf(text, "; stands for %.*s", (int)party.len,
-					  (const char *)party.data);
+			buf_appendf(text, "; stands for %.*s", (int)party.len,
+				    (const char *)party.data);
 		else
-			err = buf_appendf(text, "; %s for %.*s by entry %lld",
-					  bytes_is(action, "withdraw") ? "withdrawn" : "replaced",
-					  (int)party.len, (const char *)party.data, (long long)by);
+			buf_appendf(text, "; %s for %.*s by entry %lld",
+				    bytes_is(action, "withdraw") ? "withdrawn" : "replaced",
+				    (int)party.len, (const char *)party.data, (long long)by);
 	}
-	return err;
 }
 
-static enum vt_err append_summary(struct buf *out, const struct json *entry)
+static void append_summary(struct buf *out, const struct json *entry)
 {
-	struct bytes leaf;
+	struct bytes leaf = {0};
 	struct buf text;
-	enum vt_err err;
 
-	if (!json_text(json_member(entry, "leafHash"), &leaf))
-		return VT_EINTERNAL;
 	buf_init(&text);
-	if ((err = buf_append_str(&text, "leaf hash ")) == VT_OK)
-		err = buf_append(&text, leaf);
-	if (err == VT_OK)
-		err = append_standing(&text, entry);
-	if (err == VT_OK)
-		err = append_element(out, "summary", buf_bytes(&text));
-	buf_release(&text);
-	return err;
+	buf_append_str(&text, "leaf hash ");
+	if (!json_text(json_member(entry, "leafHash"), &leaf))
+		buf_fail(&text, VT_EINTERNAL);
+	buf_append(&text, leaf);
+	append_standing(&text, entry);
+	append_built(out, "summary", &text);
 }
 
 static enum vt_err append_entry(struct buf *out, size_t *read, struct feed *f, uint64_t index)
 {
-	struct json *entry = NULL;
+	struct json *entry;
 	struct bytes type;
 	char href[64];
 	enum vt_err err;
 
 	(void)snprintf(href, sizeof(href), "api/v1/entries/%llu", (unsigned long long)index);
-	if ((err = entry_summary(&entry, read, f->w, f->mode, index)) != VT_OK ||
-	    (err = buf_append_str(out, "<entry>\n<id>urn:vitrine:entry:")) != VT_OK ||
-	    (err = append_origin(out, f->origin)) != VT_OK ||
-	    (err = buf_appendf(out, ":%llu</id>\n", (unsigned long long)index)) != VT_OK ||
-	    (err = append_title(out, entry, index)) != VT_OK ||
-	    (err = append_time(out, f, index + 1)) != VT_OK ||
-	    (err = append_authors(out, json_member(entry, "signers"))) != VT_OK ||
-	    (err = append_link(out, "alternate", "application/json", bytes_str(href))) != VT_OK)
-		goto done;
-	if (json_text(json_member(entry, "predicateType"), &type) &&
-	    ((err = buf_append_str(out, "<category term=\"")) != VT_OK ||
-	     (err = append_xml(out, type)) != VT_OK ||
-	     (err = buf_append_str(out, "\"/>\n")) != VT_OK))
-		goto done;
-	if ((err = append_summary(out, entry)) == VT_OK)
-		err = buf_append_str(out, "</entry>\n");
-done:
+	if ((err = entry_summary(&entry, read, f->w, f->mode, index)) != VT_OK)
+		return buf_fail(out, err);
+	buf_append_str(out, "<entry>\n<id>urn:vitrine:entry:");
+	append_origin(out, f->origin);
+	buf_appendf(out, ":%llu</id>\n", (unsigned long long)index);
+	append_title(out, entry, index);
+	append_time(out, f, index + 1);
+	append_authors(out, json_member(entry, "signers"));
+	append_link(out, "alternate", "application/json", bytes_str(href));
+	if (json_text(json_member(entry, "predicateType"), &type)) {
+		buf_append_str(out, "<category term=\"");
+		append_xml(out, type);
+		buf_append_str(out, "\"/>\n");
+	}
+	append_summary(out, entry);
 	json_free(entry);
-	return err;
+	return buf_append_str(out, "</entry>\n");
 }
 
 /* "urn:vitrine:feed:origin", with the conditions as a query: another feed for other conditions. */
-static enum vt_err append_feed_id(struct buf *out, const struct feed *f)
+static void append_feed_id(struct buf *out, const struct feed *f)
 {
 	struct buf id;
 	size_t query;
-	enum vt_err err;
 
 	buf_init(&id);
-	if ((err = buf_append_str(&id, "urn:vitrine:feed:")) == VT_OK &&
-	    (err = append_origin(&id, f->origin)) == VT_OK) {
-		query = id.len;
-		/* RFC 8141: "?=" begins a URN's q-component. */
-		if (conditions_any(f->conditions) && (err = buf_append_str(&id, "?=")) == VT_OK &&
-		    (err = conditions_append(&id, f->conditions)) == VT_OK) {
-			memmove(id.data + query + 2, id.data + query + 3, id.len - query - 3);
-			id.len--;
-		}
+	buf_append_str(&id, "urn:vitrine:feed:");
+	append_origin(&id, f->origin);
+	query = id.len;
+	/* RFC 8141: "?=" begins a URN's q-component. */
+	if (conditions_any(f->conditions)) {
+		buf_append_str(&id, "?=");
+		conditions_append(&id, f->conditions);
 	}
-	if (err == VT_OK)
-		err = append_element(out, "id", buf_bytes(&id));
-	buf_release(&id);
-	return err;
+	/* The query's own "&" goes. */
+	if (buf_error(&id) == VT_OK && id.len > query) {
+		memmove(id.data + query + 2, id.data + query + 3, id.len - query - 3);
+		id.len--;
+	}
+	append_built(out, "id", &id);
 }
 
 /* An entry's corrections are read with it: a page that has become too dear ends early, and the next one goes on. */
-static enum vt_err append_entries(struct buf *out, struct feed *f)
+static void append_entries(struct buf *out, struct feed *f)
 {
 	size_t bytes = 0, read;
-	enum vt_err err = VT_OK;
 
-	for (size_t i = 0; i < f->n && err == VT_OK; i++) {
+	for (size_t i = 0; i < f->n; i++) {
 		if (bytes >= PAGE_BYTES_MAX) {
 			f->n = i;
 			f->more = true;
 			f->next = f->index[i - 1];
-			break;
+			return;
 		}
-		err = append_entry(out, &read, f, f->index[i]);
-		bytes += err == VT_OK ? read : 0;
+		if (append_entry(out, &read, f, f->index[i]) != VT_OK)
+			return;
+		bytes += read;
 	}
-	return err;
 }
 
-static enum vt_err write_feed(struct buf *out, struct feed *f)
+static void write_feed(struct buf *out, struct feed *f)
 {
 	struct buf entries;
-	enum vt_err err;
 
 	buf_init(&entries);
-	if ((err = append_entries(&entries, f)) != VT_OK)
-		goto done;
-	if ((err = buf_append_str(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
-				       "<feed xmlns=\"http://www.w3.org/2005/Atom\">\n")) !=
-		VT_OK ||
-	    (err = append_feed_id(out, f)) != VT_OK ||
-	    (err = append_element(out, "title", bytes_str(f->origin))) != VT_OK ||
-	    (err = append_time(out, f, f->n > 0 ? f->index[0] + 1 : 0)) != VT_OK ||
-	    (err = buf_append_str(out, "<author>")) != VT_OK ||
-	    (err = append_element(out, "name", bytes_str(f->origin))) != VT_OK ||
-	    (err = buf_append_str(out, "</author>\n")) != VT_OK ||
-	    (err = append_feed_link(out, f, "self", f->paged, f->before)) != VT_OK)
-		goto done;
+	append_entries(&entries, f);
+	buf_append_str(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
+			    "<feed xmlns=\"http://www.w3.org/2005/Atom\">\n");
+	append_feed_id(out, f);
+	append_element(out, "title", bytes_str(f->origin));
+	append_time(out, f, f->n > 0 ? f->index[0] + 1 : 0);
+	append_author(out, bytes_str(f->origin));
+	append_feed_link(out, f, "self", f->paged, f->before);
 	/* RFC 5005 section 3: pages are linked by next, and first. */
-	if (f->more && (err = append_feed_link(out, f, "next", true, f->next)) != VT_OK)
-		goto done;
-	if (f->paged && (err = append_feed_link(out, f, "first", false, 0)) != VT_OK)
-		goto done;
-	if ((err = buf_append(out, buf_bytes(&entries))) == VT_OK)
-		err = buf_append_str(out, "</feed>\n");
-done:
+	if (f->more)
+		append_feed_link(out, f, "next", true, f->next);
+	if (f->paged)
+		append_feed_link(out, f, "first", false, 0);
+	buf_append_buf(out, &entries);
+	buf_append_str(out, "</feed>\n");
 	buf_release(&entries);
-	return err;
 }
 
 static void add_next(struct http_response *r, const struct feed *f)
@@ -430,7 +396,8 @@ static void add_next(struct http_response *r, const struct feed *f)
 	struct buf address;
 
 	buf_init(&address);
-	if (append_address(&address, f, true, f->next) == VT_OK)
+	append_address(&address, f, true, f->next);
+	if (buf_error(&address) == VT_OK)
 		http_response_header(r, "Link", "<%.*s>; rel=\"next\"", (int)address.len,
 				     (const char *)address.data);
 	buf_release(&address);
@@ -444,8 +411,9 @@ static void answer(struct http_exchange *x, struct feed *f)
 	enum vt_err err;
 
 	api_response_init(&r, 200, "application/atom+xml", API_CACHE_CHECK);
+	write_feed(&r.body, f);
 	/* The tag is of the bytes: what the conditions keep out changes nothing. */
-	if ((err = write_feed(&r.body, f)) != VT_OK ||
+	if ((err = buf_error(&r.body)) != VT_OK ||
 	    (err = merkle_hash_leaf(&digest, log_worker_hasher(f->w), buf_bytes(&r.body))) !=
 		VT_OK) {
 		http_response_release(&r);

@@ -6,7 +6,6 @@ void handle_consistency(struct http_exchange *x, void *thread, void *app)
 	static const char *const names[] = {"first", "second", NULL};
 	struct http_response r;
 	struct merkle_proof proof;
-	struct json *j;
 	uint64_t first = 0, second = 0;
 	bool have_first, have_second;
 	enum vt_err err;
@@ -33,13 +32,8 @@ void handle_consistency(struct http_exchange *x, void *thread, void *app)
 		api_problem_err(x, err, "proving consistency");
 		return;
 	}
-	j = json_new_object();
-	if (j == NULL || json_set(j, "first", json_size(first)) != VT_OK ||
-	    json_set(j, "second", json_size(second)) != VT_OK ||
-	    json_set(j, "hashes", json_proof(&proof)) != VT_OK) {
-		json_free(j);
-		j = NULL;
-	}
 	api_response_init(&r, 200, "application/json", API_CACHE_IMMUTABLE);
-	api_send_json(x, &r, j);
+	api_send_json(x, &r,
+		      JSON_OBJECT_OF({"first", json_size(first)}, {"second", json_size(second)},
+				     {"hashes", json_proof(&proof)}));
 }

@@ -1,17 +1,12 @@
 /* GET /api/v1/entries/{index}: the record, decoded and raw, who signed it, what corrects it. */
 #include "handler.h"
 
-static struct json *raw_entry(uint64_t index, struct bytes entry, const struct merkle_hash *leaf)
+static struct json *entry_object(uint64_t index, struct bytes entry, const struct merkle_hash *leaf,
+				 struct json *record)
 {
-	struct json *j = json_new_object();
-
-	if (j == NULL || json_set(j, "index", json_size(index)) != VT_OK ||
-	    json_set(j, "leafHash", json_hash(leaf)) != VT_OK ||
-	    json_set(j, "entry", json_base64(entry)) != VT_OK) {
-		json_free(j);
-		return NULL;
-	}
-	return j;
+	return JSON_OBJECT_OF({"index", json_size(index)}, {"leafHash", json_hash(leaf)},
+			      {"entry", json_base64(entry)},
+			      {"record", record != NULL ? record : json_absent()});
 }
 
 void handle_entry(struct http_exchange *x, void *thread, void *app)
@@ -19,7 +14,7 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 	static const char *const none[] = {NULL};
 	struct api *api = app;
 	struct http_response r;
-	struct json *record = NULL, *j = NULL;
+	struct json *record = NULL;
 	struct merkle_hash leaf;
 	struct buf entry;
 	uint64_t index;
@@ -46,19 +41,9 @@ void handle_entry(struct http_exchange *x, void *thread, void *app)
 		api_problem_err(x, err, "reading the entry");
 		goto done;
 	}
-	j = raw_entry(index, buf_bytes(&entry), &leaf);
-	if (j != NULL && record != NULL) {
-		err = json_set(j, "record", record);
-		record = NULL;
-		if (err != VT_OK) {
-			json_free(j);
-			j = NULL;
-		}
-	}
 	/* Not immutable: a later entry may correct this one. */
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
-	api_send_json(x, &r, j);
+	api_send_json(x, &r, entry_object(index, buf_bytes(&entry), &leaf, record));
 done:
-	json_free(record);
 	buf_release(&entry);
 }

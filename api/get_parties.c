@@ -29,7 +29,7 @@ static enum vt_err read_parties(void *ctx, const struct registry *registry, uint
 static void answer_parties(struct http_exchange *x, struct log_worker *w, struct parties *p)
 {
 	struct http_response r;
-	struct json *j = NULL;
+	struct json *j;
 	enum vt_err err = log_with_registry(w, read_parties, p);
 
 	if (err == VT_ENOTFOUND) {
@@ -39,13 +39,10 @@ static void answer_parties(struct http_exchange *x, struct log_worker *w, struct
 		api_problem_err(x, err, "reading the registry");
 		return;
 	}
-	j = p->only ? p->found : json_new_object();
-	if ((p->only == NULL && json_set(j, "parties", p->found) != VT_OK) ||
-	    json_set(j, "treeSize", json_size(p->published)) != VT_OK ||
-	    (p->next != 0 && json_set(j, "next", json_size(p->next)) != VT_OK)) {
-		json_free(j);
-		j = NULL;
-	}
+	j = p->only ? p->found : JSON_OBJECT_OF({"parties", p->found});
+	json_add(&j, "treeSize", json_size(p->published));
+	if (p->next != 0)
+		json_add(&j, "next", json_size(p->next));
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 	if (p->next != 0)
 		http_response_header(&r, "Link", "<parties?after=%llu&limit=%llu>; rel=\"next\"",

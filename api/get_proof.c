@@ -1,6 +1,16 @@
 /* GET /api/v1/entries/{index}/proof?size= and GET /api/v1/leaves/{hash}: inclusion proofs as JSON. */
 #include "handler.h"
 
+static struct json *proof_object(uint64_t index, const struct merkle_hash *leaf,
+				 const struct tree_head *head, const struct merkle_proof *proof,
+				 struct json *checkpoint, struct json *policy_met)
+{
+	return JSON_OBJECT_OF({"index", json_size(index)}, {"leafHash", json_hash(leaf)},
+			      {"treeSize", json_size(head->size)},
+			      {"rootHash", json_hash(&head->root)}, {"hashes", json_proof(proof)},
+			      {"checkpoint", checkpoint}, {"policyMet", policy_met});
+}
+
 static void answer_proof(struct http_exchange *x, struct log_worker *w, const struct api *api,
 			 uint64_t index, uint64_t size, bool fixed)
 {
@@ -8,7 +18,7 @@ static void answer_proof(struct http_exchange *x, struct log_worker *w, const st
 	struct merkle_proof proof;
 	struct merkle_hash leaf;
 	struct tree_head head;
-	struct json *j = NULL;
+	struct bytes text;
 	struct buf note;
 	enum vt_err err;
 
@@ -17,31 +27,22 @@ static void answer_proof(struct http_exchange *x, struct log_worker *w, const st
 	if (err == VT_ENOTFOUND || (err == VT_EINVAL && !fixed)) {
 		api_problem(x, "beyond-published",
 			    "the published tree is not that large; see /checkpoint");
-		goto done;
 	} else if (err == VT_EINVAL) {
 		api_problem(x, "query-invalid", "size: entry %llu is not in a tree of %llu entries",
 			    (unsigned long long)index, (unsigned long long)size);
-		goto done;
 	} else if (err != VT_OK) {
 		api_problem_err(x, err, "proving the entry");
-		goto done;
+	} else {
+		text = buf_bytes(&note);
+		/* A proof for a given size never changes, but the checkpoint beside it may gain cosignatures. */
+		api_response_init(&r, 200, "application/json",
+				  fixed && text.len == 0 ? API_CACHE_IMMUTABLE : API_CACHE_CHECK);
+		api_send_json(
+		    x, &r,
+		    proof_object(index, &leaf, &head, &proof,
+				 text.len > 0 ? json_new_text(text) : json_absent(),
+				 text.len > 0 ? json_policy_met(w, api, text) : json_absent()));
 	}
-	j = json_new_object();
-	if (j == NULL || json_set(j, "index", json_size(index)) != VT_OK ||
-	    json_set(j, "leafHash", json_hash(&leaf)) != VT_OK ||
-	    json_set(j, "treeSize", json_size(head.size)) != VT_OK ||
-	    json_set(j, "rootHash", json_hash(&head.root)) != VT_OK ||
-	    json_set(j, "hashes", json_proof(&proof)) != VT_OK ||
-	    (note.len > 0 && (json_set(j, "checkpoint", json_new_text(buf_bytes(&note))) != VT_OK ||
-			      json_set_policy_met(j, w, api, buf_bytes(&note)) != VT_OK))) {
-		json_free(j);
-		j = NULL;
-	}
-	/* A proof for a given size never changes, but the checkpoint beside it may gain cosignatures. */
-	api_response_init(&r, 200, "application/json",
-			  fixed && note.len == 0 ? API_CACHE_IMMUTABLE : API_CACHE_CHECK);
-	api_send_json(x, &r, j);
-done:
 	buf_release(&note);
 }
 

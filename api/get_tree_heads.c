@@ -31,24 +31,18 @@ static enum vt_err root_of(struct merkle_hash *root, struct bytes note)
 
 enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp)
 {
-	struct json *j = json_new_object();
 	struct merkle_hash root;
 	char when[CLOCK_RFC3339_SIZE];
 	enum vt_err err;
 
 	*out = NULL;
 	clock_format_rfc3339(when, cp->time);
-	if ((err = root_of(&root, cp->note)) != VT_OK ||
-	    (err = json_set(j, "seq", json_size(cp->seq))) != VT_OK ||
-	    (err = json_set(j, "treeSize", json_size(cp->size))) != VT_OK ||
-	    (err = json_set(j, "rootHash", json_hash(&root))) != VT_OK ||
-	    (err = json_set(j, "time", json_new_str(when))) != VT_OK ||
-	    (err = json_set(j, "checkpoint", json_new_text(cp->note))) != VT_OK) {
-		json_free(j);
+	if ((err = root_of(&root, cp->note)) != VT_OK)
 		return err;
-	}
-	*out = j;
-	return VT_OK;
+	*out = JSON_OBJECT_OF({"seq", json_size(cp->seq)}, {"treeSize", json_size(cp->size)},
+			      {"rootHash", json_hash(&root)}, {"time", json_new_str(when)},
+			      {"checkpoint", json_new_text(cp->note)});
+	return *out != NULL ? VT_OK : VT_ENOMEM;
 }
 
 static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
@@ -61,7 +55,8 @@ static enum vt_err list_one(void *ctx, const struct store_checkpoint *cp)
 		return err;
 	l->n++;
 	l->last = cp->seq;
-	return json_push(l->array, j);
+	json_add_element(&l->array, j);
+	return l->array != NULL ? VT_OK : VT_ENOMEM;
 }
 
 static bool query_time(struct http_exchange *x, uint64_t *at, bool *given)
@@ -94,7 +89,6 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 	struct listing l = {NULL, 0, 0};
 	uint64_t at = 0, size = 0, after = 0, limit = LIMIT_DEFAULT;
 	bool have_at, have_size, have_after, have_limit;
-	struct json *j = NULL;
 	enum vt_err err;
 
 	(void)app;
@@ -124,14 +118,9 @@ void handle_tree_heads(struct http_exchange *x, void *thread, void *app)
 		api_problem_err(x, err, "reading the tree heads");
 		return;
 	}
-	j = json_new_object();
-	if (json_set(j, "treeHeads", l.array) != VT_OK) {
-		json_free(j);
-		j = NULL;
-	}
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 	if (!have_at && !have_size && l.n == limit)
 		http_response_header(&r, "Link", "<tree-heads?after=%llu&limit=%llu>; rel=\"next\"",
 				     (unsigned long long)l.last, (unsigned long long)limit);
-	api_send_json(x, &r, j);
+	api_send_json(x, &r, JSON_OBJECT_OF({"treeHeads", l.array}));
 }

@@ -10,12 +10,8 @@ static const char *const no_query[] = {NULL};
 
 static void answer_text(struct http_exchange *x, struct http_response *r, enum vt_err err)
 {
-	if (err == VT_OK) {
-		http_respond(x, r);
-		return;
-	}
-	http_response_release(r);
-	api_problem_err(x, err, "answering");
+	buf_fail(&r->body, err);
+	api_send(x, r);
 }
 
 static void answer_heads(struct http_exchange *x, struct api *api)
@@ -105,13 +101,11 @@ void handle_evidence(struct http_exchange *x, void *thread, void *app)
 static void answer_kept(struct http_exchange *x, const char *id, bool fresh)
 {
 	struct http_response r;
-	enum vt_err err;
 
 	api_response_init(&r, fresh ? 201 : 200, "text/plain; charset=utf-8", API_CACHE_NONE);
 	(void)http_response_header(&r, "Location", "evidence/%s", id);
-	if ((err = buf_append_str(&r.body, id)) == VT_OK)
-		err = buf_append_byte(&r.body, '\n');
-	answer_text(x, &r, err);
+	buf_appendf(&r.body, "%s\n", id);
+	api_send(x, &r);
 }
 
 void handle_evidence_post(struct http_exchange *x, void *thread, void *app)
@@ -139,7 +133,7 @@ void handle_evidence_post(struct http_exchange *x, void *thread, void *app)
 		api_problem_err(x, err, "keeping this evidence");
 }
 
-enum vt_err metrics_gossip(struct buf *out, const struct api *api)
+void metrics_gossip(struct buf *out, const struct api *api)
 {
 	struct gossip_stats s;
 
@@ -171,5 +165,5 @@ enum vt_err metrics_gossip(struct buf *out, const struct api *api)
 	    {"gossip_alerts_total", "counter", "Alerts raised.", (double)s.alerts},
 	};
 
-	return metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
+	metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 }

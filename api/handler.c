@@ -135,29 +135,31 @@ void api_response_etag(struct http_response *r, const char *kind, uint64_t a, ui
 	http_response_etag(r, "%s-%llx-%llx", kind, (unsigned long long)a, (unsigned long long)b);
 }
 
-void api_send_bytes(struct http_exchange *x, struct http_response *r, struct bytes body)
+void api_send(struct http_exchange *x, struct http_response *r)
 {
-	if (buf_append(&r->body, body) != VT_OK) {
-		http_response_release(r);
-		api_problem_err(x, VT_ENOMEM, "answering");
+	enum vt_err err = buf_error(&r->body);
+
+	if (err == VT_OK) {
+		http_respond(x, r);
 		return;
 	}
-	http_respond(x, r);
+	http_response_release(r);
+	api_problem_err(x, err, "answering");
+}
+
+void api_send_bytes(struct http_exchange *x, struct http_response *r, struct bytes body)
+{
+	buf_append(&r->body, body);
+	api_send(x, r);
 }
 
 void api_send_json(struct http_exchange *x, struct http_response *r, struct json *j)
 {
-	enum vt_err err = VT_ENOMEM;
-
-	if (j == NULL || (err = json_write(&r->body, j, JSON_COMPACT)) != VT_OK ||
-	    (err = buf_append_byte(&r->body, '\n')) != VT_OK) {
-		http_response_release(r);
-		api_problem_err(x, err, "answering");
-	} else {
-		r->may_gzip = true;
-		http_respond(x, r);
-	}
+	json_write(&r->body, j, JSON_COMPACT);
+	buf_append_byte(&r->body, '\n');
 	json_free(j);
+	r->may_gzip = true;
+	api_send(x, r);
 }
 
 struct json *json_hash(const struct merkle_hash *hash)
@@ -180,17 +182,14 @@ struct json *json_base64(struct bytes raw)
 	return j;
 }
 
-enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const struct api *api,
-				struct bytes note)
+struct json *json_policy_met(struct log_worker *w, const struct api *api, struct bytes note)
 {
 	enum vt_err err;
 
 	if (!log_asks_witnesses(api->log))
-		return VT_OK;
+		return json_absent();
 	err = log_policy_met(w, note);
-	if (err != VT_OK && err != VT_EUNTRUSTED)
-		return err;
-	return json_set(j, "policyMet", json_new_bool(err == VT_OK));
+	return err == VT_OK || err == VT_EUNTRUSTED ? json_new_bool(err == VT_OK) : NULL;
 }
 
 struct json *json_size(uint64_t n)
@@ -202,11 +201,7 @@ struct json *json_proof(const struct merkle_proof *proof)
 {
 	struct json *hashes = json_new_array();
 
-	for (size_t i = 0; hashes != NULL && i < proof->n; i++) {
-		if (json_push(hashes, json_hash(&proof->hash[i])) != VT_OK) {
-			json_free(hashes);
-			hashes = NULL;
-		}
-	}
+	for (size_t i = 0; i < proof->n; i++)
+		json_add_element(&hashes, json_hash(&proof->hash[i]));
 	return hashes;
 }

@@ -59,6 +59,8 @@ void api_response_init(struct http_response *r, unsigned status, const char *con
 		       enum api_cache cache);
 /* Set ETag to a digest-free tag made of these numbers: what determines the bytes. */
 void api_response_etag(struct http_response *r, const char *kind, uint64_t a, uint64_t b);
+/* Send r, or a problem if its body remembers a failure. */
+void api_send(struct http_exchange *x, struct http_response *r);
 /* Send JSON (compact, with a newline); frees j; NULL becomes a 503. r is initialised and otherwise complete. */
 void api_send_json(struct http_exchange *x, struct http_response *r, struct json *j);
 void api_send_bytes(struct http_exchange *x, struct http_response *r, struct bytes body);
@@ -81,9 +83,8 @@ void api_http_error(struct http_response *out, unsigned status, const char *deta
 
 struct json *json_hash(const struct merkle_hash *hash); /* lower-case hex */
 struct json *json_base64(struct bytes raw);
-/* Set "policyMet" to what the log's policy says of the checkpoint, where there are witnesses to ask. */
-enum vt_err json_set_policy_met(struct json *j, struct log_worker *w, const struct api *api,
-				struct bytes note);
+/* The member "policyMet": what the log's policy says of the checkpoint; absent where there are no witnesses to ask. */
+struct json *json_policy_met(struct log_worker *w, const struct api *api, struct bytes note);
 struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond SIZE_LIMIT */
 /* A published checkpoint, as /api/v1/tree-heads and /api/v1/events show it. */
 enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp);

@@ -105,10 +105,9 @@ void handle_readyz(struct http_exchange *x, void *thread, void *app)
 		return;
 	}
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_NONE);
-	if (missing && (buf_appendf(&r.body, "ready, but the witnesses' quorum is missing: %s\n",
-				    why)) == VT_OK) {
-		http_respond(x, &r);
-		return;
-	}
-	api_send_bytes(x, &r, bytes_str("ready\n"));
+	if (missing)
+		buf_appendf(&r.body, "ready, but the witnesses' quorum is missing: %s\n", why);
+	else
+		buf_append_str(&r.body, "ready\n");
+	api_send(x, &r);
 }

@@ -3,12 +3,12 @@
 
 #include "handler.h"
 
-static enum vt_err append_page(struct buf *out, const struct api *api)
+static void append_page(struct buf *out, const struct api *api)
 {
 	const struct store_identity *id = log_identity(api->log);
 	bool raw = log_mode(api->log) == LOG_RAW;
 
-	return buf_appendf(
+	buf_appendf(
 	    out,
 	    "Vitrine %s, a signed transparency log\n"
 	    "\n"
@@ -41,14 +41,9 @@ static enum vt_err append_page(struct buf *out, const struct api *api)
 void handle_index(struct http_exchange *x, void *thread, void *app)
 {
 	struct http_response r;
-	enum vt_err err;
 
 	(void)thread;
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_CHECK);
-	if ((err = append_page(&r.body, app)) != VT_OK) {
-		http_response_release(&r);
-		api_problem_err(x, err, "answering");
-		return;
-	}
-	http_respond(x, &r);
+	append_page(&r.body, app);
+	api_send(x, &r);
 }

@@ -3,18 +3,20 @@
 #include "clock.h"
 #include "handler.h"
 
-enum vt_err metrics_append(struct buf *out, const struct metric *metric, size_t n)
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
-	enum vt_err err = VT_OK;
-
-	for (const struct metric *m = metric; m < metric + n && err == VT_OK; m++)
-		err = buf_appendf(out,
-				  "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\nvitrine_%s %.17g\n",
-				  m->name, m->help, m->name, m->type, m->name, m->value);
-	return err;
+	buf_appendf(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\n", name, help, name, type);
 }
 
-static enum vt_err append_log(struct buf *out, const struct log_status *s)
+void metrics_append(struct buf *out, const struct metric *metric, size_t n)
+{
+	for (const struct metric *m = metric; m < metric + n; m++) {
+		metrics_head(out, m->name, m->type, m->help);
+		buf_appendf(out, "vitrine_%s %.17g\n", m->name, m->value);
+	}
+}
+
+static void append_log(struct buf *out, const struct log_status *s)
 {
 	const struct metric rows[] = {
 	    {"tree_size", "gauge", "Entries committed.", (double)s->size},
@@ -65,10 +67,10 @@ static enum vt_err append_log(struct buf *out, const struct log_status *s)
 	    {"frozen", "gauge", "1 if signing has stopped for good.", s->frozen ? 1 : 0},
 	};
 
-	return metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
+	metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 }
 
-static enum vt_err append_http(struct buf *out, const struct http_server_stats *s)
+static void append_http(struct buf *out, const struct http_server_stats *s)
 {
 	const struct metric rows[] = {
 	    {"http_connections", "gauge", "Connections open.", (double)s->connections_open},
@@ -85,16 +87,12 @@ static enum vt_err append_http(struct buf *out, const struct http_server_stats *
 	    {"http_streams_refused_total", "counter",
 	     "Event streams refused because there were too many.", (double)s->streams_refused},
 	};
-	enum vt_err err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 
-	if (err == VT_OK)
-		err = buf_append_str(
-		    out, "# HELP vitrine_http_responses_total Answers by status class.\n"
-			 "# TYPE vitrine_http_responses_total counter\n");
-	for (unsigned class = 2; class <= 5 && err == VT_OK; class ++)
-		err = buf_appendf(out, "vitrine_http_responses_total{class=\"%uxx\"} %llu\n", class,
-				  (unsigned long long)s->by_status[class]);
-	return err;
+	metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
+	metrics_head(out, "http_responses_total", "counter", "Answers by status class.");
+	for (unsigned class = 2; class <= 5; class ++)
+		buf_appendf(out, "vitrine_http_responses_total{class=\"%uxx\"} %llu\n", class,
+			    (unsigned long long)s->by_status[class]);
 }
 
 static const char *mode_of(const struct api *api)
@@ -105,50 +103,41 @@ static const char *mode_of(const struct api *api)
 }
 
 /* What every process has, then what it has as a log, a witness, ... */
-static enum vt_err append_all(struct buf *out, struct api *api, const struct http_server *server)
+static void append_all(struct buf *out, struct api *api, const struct http_server *server)
 {
 	const struct metric started = {"start_time_seconds", "gauge",
 				       "When the process started (POSIX seconds).",
 				       (double)api->started};
 	struct http_server_stats http;
 	struct log_status status;
-	enum vt_err err;
 
-	if ((err = buf_appendf(
-		 out,
-		 "# HELP vitrine_info The program that answers.\n# TYPE vitrine_info gauge\n"
-		 "vitrine_info{version=\"%s\",mode=\"%s\"} 1\n",
-		 api->version, mode_of(api))) != VT_OK ||
-	    (err = metrics_append(out, &started, 1)) != VT_OK)
-		return err;
+	metrics_head(out, "info", "gauge", "The program that answers.");
+	buf_appendf(out, "vitrine_info{version=\"%s\",mode=\"%s\"} 1\n", api->version,
+		    mode_of(api));
+	metrics_append(out, &started, 1);
 	if (api->log != NULL) {
 		log_status(api->log, &status);
-		err = append_log(out, &status);
+		append_log(out, &status);
 	}
-	if (err == VT_OK && api->gossip != NULL)
-		err = metrics_gossip(out, api);
-	if (err == VT_OK && api->log != NULL)
-		err = metrics_gather(out, api);
-	if (err == VT_OK && api->cosigner != NULL)
-		err = metrics_witness(out, api);
-	if (err == VT_OK && api->monitor != NULL)
-		err = metrics_monitor(out, api);
+	if (api->gossip != NULL)
+		metrics_gossip(out, api);
+	if (api->log != NULL)
+		metrics_gather(out, api);
+	if (api->cosigner != NULL)
+		metrics_witness(out, api);
+	if (api->monitor != NULL)
+		metrics_monitor(out, api);
 	http_server_stats(server, &http);
-	return err != VT_OK ? err : append_http(out, &http);
+	append_http(out, &http);
 }
 
 void handle_metrics(struct http_exchange *x, void *thread, void *app)
 {
 	struct http_response r;
-	enum vt_err err;
 
 	(void)thread;
 	api_response_init(&r, 200, "text/plain; version=0.0.4; charset=utf-8", API_CACHE_NONE);
-	if ((err = append_all(&r.body, app, http_exchange_server(x))) != VT_OK) {
-		http_response_release(&r);
-		api_problem_err(x, err, "answering");
-		return;
-	}
+	append_all(&r.body, app, http_exchange_server(x));
 	r.may_gzip = true;
-	http_respond(x, &r);
+	api_send(x, &r);
 }

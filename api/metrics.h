@@ -9,12 +9,14 @@ struct metric {
 	const char *type, *help;
 	double value;
 };
-enum vt_err metrics_append(struct buf *out, const struct metric *metric, size_t n);
+/* These append to `out`, which remembers if one of them failed. */
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+void metrics_append(struct buf *out, const struct metric *metric, size_t n);
 
 struct api;
-enum vt_err metrics_witness(struct buf *out, const struct api *api);
-enum vt_err metrics_monitor(struct buf *out, const struct api *api);
-enum vt_err metrics_gossip(struct buf *out, const struct api *api);
-enum vt_err metrics_gather(struct buf *out, struct api *api);
+void metrics_witness(struct buf *out, const struct api *api);
+void metrics_monitor(struct buf *out, const struct api *api);
+void metrics_gossip(struct buf *out, const struct api *api);
+void metrics_gather(struct buf *out, struct api *api);
 
 #endif

@@ -55,41 +55,32 @@ static double value_of(const struct gather_witness *w, enum figure what)
 
 /* A label's value. Names are opaque octets (tlog-policy, "Character set"): what is not plain ASCII becomes \xNN, so that none is
  * lost and none breaks the line. */
-static enum vt_err append_label(struct buf *out, const char *text)
+static void append_label(struct buf *out, const char *text)
 {
-	enum vt_err err = VT_OK;
-
-	for (const char *c = text; *c != '\0' && err == VT_OK; c++) {
+	for (const char *c = text; *c != '\0'; c++) {
 		if (*c >= 0x20 && *c < 0x7f && *c != '"' && *c != '\\')
-			err = buf_append_byte(out, (uint8_t)*c);
+			buf_append_byte(out, (uint8_t)*c);
 		else
-			err = buf_appendf(out, "\\\\x%02x", (unsigned)(unsigned char)*c);
+			buf_appendf(out, "\\\\x%02x", (unsigned)(unsigned char)*c);
 	}
-	return err;
 }
 
-static enum vt_err append_figure(struct buf *out, struct gather *g, size_t n, enum figure what)
+static void append_figure(struct buf *out, struct gather *g, size_t n, enum figure what)
 {
-	enum vt_err err =
-	    buf_appendf(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\n", figures[what].name,
-			figures[what].help, figures[what].name, figures[what].type);
-
-	for (size_t i = 0; i < n && err == VT_OK; i++) {
+	metrics_head(out, figures[what].name, figures[what].type, figures[what].help);
+	for (size_t i = 0; i < n; i++) {
 		struct gather_witness w;
 
 		gather_witness_status(g, i, &w);
-		if ((err = buf_appendf(out, "vitrine_%s{witness=\"", figures[what].name)) ==
-			VT_OK &&
-		    (err = append_label(out, w.name)) == VT_OK)
-			err = buf_appendf(out, "\"} %.17g\n", value_of(&w, what));
+		buf_appendf(out, "vitrine_%s{witness=\"", figures[what].name);
+		append_label(out, w.name);
+		buf_appendf(out, "\"} %.17g\n", value_of(&w, what));
 	}
-	return err;
 }
 
-static enum vt_err append_gather(struct buf *out, struct gather *g)
+static void append_gather(struct buf *out, struct gather *g)
 {
 	struct gather_status s;
-	enum vt_err err;
 
 	gather_status(g, &s);
 	const struct metric rows[] = {
@@ -105,19 +96,15 @@ static enum vt_err append_gather(struct buf *out, struct gather *g)
 	     (double)s.rounds_failed},
 	};
 
-	err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
-	for (unsigned what = 0; what < FIGURES && err == VT_OK; what++)
-		err = append_figure(out, g, s.witnesses, (enum figure)what);
-	return err;
+	metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
+	for (unsigned what = 0; what < FIGURES; what++)
+		append_figure(out, g, s.witnesses, (enum figure)what);
 }
 
-enum vt_err metrics_gather(struct buf *out, struct api *api)
+void metrics_gather(struct buf *out, struct api *api)
 {
-	enum vt_err err = VT_OK;
-
 	(void)pthread_rwlock_rdlock(&api->lock);
 	if (api->gather != NULL)
-		err = append_gather(out, api->gather);
+		append_gather(out, api->gather);
 	(void)pthread_rwlock_unlock(&api->lock);
-	return err;
 }

@@ -8,40 +8,34 @@
 #include "metrics.h"
 
 /* Names, addresses and reasons come from outside. */
-static enum vt_err append_escaped(struct buf *out, struct bytes text)
+static void append_escaped(struct buf *out, const char *text)
 {
-	enum vt_err err = VT_OK;
-
-	for (size_t i = 0; i < text.len && err == VT_OK; i++) {
-		switch (text.data[i]) {
+	for (; *text != '\0'; text++) {
+		switch (*text) {
 		case '&':
-			err = buf_append_str(out, "&amp;");
+			buf_append_str(out, "&amp;");
 			break;
 		case '<':
-			err = buf_append_str(out, "&lt;");
+			buf_append_str(out, "&lt;");
 			break;
 		case '>':
-			err = buf_append_str(out, "&gt;");
+			buf_append_str(out, "&gt;");
 			break;
 		case '"':
-			err = buf_append_str(out, "&quot;");
+			buf_append_str(out, "&quot;");
 			break;
 		default:
-			err = buf_append_byte(out, text.data[i]);
+			buf_append_byte(out, (uint8_t)*text);
 		}
 	}
-	return err;
 }
 
-static enum vt_err append_cell(struct buf *out, const char *text)
+static void append_cell(struct buf *out, const char *text)
 {
-	enum vt_err err;
-
 	/* What has no spaces is short: a time, a kind. */
-	if ((err = buf_append_str(out, strlen(text) < 24 ? "<td class=\"t\">" : "<td>")) != VT_OK ||
-	    (err = append_escaped(out, bytes_str(text))) != VT_OK)
-		return err;
-	return buf_append_str(out, "</td>");
+	buf_append_str(out, strlen(text) < 24 ? "<td class=\"t\">" : "<td>");
+	append_escaped(out, text);
+	buf_append_str(out, "</td>");
 }
 
 static const char *time_text(char out[CLOCK_RFC3339_SIZE], uint64_t seconds)
@@ -78,54 +72,46 @@ static const char page_head[] =
     "</style></head><body>\n<h1>Monitor</h1>\n";
 
 /* Green is what was looked at, and holds. What could not be asked is not. */
-static enum vt_err append_state(struct buf *out, const struct monitor_log_status *s,
-				size_t standing)
+static void append_state(struct buf *out, const struct monitor_log_status *s, size_t standing)
 {
-	enum vt_err err = buf_append_str(out, "<td>");
-
-	if (err != VT_OK)
-		return err;
+	buf_append_str(out, "<td>");
 	if (standing > 0)
-		err = buf_appendf(out, "<span class=\"bad\">%zu %s</span>", standing,
-				  standing == 1 ? "stands" : "stand");
+		buf_appendf(out, "<span class=\"bad\">%zu %s</span>", standing,
+			    standing == 1 ? "stands" : "stand");
 	else if (s->rounds == 0)
-		err = buf_append_str(out,
-				     "<span class=\"unsure\">the first look is under way</span>");
+		buf_append_str(out, "<span class=\"unsure\">the first look is under way</span>");
 	else if (s->outcome == MONITOR_HOLDS)
-		err = buf_append_str(out, "<span class=\"good\">holds</span>");
+		buf_append_str(out, "<span class=\"good\">holds</span>");
 	else
-		err = buf_append_str(out, "<span class=\"unsure\">not known</span>");
-	if (err == VT_OK && s->why[0] != '\0' && (err = buf_append_str(out, "<br>")) == VT_OK)
-		err = append_escaped(out, bytes_str(s->why));
-	return err != VT_OK ? err : buf_append_str(out, "</td>");
+		buf_append_str(out, "<span class=\"unsure\">not known</span>");
+	if (s->why[0] != '\0')
+		buf_append_str(out, "<br>");
+	append_escaped(out, s->why);
+	buf_append_str(out, "</td>");
 }
 
-static enum vt_err append_severity(struct buf *out, const char *severity)
+static void append_severity(struct buf *out, const char *severity)
 {
-	enum vt_err err = buf_append_str(
-	    out, strcmp(severity, "notice") == 0 ? "<td class=\"t\">" : "<td class=\"t bad\">");
-
-	if (err != VT_OK || (err = append_escaped(out, bytes_str(severity))) != VT_OK)
-		return err;
-	return buf_append_str(out, "</td>");
+	buf_append_str(out, strcmp(severity, "notice") == 0 ? "<td class=\"t\">"
+							    : "<td class=\"t bad\">");
+	append_escaped(out, severity);
+	buf_append_str(out, "</td>");
 }
 
-static enum vt_err append_one_standing(struct buf *out, const struct standing *s)
+static void append_one_standing(struct buf *out, const struct standing *s)
 {
 	char time[CLOCK_RFC3339_SIZE];
-	enum vt_err err;
 
-	if ((err = buf_append_str(out, "<tr>")) != VT_OK ||
-	    (err = append_cell(out, time_text(time, s->since))) != VT_OK ||
-	    (err = append_severity(out, severity_name(s->severity))) != VT_OK ||
-	    (err = append_cell(out, s->kind)) != VT_OK ||
-	    (err = append_cell(out, s->origin)) != VT_OK ||
-	    (err = buf_append_str(out, "<td>")) != VT_OK ||
-	    (err = append_escaped(out, bytes_str(s->text))) != VT_OK)
-		return err;
+	buf_append_str(out, "<tr>");
+	append_cell(out, time_text(time, s->since));
+	append_severity(out, severity_name(s->severity));
+	append_cell(out, s->kind);
+	append_cell(out, s->origin);
+	buf_append_str(out, "<td>");
+	append_escaped(out, s->text);
 	if (s->for_good)
-		err = buf_appendf(out, "<br>until acknowledged: <code>%s</code>", s->id);
-	return err != VT_OK ? err : buf_append_str(out, "</td></tr>\n");
+		buf_appendf(out, "<br>until acknowledged: <code>%s</code>", s->id);
+	buf_append_str(out, "</td></tr>\n");
 }
 
 /* Are all logs known to be well? */
@@ -141,75 +127,69 @@ static bool all_hold(const struct monitor *m)
 	return true;
 }
 
-static enum vt_err append_what_stands(struct buf *out, const struct monitor *m,
-				      const struct standing_list *all)
+static void append_what_stands(struct buf *out, const struct monitor *m,
+			       const struct standing_list *all)
 {
-	enum vt_err err = buf_append_str(out, "<h2>What stands</h2>\n");
-
-	if (err != VT_OK)
-		return err;
-	if (all->n == 0)
-		return buf_append_str(
+	buf_append_str(out, "<h2>What stands</h2>\n");
+	if (all->n == 0) {
+		buf_append_str(
 		    out, all_hold(m) ? "<p class=\"good\">Nothing: every log holds.</p>\n"
 				     : "<p class=\"unsure\">Nothing that is known; but not every "
 				       "log could be asked.</p>\n");
-	err = buf_append_str(
+		return;
+	}
+	buf_append_str(
 	    out, "<div class=\"wide\"><table class=\"told\"><thead><tr><th>since</th><th>severity"
 		 "</th><th>kind</th><th>log</th><th>what</th></tr></thead><tbody>\n");
-	for (size_t i = 0; i < all->n && err == VT_OK; i++)
-		err = append_one_standing(out, &all->item[i]);
-	return err != VT_OK ? err : buf_append_str(out, "</tbody></table></div>\n");
+	for (size_t i = 0; i < all->n; i++)
+		append_one_standing(out, &all->item[i]);
+	buf_append_str(out, "</tbody></table></div>\n");
 }
 
-static enum vt_err append_log_row(struct buf *out, const struct monitor_log_status *s,
-				  size_t standing)
+static void append_log_row(struct buf *out, const struct monitor_log_status *s, size_t standing)
 {
 	static const char *const mode[] = {"not known yet", "records", "raw: tree only"};
-	char hex[2 * MERKLE_HASH_SIZE + 1], time[CLOCK_RFC3339_SIZE];
-	enum vt_err err;
+	char time[CLOCK_RFC3339_SIZE];
 
-	hex_encode(hex, bytes_of(s->head.root.b, sizeof(s->head.root.b)));
-	if ((err = buf_append_str(out, "<tr><td><b>")) != VT_OK ||
-	    (err = append_escaped(out, bytes_str(s->origin))) != VT_OK ||
-	    (err = buf_append_str(out, "</b><br>")) != VT_OK ||
-	    (err = append_escaped(out, bytes_str(s->url))) != VT_OK ||
-	    (err = buf_appendf(out, "<br>%s<code>%s</code></td>", mode[s->mode], hex)) != VT_OK ||
-	    (err = append_state(out, s, standing)) != VT_OK)
-		return err;
-	return buf_appendf(out,
-			   "<td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
-			   "<td class=\"n\">%llu</td><td class=\"t\">%s</td></tr>\n",
-			   (unsigned long long)s->head.size, (unsigned long long)s->seen,
-			   (unsigned long long)s->hits, time_text(time, s->answered));
+	buf_append_str(out, "<tr><td><b>");
+	append_escaped(out, s->origin);
+	buf_append_str(out, "</b><br>");
+	append_escaped(out, s->url);
+	buf_appendf(out, "<br>%s<code>", mode[s->mode]);
+	buf_append_hex(out, bytes_of(s->head.root.b, sizeof(s->head.root.b)));
+	buf_append_str(out, "</code></td>");
+	append_state(out, s, standing);
+	buf_appendf(out,
+		    "<td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
+		    "<td class=\"n\">%llu</td><td class=\"t\">%s</td></tr>\n",
+		    (unsigned long long)s->head.size, (unsigned long long)s->seen,
+		    (unsigned long long)s->hits, time_text(time, s->answered));
 }
 
-static enum vt_err append_logs(struct buf *out, const struct monitor *m,
-			       const struct standing_list *all)
+static void append_logs(struct buf *out, const struct monitor *m, const struct standing_list *all)
 {
 	struct monitor_log_status s;
-	enum vt_err err = buf_append_str(
+
+	buf_append_str(
 	    out, "<h2>Logs</h2>\n<div class=\"wide\"><table><thead><tr><th>log</th><th>state</th>"
 		 "<th class=\"n\">replayed</th><th class=\"n\">shown</th>"
 		 "<th class=\"n\">watched</th><th>last answer</th></tr></thead><tbody>\n");
-
-	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
+	for (size_t i = 0; i < monitor_logs(m); i++) {
 		monitor_log_status(m, i, &s);
-		err = append_log_row(out, &s, standing_list_count(all, s.origin));
+		append_log_row(out, &s, standing_list_count(all, s.origin));
 	}
-	return err != VT_OK ? err : buf_append_str(out, "</tbody></table></div>\n");
+	buf_append_str(out, "</tbody></table></div>\n");
 }
 
-static enum vt_err append_state_of_logs(struct buf *out, const struct monitor *m)
+static void append_state_of_logs(struct buf *out, const struct monitor *m)
 {
 	struct standing_list all;
-	enum vt_err err;
 
 	standing_list_init(&all);
-	if ((err = monitor_standing(m, &all)) == VT_OK &&
-	    (err = append_what_stands(out, m, &all)) == VT_OK)
-		err = append_logs(out, m, &all);
+	buf_fail(out, monitor_standing(m, &all));
+	append_what_stands(out, m, &all);
+	append_logs(out, m, &all);
 	standing_list_release(&all);
-	return err;
 }
 
 static const char *member(char *out, size_t cap, const struct json *j, const char *name)
@@ -222,105 +202,89 @@ static const char *member(char *out, size_t cap, const struct json *j, const cha
 	return out;
 }
 
-static enum vt_err append_alert(struct buf *out, struct bytes line)
+static void append_alert(struct buf *out, struct bytes line)
 {
 	char text[700];
 	struct json *j = NULL;
-	enum vt_err err;
 
 	if (json_parse(&j, line, NULL) != VT_OK)
-		return VT_OK; /* one is not shown */
-	if ((err = buf_append_str(out, "<tr>")) != VT_OK ||
-	    (err = append_cell(out, member(text, sizeof(text), j, "time"))) != VT_OK ||
-	    (err = append_severity(out, member(text, sizeof(text), j, "severity"))) != VT_OK ||
-	    (err = append_cell(out, member(text, sizeof(text), j, "kind"))) != VT_OK ||
-	    (err = append_cell(out, member(text, sizeof(text), j, "log"))) != VT_OK ||
-	    (err = append_cell(out, member(text, sizeof(text), j, "text"))) != VT_OK)
-		goto done;
-	err = buf_append_str(out, "</tr>\n");
-done:
+		return; /* one is not shown */
+	buf_append_str(out, "<tr>");
+	append_cell(out, member(text, sizeof(text), j, "time"));
+	append_severity(out, member(text, sizeof(text), j, "severity"));
+	append_cell(out, member(text, sizeof(text), j, "kind"));
+	append_cell(out, member(text, sizeof(text), j, "log"));
+	append_cell(out, member(text, sizeof(text), j, "text"));
+	buf_append_str(out, "</tr>\n");
 	json_free(j);
-	return err;
 }
 
-static enum vt_err append_alerts(struct buf *out, const struct monitor *m)
+static void append_alerts(struct buf *out, const struct monitor *m)
 {
 	struct monitor_status s;
 	struct bytes rest;
 	struct buf recent;
-	enum vt_err err;
 
 	buf_init(&recent);
 	monitor_status(m, &s);
-	if ((err = monitor_recent(m, &recent)) != VT_OK ||
-	    (err = buf_appendf(
-		 out, "<h2>Alerts</h2>\n<p>%llu since the start, %llu wait to be taken%s</p>\n",
-		 (unsigned long long)s.raised, (unsigned long long)s.waiting,
-		 s.delivery_fails ? ", <span class=\"bad\">the last try failed</span>" : "")) !=
-		VT_OK)
-		goto done;
+	buf_fail(out, monitor_recent(m, &recent));
+	buf_appendf(out, "<h2>Alerts</h2>\n<p>%llu since the start, %llu wait to be taken%s</p>\n",
+		    (unsigned long long)s.raised, (unsigned long long)s.waiting,
+		    s.delivery_fails ? ", <span class=\"bad\">the last try failed</span>" : "");
 	if (recent.len > 0)
-		err = buf_append_str(
-		    out, "<div class=\"wide\"><table "
-			 "class=\"told\"><thead><tr><th>time</th><th>severity</th>"
-			 "<th>kind</th><th>log</th><th>what</th></tr></thead><tbody>\n");
-	for (rest = buf_bytes(&recent); rest.len > 0 && err == VT_OK;) {
+		buf_append_str(out, "<div class=\"wide\"><table "
+				    "class=\"told\"><thead><tr><th>time</th><th>severity</th>"
+				    "<th>kind</th><th>log</th><th>what</th></tr></thead><tbody>\n");
+	for (rest = buf_bytes(&recent); rest.len > 0;) {
 		size_t len = 0;
 		while (len < rest.len && rest.data[len] != '\n')
 			len++;
-		err = append_alert(out, bytes_of(rest.data, len));
+		append_alert(out, bytes_of(rest.data, len));
 		len += len < rest.len;
 		rest = bytes_of(rest.data + len, rest.len - len);
 	}
-	if (err == VT_OK && recent.len > 0)
-		err = buf_append_str(out, "</tbody></table></div>\n");
-done:
+	if (recent.len > 0)
+		buf_append_str(out, "</tbody></table></div>\n");
 	buf_release(&recent);
-	return err;
 }
 
-static enum vt_err append_gossip(struct buf *out, const struct api *api)
+static void append_gossip(struct buf *out, const struct api *api)
 {
 	struct gossip_stats s;
 
 	if (api->gossip == NULL)
-		return VT_OK;
+		return;
 	gossip_stats(api->gossip, &s);
-	return buf_appendf(out,
-			   "<h2>Gossip</h2>\n<p>%llu peers, %llu of them failing. %llu heads wait "
-			   "for judgement. <span class=\"%s\">%llu</span> pieces of "
-			   "<a href=\"gossip/v1/evidence\">evidence</a>.</p>\n",
-			   (unsigned long long)s.peers, (unsigned long long)s.peers_failing,
-			   (unsigned long long)s.unresolved, s.evidence > 0 ? "bad" : "good",
-			   (unsigned long long)s.evidence);
+	buf_appendf(out,
+		    "<h2>Gossip</h2>\n<p>%llu peers, %llu of them failing. %llu heads wait "
+		    "for judgement. <span class=\"%s\">%llu</span> pieces of "
+		    "<a href=\"gossip/v1/evidence\">evidence</a>.</p>\n",
+		    (unsigned long long)s.peers, (unsigned long long)s.peers_failing,
+		    (unsigned long long)s.unresolved, s.evidence > 0 ? "bad" : "good",
+		    (unsigned long long)s.evidence);
 }
 
 void handle_monitor_index(struct http_exchange *x, void *thread, void *app)
 {
 	struct api *api = app;
 	struct http_response r;
-	enum vt_err err;
 
 	(void)thread;
 	api_response_init(&r, 200, "text/html; charset=utf-8", API_CACHE_NONE);
 	http_response_header(
 	    &r, "Content-Security-Policy",
 	    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-	if ((err = buf_append_str(&r.body, page_head)) != VT_OK ||
-	    (err = append_state_of_logs(&r.body, api->monitor)) != VT_OK ||
-	    (err = append_alerts(&r.body, api->monitor)) != VT_OK ||
-	    (err = append_gossip(&r.body, api)) != VT_OK ||
-	    (err = buf_appendf(&r.body,
-			       "<p>Vitrine %s. For programs: <a href=\"metrics\">/metrics</a>, "
-			       "<a href=\"readyz\">/readyz</a>, "
-			       "<a href=\"openapi.yaml\">/openapi.yaml</a>.</p>\n</body></html>\n",
-			       api->version)) != VT_OK) {
-		http_response_release(&r);
-		api_problem_err(x, err, "answering");
-		return;
-	}
+	buf_append_str(&r.body, page_head);
+	append_state_of_logs(&r.body, api->monitor);
+	append_alerts(&r.body, api->monitor);
+	append_gossip(&r.body, api);
+	buf_appendf(&r.body,
+		    "<p>Vitrine %s. For programs: <a href=\"metrics\">/metrics</a>, "
+		    "<a href=\"readyz\">/readyz</a>, "
+		    "<a href=\"openapi.yaml\">/openapi.yaml</a>.</p>\n</body></html>\n",
+		    api->version);
 	r.may_gzip = true;
-	http_respond(x, &r);
+	api_send(x, &r);
 }
 
 /* -- for programs ----------------------------------------------------------------------------- */
@@ -342,17 +306,13 @@ void handle_monitor_readyz(struct http_exchange *x, void *thread, void *app)
 
 /* "label_value can be any sequence of UTF-8 characters, but the backslash, double-quote, and line
  * feed characters have to be escaped" (Prometheus text format 0.0.4). Names of logs hold no controls. */
-static enum vt_err append_label(struct buf *out, const char *value)
+static void append_label(struct buf *out, const char *value)
 {
-	enum vt_err err = VT_OK;
-
-	for (; *value != '\0' && err == VT_OK; value++) {
+	for (; *value != '\0'; value++) {
 		if (*value == '\\' || *value == '"')
-			err = buf_append_byte(out, '\\');
-		if (err == VT_OK)
-			err = buf_append_byte(out, (uint8_t)*value);
+			buf_append_byte(out, '\\');
+		buf_append_byte(out, (uint8_t)*value);
 	}
-	return err;
 }
 
 /* One number of every log. */
@@ -423,70 +383,58 @@ static const struct log_metric log_metrics[] = {
     {"monitor_sorted_files", "gauge", "Sorted files of what is remembered.", runs},
 };
 
-static enum vt_err append_log_metric(struct buf *out, const struct monitor *m,
-				     const struct log_metric *metric)
+static void append_log_metric(struct buf *out, const struct monitor *m,
+			      const struct log_metric *metric)
 {
 	struct monitor_log_status s;
-	enum vt_err err = buf_appendf(out, "# HELP vitrine_%s %s\n# TYPE vitrine_%s %s\n",
-				      metric->name, metric->help, metric->name, metric->type);
 
-	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
+	metrics_head(out, metric->name, metric->type, metric->help);
+	for (size_t i = 0; i < monitor_logs(m); i++) {
 		monitor_log_status(m, i, &s);
-		if ((err = buf_appendf(out, "vitrine_%s{log=\"", metric->name)) != VT_OK ||
-		    (err = append_label(out, s.origin)) != VT_OK)
-			return err;
-		err = buf_appendf(out, "\"} %.17g\n", metric->value(&s));
+		buf_appendf(out, "vitrine_%s{log=\"", metric->name);
+		append_label(out, s.origin);
+		buf_appendf(out, "\"} %.17g\n", metric->value(&s));
 	}
-	return err;
 }
 
 /* What gossip knows of a log stands against it, too. Unknown is not 0: then there are no metrics at all. */
-static enum vt_err append_standing_metric(struct buf *out, const struct monitor *m)
+static void append_standing_metric(struct buf *out, const struct monitor *m)
 {
 	struct monitor_log_status s;
 	struct standing_list all;
-	enum vt_err err;
 
 	standing_list_init(&all);
-	if ((err = monitor_standing(m, &all)) == VT_OK)
-		err = buf_append_str(out, "# HELP vitrine_monitor_standing What stands against the "
-					  "log, told now or before.\n"
-					  "# TYPE vitrine_monitor_standing gauge\n");
-	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
+	buf_fail(out, monitor_standing(m, &all));
+	metrics_head(out, "monitor_standing", "gauge",
+		     "What stands against the log, told now or before.");
+	for (size_t i = 0; i < monitor_logs(m); i++) {
 		monitor_log_status(m, i, &s);
-		if ((err = buf_append_str(out, "vitrine_monitor_standing{log=\"")) == VT_OK &&
-		    (err = append_label(out, s.origin)) == VT_OK)
-			err = buf_appendf(out, "\"} %zu\n", standing_list_count(&all, s.origin));
+		buf_append_str(out, "vitrine_monitor_standing{log=\"");
+		append_label(out, s.origin);
+		buf_appendf(out, "\"} %zu\n", standing_list_count(&all, s.origin));
 	}
 	standing_list_release(&all);
-	return err;
 }
 
-static enum vt_err append_trouble_metric(struct buf *out, const struct monitor *m)
+static void append_trouble_metric(struct buf *out, const struct monitor *m)
 {
 	struct monitor_log_status s;
-	enum vt_err err = buf_append_str(
-	    out, "# HELP vitrine_monitor_trouble 1 while this is wrong with the log.\n"
-		 "# TYPE vitrine_monitor_trouble gauge\n");
 
-	for (size_t i = 0; i < monitor_logs(m) && err == VT_OK; i++) {
+	metrics_head(out, "monitor_trouble", "gauge", "1 while this is wrong with the log.");
+	for (size_t i = 0; i < monitor_logs(m); i++) {
 		monitor_log_status(m, i, &s);
-		for (unsigned t = 0; t < TROUBLE_COUNT && err == VT_OK; t++) {
-			if ((err = buf_append_str(out, "vitrine_monitor_trouble{log=\"")) !=
-				VT_OK ||
-			    (err = append_label(out, s.origin)) != VT_OK)
-				return err;
-			err = buf_appendf(out, "\",kind=\"%s\"} %d\n",
-					  trouble_name((enum trouble)t), s.since[t] != 0);
+		for (unsigned t = 0; t < TROUBLE_COUNT; t++) {
+			buf_append_str(out, "vitrine_monitor_trouble{log=\"");
+			append_label(out, s.origin);
+			buf_appendf(out, "\",kind=\"%s\"} %d\n", trouble_name((enum trouble)t),
+				    s.since[t] != 0);
 		}
 	}
-	return err;
 }
 
-enum vt_err metrics_monitor(struct buf *out, const struct api *api)
+void metrics_monitor(struct buf *out, const struct api *api)
 {
 	struct monitor_status s;
-	enum vt_err err = VT_OK;
 
 	monitor_status(api->monitor, &s);
 	const struct metric rows[] = {
@@ -497,9 +445,9 @@ enum vt_err metrics_monitor(struct buf *out, const struct api *api)
 	    {"monitor_alerts_waiting", "gauge", "Alerts not yet taken.", (double)s.waiting},
 	};
 
-	for (size_t i = 0; i < sizeof(log_metrics) / sizeof(*log_metrics) && err == VT_OK; i++)
-		err = append_log_metric(out, api->monitor, &log_metrics[i]);
-	if (err == VT_OK && (err = append_standing_metric(out, api->monitor)) == VT_OK)
-		err = append_trouble_metric(out, api->monitor);
-	return err != VT_OK ? err : metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
+	for (size_t i = 0; i < sizeof(log_metrics) / sizeof(*log_metrics); i++)
+		append_log_metric(out, api->monitor, &log_metrics[i]);
+	append_standing_metric(out, api->monitor);
+	append_trouble_metric(out, api->monitor);
+	metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
 }

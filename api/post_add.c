@@ -15,12 +15,8 @@ static void answer_add(struct http_exchange *x, void *thread, void *app)
 		api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_NONE);
 		http_response_header(&r, "Location", "api/v1/entries/%llu",
 				     (unsigned long long)a->answer.index);
-		if (buf_append_decimal(&r.body, a->answer.index) == VT_OK) {
-			http_respond(x, &r);
-		} else {
-			http_response_release(&r);
-			api_problem_err(x, VT_ENOMEM, "answering");
-		}
+		buf_append_decimal(&r.body, a->answer.index);
+		api_send(x, &r);
 	}
 	free(a);
 }

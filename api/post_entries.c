@@ -10,16 +10,8 @@ enum { KEYID_SHOWN_MAX = 256 };
 static struct json *proof_object(uint64_t index, const struct tree_head *head,
 				 const struct merkle_proof *proof)
 {
-	struct json *j = json_new_object();
-
-	if (j == NULL || json_set(j, "index", json_size(index)) != VT_OK ||
-	    json_set(j, "treeSize", json_size(head->size)) != VT_OK ||
-	    json_set(j, "rootHash", json_hash(&head->root)) != VT_OK ||
-	    json_set(j, "hashes", json_proof(proof)) != VT_OK) {
-		json_free(j);
-		return NULL;
-	}
-	return j;
+	return JSON_OBJECT_OF({"index", json_size(index)}, {"treeSize", json_size(head->size)},
+			      {"rootHash", json_hash(&head->root)}, {"hashes", json_proof(proof)});
 }
 
 static bool has_signer(const struct dsse *entry, struct bytes keyid)
@@ -31,34 +23,29 @@ static bool has_signer(const struct dsse *entry, struct bytes keyid)
 }
 
 /* Signature i, unless whoever made it is among the entry's signers. */
-static enum vt_err list_dropped(struct json *list, const struct dsse *came, size_t i,
-				const struct record_sent *sent, const struct dsse *entry)
+static void list_dropped(struct json **list, const struct dsse *came, size_t i,
+			 const struct record_sent *sent, const struct dsse *entry)
 {
 	char hex[2 * MERKLE_HASH_SIZE + 1];
 	struct bytes keyid = came->sig[i].keyid;
-	struct json *one;
-	enum vt_err err;
+	bool shown;
 
 	if (sent->kept[i]) {
 		hex_encode(hex, bytes_of(sent->keyid[i].b, MERKLE_HASH_SIZE));
 		keyid = bytes_str(hex);
 	}
 	if (has_signer(entry, keyid))
-		return VT_OK;
-	one = json_new_object();
-	if ((err = json_set(one, "signature", json_size(i))) == VT_OK && keyid.len > 0 &&
-	    keyid.len <= KEYID_SHOWN_MAX)
-		err = json_set(one, "keyid", json_new_text(keyid));
-	if (err == VT_OK)
-		return json_push(list, one);
-	json_free(one);
-	return err;
+		return;
+	shown = keyid.len > 0 && keyid.len <= KEYID_SHOWN_MAX;
+	json_add_element(list,
+			 JSON_OBJECT_OF({"signature", json_size(i)},
+					{"keyid", shown ? json_new_text(keyid) : json_absent()}));
 }
 
 /* Which of the signatures that came are not in the entry: of keys that nobody knows, or of a payload that the log had with other
  * signatures. One that came alone is, or there would be no entry. */
-static enum vt_err set_dropped(struct json *j, struct bytes body, struct log_worker *w,
-			       const struct log_answer *answer)
+static struct json *dropped(struct bytes body, struct log_worker *w,
+			    const struct log_answer *answer)
 {
 	struct json *list = json_new_array();
 	struct problem why = {0};
@@ -73,22 +60,20 @@ static enum vt_err set_dropped(struct json *j, struct bytes body, struct log_wor
 	    (err = log_entry(w, answer->index, &bytes)) == VT_OK)
 		err = dsse_parse(&entry, buf_bytes(&bytes), &why);
 	for (size_t i = 0; i < came.n && err == VT_OK; i++)
-		err = list_dropped(list, &came, i, &answer->sent, &entry);
-	if (err == VT_OK && json_count(list) > 0) {
-		err = json_set(j, "droppedSignatures", list);
-		list = NULL;
+		list_dropped(&list, &came, i, &answer->sent, &entry);
+	if (list != NULL && (err != VT_OK || json_count(list) == 0)) {
+		json_free(list);
+		list = err != VT_OK ? NULL : json_absent();
 	}
-	json_free(list);
 	dsse_release(&entry);
 	dsse_release(&came);
 	buf_release(&bytes);
-	return err;
+	return list;
 }
 
 static void answer_json(struct http_exchange *x, struct http_response *r, struct log_worker *w,
 			const struct api *api, const struct log_answer *answer)
 {
-	struct json *j = json_new_object();
 	struct merkle_proof proof;
 	struct merkle_hash leaf;
 	struct tree_head head;
@@ -99,23 +84,18 @@ static void answer_json(struct http_exchange *x, struct http_response *r, struct
 	if ((err = log_inclusion(w, answer->index, 0, &leaf, &proof, &head, &note)) != VT_OK) {
 		http_response_release(r);
 		api_problem_err(x, err, "proving the entry");
-		goto done;
+	} else {
+		api_send_json(
+		    x, r,
+		    JSON_OBJECT_OF(
+			{"index", json_size(answer->index)}, {"leafHash", json_hash(&leaf)},
+			{"known", json_new_bool(answer->outcome == LOG_KNOWN)},
+			{"checkpoint", json_new_text(buf_bytes(&note))},
+			{"inclusionProof", proof_object(answer->index, &head, &proof)},
+			{"policyMet", json_policy_met(w, api, buf_bytes(&note))},
+			{"droppedSignatures", dropped(http_request(x)->body, w, answer)}));
 	}
-	if (j == NULL || json_set(j, "index", json_size(answer->index)) != VT_OK ||
-	    json_set(j, "leafHash", json_hash(&leaf)) != VT_OK ||
-	    json_set(j, "known", json_new_bool(answer->outcome == LOG_KNOWN)) != VT_OK ||
-	    json_set(j, "checkpoint", json_new_text(buf_bytes(&note))) != VT_OK ||
-	    json_set(j, "inclusionProof", proof_object(answer->index, &head, &proof)) != VT_OK ||
-	    json_set_policy_met(j, w, api, buf_bytes(&note)) != VT_OK ||
-	    set_dropped(j, http_request(x)->body, w, answer) != VT_OK) {
-		json_free(j);
-		j = NULL;
-	}
-	api_send_json(x, r, j);
-	j = NULL; /* freed by api_send_json() */
-done:
 	buf_release(&note);
-	json_free(j);
 }
 
 static void answer_append(struct http_exchange *x, void *thread, void *app)

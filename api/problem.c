@@ -48,24 +48,18 @@ static const struct problem_type *type_by_status(unsigned status)
 	return type_by_slug(status < 500 ? "bad-request" : "internal"); /* the nearest */
 }
 
-static enum vt_err problem_body(struct buf *out, const struct problem_type *type,
-				const char *detail)
+static void append_problem(struct buf *out, const struct problem_type *type, const char *detail)
 {
-	enum vt_err err = VT_ENOMEM;
-	struct json *j = json_new_object();
+	struct json *j;
 	char urn[96];
 
 	snprintf(urn, sizeof(urn), "urn:vitrine:problem:%s", type->slug);
-	if (j == NULL || (err = json_set(j, "type", json_new_str(urn))) != VT_OK ||
-	    (err = json_set(j, "title", json_new_str(type->title))) != VT_OK ||
-	    (err = json_set(j, "status", json_new_integer((int64_t)type->status))) != VT_OK ||
-	    (err = json_set(j, "detail", json_new_str(detail))) != VT_OK ||
-	    (err = json_write(out, j, JSON_COMPACT)) != VT_OK)
-		goto done;
-	err = buf_append_byte(out, '\n');
-done:
+	j = JSON_OBJECT_OF({"type", json_new_str(urn)}, {"title", json_new_str(type->title)},
+			   {"status", json_new_integer((int64_t)type->status)},
+			   {"detail", json_new_str(detail)});
+	json_write(out, j, JSON_COMPACT);
+	buf_append_byte(out, '\n');
 	json_free(j);
-	return err;
 }
 
 static void problem_response(struct http_response *r, const struct problem_type *type,
@@ -75,7 +69,8 @@ static void problem_response(struct http_response *r, const struct problem_type 
 	if (retry_after > 0 && (type->status == 429 || type->status == 503))
 		http_response_header(r, "Retry-After", "%u", retry_after);
 	/* Without memory for the body the status and the headers still say what matters. */
-	if (problem_body(&r->body, type, detail) != VT_OK)
+	append_problem(&r->body, type, detail);
+	if (buf_error(&r->body) != VT_OK)
 		buf_reset(&r->body);
 }
 

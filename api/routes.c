@@ -11,42 +11,66 @@
 
 /* Handlers that touch the store run on the pool; the few that answer from memory run on the loop. */
 const struct api_route api_routes[] = {
-    {HTTP_GET, "/", handle_index, true, false, 0, API_LOG},
-    {HTTP_GET, "/", handle_witness_index, false, false, 0, API_WITNESS},
-    {HTTP_GET, "/", handle_monitor_index, false, false, 0, API_MONITOR},
-    {HTTP_GET, "/checkpoint", handle_checkpoint, false, false, 0, API_LOG},
-    {HTTP_GET, "/tile/{+path}", handle_tile, false, false, 0, API_LOG},
-    {HTTP_POST, "/add", handle_add, false, true, BUNDLE_ENTRY_MAX, API_RAW},
-    {HTTP_POST, "/api/v1/entries", handle_entries_post, false, true, RECORD_BODY_MAX, API_RECORDS},
-    {HTTP_GET, "/api/v1/entries", handle_entries_search, false, false, 0, API_RECORDS},
-    {HTTP_GET, "/api/v1/entries/{index}", handle_entry, false, false, 0, API_LOG},
-    {HTTP_GET, "/api/v1/entries/{index}/proof", handle_entry_proof, false, false, 0, API_LOG},
-    {HTTP_GET, "/api/v1/entries/{index}/tlog-proof", handle_entry_tlog_proof, false, false, 0,
-     API_LOG},
-    {HTTP_GET, "/api/v1/leaves/{hash}", handle_leaf, false, false, 0, API_LOG},
-    {HTTP_GET, "/api/v1/consistency", handle_consistency, false, false, 0, API_LOG},
-    {HTTP_GET, "/api/v1/tree-heads", handle_tree_heads, false, false, 0, API_LOG},
-    {HTTP_GET, "/api/v1/events", handle_events, false, false, 0, API_LOG},
-    {HTTP_GET, "/feed.atom", handle_feed, false, false, 0, API_LOG},
-    {HTTP_GET, "/api/v1/parties", handle_parties, false, false, 0, API_RECORDS},
-    {HTTP_GET, "/api/v1/parties/{id}", handle_party, false, false, 0, API_RECORDS},
-    {HTTP_GET, "/healthz", handle_healthz, true, false, 0, API_ANY},
-    {HTTP_POST, "/add-checkpoint", handle_add_checkpoint, false, true, ADD_CHECKPOINT_BODY_MAX,
-     API_WITNESS},
-    {HTTP_GET, "/{origin_hash}/checkpoint", handle_witness_checkpoint, false, false, 0,
-     API_WITNESS},
-    {HTTP_GET, "/gossip/v1/tree-heads", handle_gossip_heads, false, false, 0, API_GOSSIP},
-    {HTTP_POST, "/gossip/v1/tree-heads", handle_gossip_heads_post, false, true, GOSSIP_BODY_MAX,
-     API_GOSSIP},
-    {HTTP_GET, "/gossip/v1/evidence", handle_evidence_list, false, false, 0, API_GOSSIP},
-    {HTTP_POST, "/gossip/v1/evidence", handle_evidence_post, false, true, EVIDENCE_SIZE_MAX,
-     API_GOSSIP},
-    {HTTP_GET, "/gossip/v1/evidence/{id}", handle_evidence, false, false, 0, API_GOSSIP},
-    {HTTP_GET, "/readyz", handle_readyz, false, false, 0, API_LOG},
-    {HTTP_GET, "/readyz", handle_witness_readyz, false, false, 0, API_WITNESS},
-    {HTTP_GET, "/readyz", handle_monitor_readyz, false, false, 0, API_MONITOR},
-    {HTTP_GET, "/metrics", handle_metrics, false, false, 0, API_ANY},
-    {HTTP_GET, "/openapi.yaml", handle_openapi, true, false, 0, API_ANY},
+    {.pattern = "/", .handler = handle_index, .roles = API_LOG, .on_loop = true},
+    {.pattern = "/", .handler = handle_witness_index, .roles = API_WITNESS},
+    {.pattern = "/", .handler = handle_monitor_index, .roles = API_MONITOR},
+    {.pattern = "/checkpoint", .handler = handle_checkpoint, .roles = API_LOG},
+    {.pattern = "/tile/{+path}", .handler = handle_tile, .roles = API_LOG},
+    {.pattern = "/add",
+     .handler = handle_add,
+     .roles = API_RAW,
+     .method = HTTP_POST,
+     .rate_limited = true,
+     .body_max = BUNDLE_ENTRY_MAX},
+    {.pattern = "/api/v1/entries",
+     .handler = handle_entries_post,
+     .roles = API_RECORDS,
+     .method = HTTP_POST,
+     .rate_limited = true,
+     .body_max = RECORD_BODY_MAX},
+    {.pattern = "/api/v1/entries", .handler = handle_entries_search, .roles = API_RECORDS},
+    {.pattern = "/api/v1/entries/{index}", .handler = handle_entry, .roles = API_LOG},
+    {.pattern = "/api/v1/entries/{index}/proof", .handler = handle_entry_proof, .roles = API_LOG},
+    {.pattern = "/api/v1/entries/{index}/tlog-proof",
+     .handler = handle_entry_tlog_proof,
+     .roles = API_LOG},
+    {.pattern = "/api/v1/leaves/{hash}", .handler = handle_leaf, .roles = API_LOG},
+    {.pattern = "/api/v1/consistency", .handler = handle_consistency, .roles = API_LOG},
+    {.pattern = "/api/v1/tree-heads", .handler = handle_tree_heads, .roles = API_LOG},
+    {.pattern = "/api/v1/events", .handler = handle_events, .roles = API_LOG},
+    {.pattern = "/feed.atom", .handler = handle_feed, .roles = API_LOG},
+    {.pattern = "/api/v1/parties", .handler = handle_parties, .roles = API_RECORDS},
+    {.pattern = "/api/v1/parties/{id}", .handler = handle_party, .roles = API_RECORDS},
+    {.pattern = "/healthz", .handler = handle_healthz, .roles = API_ANY, .on_loop = true},
+    {.pattern = "/add-checkpoint",
+     .handler = handle_add_checkpoint,
+     .roles = API_WITNESS,
+     .method = HTTP_POST,
+     .rate_limited = true,
+     .body_max = ADD_CHECKPOINT_BODY_MAX},
+    {.pattern = "/{origin_hash}/checkpoint",
+     .handler = handle_witness_checkpoint,
+     .roles = API_WITNESS},
+    {.pattern = "/gossip/v1/tree-heads", .handler = handle_gossip_heads, .roles = API_GOSSIP},
+    {.pattern = "/gossip/v1/tree-heads",
+     .handler = handle_gossip_heads_post,
+     .roles = API_GOSSIP,
+     .method = HTTP_POST,
+     .rate_limited = true,
+     .body_max = GOSSIP_BODY_MAX},
+    {.pattern = "/gossip/v1/evidence", .handler = handle_evidence_list, .roles = API_GOSSIP},
+    {.pattern = "/gossip/v1/evidence",
+     .handler = handle_evidence_post,
+     .roles = API_GOSSIP,
+     .method = HTTP_POST,
+     .rate_limited = true,
+     .body_max = EVIDENCE_SIZE_MAX},
+    {.pattern = "/gossip/v1/evidence/{id}", .handler = handle_evidence, .roles = API_GOSSIP},
+    {.pattern = "/readyz", .handler = handle_readyz, .roles = API_LOG},
+    {.pattern = "/readyz", .handler = handle_witness_readyz, .roles = API_WITNESS},
+    {.pattern = "/readyz", .handler = handle_monitor_readyz, .roles = API_MONITOR},
+    {.pattern = "/metrics", .handler = handle_metrics, .roles = API_ANY},
+    {.pattern = "/openapi.yaml", .handler = handle_openapi, .roles = API_ANY, .on_loop = true},
 };
 const size_t api_routes_count = sizeof(api_routes) / sizeof(*api_routes);
 
@@ -106,19 +130,15 @@ static void handle_not_found(struct http_exchange *x, void *thread, void *app)
 }
 
 /* "GET, HEAD, OPTIONS": what this path takes. */
-static enum vt_err append_allow(struct buf *out, const struct http_exchange *x,
-				const struct api *api)
+static void append_allow(struct buf *out, const struct http_exchange *x, const struct api *api)
 {
-	enum vt_err err = VT_OK;
-
-	for (size_t i = 0; i < api_routes_count && err == VT_OK; i++) {
+	for (size_t i = 0; i < api_routes_count; i++) {
 		const struct api_route *route = &api_routes[i];
-		if (!route_is_open(route, api) ||
-		    !pattern_fits(route->pattern, http_request(x)->path))
-			continue;
-		err = buf_append_str(out, route->method == HTTP_GET ? "GET, HEAD, " : "POST, ");
+		if (route_is_open(route, api) &&
+		    pattern_fits(route->pattern, http_request(x)->path))
+			buf_append_str(out, route->method == HTTP_GET ? "GET, HEAD, " : "POST, ");
 	}
-	return err != VT_OK ? err : buf_append_str(out, "OPTIONS");
+	buf_append_str(out, "OPTIONS");
 }
 
 static void answer_allow(struct http_exchange *x, const struct api *api, unsigned status)
@@ -128,7 +148,8 @@ static void answer_allow(struct http_exchange *x, const struct api *api, unsigne
 	struct bytes text;
 
 	buf_init(&allow);
-	if (append_allow(&allow, x, api) != VT_OK) {
+	append_allow(&allow, x, api);
+	if (buf_error(&allow) != VT_OK) {
 		buf_release(&allow);
 		api_problem_err(x, VT_ENOMEM, "answering");
 		return;

@@ -21,34 +21,19 @@ static void cut_page(struct log_search_result *found, size_t n, bool newest_firs
 static struct json *result_object(struct log_worker *w, const struct log_search *what,
 				  struct log_search_result *found)
 {
-	struct json *j = json_new_object(), *list = json_new_array();
-	enum vt_err err = list ? VT_OK : VT_ENOMEM;
-	size_t i = 0, bytes = 0;
+	struct json *list = json_new_array(), *entry;
+	size_t i = 0, bytes = 0, read;
 
-	for (; i < found->n && err == VT_OK && bytes < PAGE_BYTES_MAX; i++) {
-		struct json *entry;
-		size_t read;
-
-		if ((err = entry_summary(&entry, &read, w, LOG_RECORDS, found->index[i])) != VT_OK)
-			break;
-		bytes += read;
-		err = json_push(list, entry);
+	for (; i < found->n && list != NULL && bytes < PAGE_BYTES_MAX; i++) {
+		/* NULL on failure, which the list remembers. */
+		if (entry_summary(&entry, &read, w, LOG_RECORDS, found->index[i]) == VT_OK)
+			bytes += read;
+		json_add_element(&list, entry);
 	}
 	cut_page(found, i, what->newest_first);
-	if (err == VT_OK)
-		err = json_set(j, "treeSize", json_size(found->size));
-	if (err == VT_OK && found->more)
-		err = json_set(j, "next", json_size(found->next));
-	if (err != VT_OK) {
-		json_free(list);
-		json_free(j);
-		return NULL;
-	}
-	if (json_set(j, "entries", list) != VT_OK) {
-		json_free(j);
-		return NULL;
-	}
-	return j;
+	return JSON_OBJECT_OF({"treeSize", json_size(found->size)},
+			      {"next", found->more ? json_size(found->next) : json_absent()},
+			      {"entries", list});
 }
 
 static void add_next_link(struct http_response *r, const struct log_search *what,
@@ -57,17 +42,17 @@ static void add_next_link(struct http_response *r, const struct log_search *what
 	uint64_t after = what->newest_first ? what->after : found->next;
 	uint64_t before = what->newest_first ? found->next : what->before;
 	struct buf query;
-	enum vt_err err;
 
 	buf_init(&query);
-	err = buf_appendf(&query, "limit=%zu", what->limit);
-	if (err == VT_OK && what->newest_first)
-		err = buf_append_str(&query, "&order=desc");
-	if (err == VT_OK && after > 0)
-		err = buf_appendf(&query, "&after=%llu", (unsigned long long)after);
-	if (err == VT_OK && before > 0)
-		err = buf_appendf(&query, "&before=%llu", (unsigned long long)before);
-	if (err == VT_OK && conditions_append(&query, what->conditions) == VT_OK)
+	buf_appendf(&query, "limit=%zu", what->limit);
+	if (what->newest_first)
+		buf_append_str(&query, "&order=desc");
+	if (after > 0)
+		buf_appendf(&query, "&after=%llu", (unsigned long long)after);
+	if (before > 0)
+		buf_appendf(&query, "&before=%llu", (unsigned long long)before);
+	conditions_append(&query, what->conditions);
+	if (buf_error(&query) == VT_OK)
 		http_response_header(r, "Link", "<entries?%.*s>; rel=\"next\"", (int)query.len,
 				     (const char *)query.data);
 	buf_release(&query);

@@ -14,12 +14,8 @@ static void answer_conflict(struct http_exchange *x, uint64_t size)
 	struct http_response r;
 
 	api_response_init(&r, 409, "text/x.tlog.size", API_CACHE_NONE);
-	if (buf_append_decimal(&r.body, size) != VT_OK || buf_append_byte(&r.body, '\n') != VT_OK) {
-		http_response_release(&r);
-		api_problem_err(x, VT_ENOMEM, "answering");
-		return;
-	}
-	http_respond(x, &r);
+	buf_appendf(&r.body, "%llu\n", (unsigned long long)size);
+	api_send(x, &r);
 }
 
 static void answer_refusal(struct http_exchange *x, enum vt_err err,
@@ -130,63 +126,52 @@ void handle_witness_checkpoint(struct http_exchange *x, void *thread, void *app)
 static enum vt_err append_log_line(void *ctx, const struct cosigner_log *log)
 {
 	struct buf *out = ctx;
-	char hex[2 * MERKLE_HASH_SIZE + 1], time[CLOCK_RFC3339_SIZE], origin[200];
-	enum vt_err err;
+	char time[CLOCK_RFC3339_SIZE], origin[200];
 
-	hex_encode(hex, bytes_of(log->origin_hash.b, sizeof(log->origin_hash.b)));
 	problem_quote(origin, sizeof(origin), bytes_str(log->origin));
-	if ((err = buf_appendf(out, "%s\n  ", origin)) != VT_OK)
-		return err;
+	clock_format_rfc3339(time, log->time);
+	buf_appendf(out, "%s\n  ", origin);
 	if (log->damaged)
-		err = buf_append_str(out, "nothing is cosigned: its file is damaged\n");
+		buf_append_str(out, "nothing is cosigned: its file is damaged\n");
 	else if (!log->cosigned)
-		err = buf_append_str(out, "nothing cosigned yet\n");
-	else {
-		clock_format_rfc3339(time, log->time);
-		err = buf_appendf(out, "size %llu, last cosigned %s\n",
-				  (unsigned long long)log->head.size, time);
-	}
-	if (err == VT_OK && !log->listed)
-		err = buf_append_str(out, "  no longer witnessed\n");
-	return err != VT_OK ? err : buf_appendf(out, "  /%s/checkpoint\n", hex);
+		buf_append_str(out, "nothing cosigned yet\n");
+	else
+		buf_appendf(out, "size %llu, last cosigned %s\n",
+			    (unsigned long long)log->head.size, time);
+	if (!log->listed)
+		buf_append_str(out, "  no longer witnessed\n");
+	buf_append_str(out, "  /");
+	buf_append_hex(out, bytes_of(log->origin_hash.b, sizeof(log->origin_hash.b)));
+	return buf_append_str(out, "/checkpoint\n");
 }
 
 void handle_witness_index(struct http_exchange *x, void *thread, void *app)
 {
 	struct api *api = app;
 	struct http_response r;
-	struct buf vkey;
-	enum vt_err err;
 
 	(void)thread;
-	buf_init(&vkey);
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_CHECK);
-	if ((err = vkey_format(&vkey, cosigner_key(api->cosigner))) == VT_OK &&
-	    (err = buf_appendf(
-		 &r.body,
-		 "Vitrine %s, a witness of transparency logs (C2SP tlog-witness)\n"
-		 "\n"
-		 "name       %s\n"
-		 "vkey       %.*s\n"
-		 "\n"
-		 "  POST /add-checkpoint            a checkpoint and a consistency proof in, a "
-		 "cosignature out\n"
-		 "  /<origin hash>/checkpoint       the latest checkpoint cosigned for a log\n"
-		 "  /openapi.yaml                   everything there is\n"
-		 "  /healthz  /readyz  /metrics     for operators\n"
-		 "\n"
-		 "Logs:\n\n",
-		 api->version, cosigner_key(api->cosigner)->name, (int)vkey.len,
-		 (const char *)vkey.data)) == VT_OK)
-		err = cosigner_each(api->cosigner, append_log_line, &r.body);
-	buf_release(&vkey);
-	if (err != VT_OK) {
-		http_response_release(&r);
-		api_problem_err(x, err, "answering");
-		return;
-	}
+	buf_appendf(&r.body,
+		    "Vitrine %s, a witness of transparency logs (C2SP tlog-witness)\n"
+		    "\n"
+		    "name       %s\n"
+		    "vkey       ",
+		    api->version, cosigner_key(api->cosigner)->name);
+	buf_fail(&r.body, vkey_format(&r.body, cosigner_key(api->cosigner)));
+	buf_append_str(
+	    &r.body, "\n"
+		     "\n"
+		     "  POST /add-checkpoint            a checkpoint and a consistency proof in, a "
+		     "cosignature out\n"
+		     "  /<origin hash>/checkpoint       the latest checkpoint cosigned for a log\n"
+		     "  /openapi.yaml                   everything there is\n"
+		     "  /healthz  /readyz  /metrics     for operators\n"
+		     "\n"
+		     "Logs:\n\n");
+	buf_fail(&r.body, cosigner_each(api->cosigner, append_log_line, &r.body));
 	r.may_gzip = true;
-	http_respond(x, &r);
+	api_send(x, &r);
 }
 
 /* Ready as long as there is a log that it can cosign for: one damaged file is no reason to keep all
@@ -212,21 +197,16 @@ void handle_witness_readyz(struct http_exchange *x, void *thread, void *app)
 	}
 	api_response_init(&r, 200, "text/plain; charset=utf-8", API_CACHE_NONE);
 	if (stats.damaged == 0)
-		api_send_bytes(x, &r, bytes_str("ready\n"));
-	else if (buf_appendf(&r.body, "ready, but refusing %llu of %llu logs: damaged files\n",
-			     (unsigned long long)stats.damaged,
-			     (unsigned long long)stats.logs) == VT_OK)
-		http_respond(x, &r);
-	else {
-		http_response_release(&r);
-		api_problem_err(x, VT_ENOMEM, "answering");
-	}
+		buf_append_str(&r.body, "ready\n");
+	else
+		buf_appendf(&r.body, "ready, but refusing %llu of %llu logs: damaged files\n",
+			    (unsigned long long)stats.damaged, (unsigned long long)stats.logs);
+	api_send(x, &r);
 }
 
-enum vt_err metrics_witness(struct buf *out, const struct api *api)
+void metrics_witness(struct buf *out, const struct api *api)
 {
 	struct cosigner_stats s;
-	enum vt_err err;
 
 	cosigner_stats(api->cosigner, &s);
 	const struct metric rows[] = {
@@ -250,13 +230,9 @@ enum vt_err metrics_witness(struct buf *out, const struct api *api)
 	    {"422", s.refused_inconsistent}, {"503", s.refused_busy},
 	};
 
-	if ((err = metrics_append(out, rows, sizeof(rows) / sizeof(*rows))) != VT_OK ||
-	    (err = buf_append_str(
-		 out, "# HELP vitrine_witness_refused_total Requests not cosigned, by status.\n"
-		      "# TYPE vitrine_witness_refused_total counter\n")) != VT_OK)
-		return err;
-	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused) && err == VT_OK; i++)
-		err = buf_appendf(out, "vitrine_witness_refused_total{status=\"%s\"} %llu\n",
-				  refused[i].status, (unsigned long long)refused[i].n);
-	return err;
+	metrics_append(out, rows, sizeof(rows) / sizeof(*rows));
+	metrics_head(out, "witness_refused_total", "counter", "Requests not cosigned, by status.");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		buf_appendf(out, "vitrine_witness_refused_total{status=\"%s\"} %llu\n",
+			    refused[i].status, (unsigned long long)refused[i].n);
 }

@@ -61,6 +61,19 @@ void buf_release(struct buf *b)
 void buf_reset(struct buf *b)
 {
 	b->len = 0;
+	b->err = VT_OK;
+}
+
+enum vt_err buf_error(const struct buf *b)
+{
+	return b->err;
+}
+
+enum vt_err buf_fail(struct buf *b, enum vt_err err)
+{
+	if (b->err == VT_OK)
+		b->err = err;
+	return b->err;
 }
 
 struct bytes buf_bytes(const struct buf *b)
@@ -73,17 +86,17 @@ enum vt_err buf_reserve(struct buf *b, size_t more)
 	size_t cap = b->cap < 64 ? 64 : b->cap;
 	uint8_t *data;
 
-	if (more <= b->cap - b->len)
-		return VT_OK;
+	if (b->err != VT_OK || more <= b->cap - b->len)
+		return b->err;
 	/* No object is larger than PTRDIFF_MAX, so staying below it also keeps the doubling from
 	 * wrapping. */
 	if (more > (size_t)PTRDIFF_MAX - b->len)
-		return VT_ENOMEM;
+		return buf_fail(b, VT_ENOMEM);
 	while (cap < b->len + more)
 		cap *= 2;
 	data = realloc(b->data, cap);
 	if (data == NULL)
-		return VT_ENOMEM;
+		return buf_fail(b, VT_ENOMEM);
 	b->data = data;
 	b->cap = cap;
 	return VT_OK;
@@ -91,15 +104,17 @@ enum vt_err buf_reserve(struct buf *b, size_t more)
 
 enum vt_err buf_append(struct buf *b, struct bytes more)
 {
-	enum vt_err err;
-
-	if (more.len == 0)
-		return VT_OK;
-	if ((err = buf_reserve(b, more.len)) != VT_OK)
-		return err;
+	if (buf_reserve(b, more.len) != VT_OK || more.len == 0)
+		return b->err;
 	memcpy(b->data + b->len, more.data, more.len);
 	b->len += more.len;
 	return VT_OK;
+}
+
+enum vt_err buf_append_buf(struct buf *b, const struct buf *more)
+{
+	buf_fail(b, more->err);
+	return buf_append(b, buf_bytes(more));
 }
 
 enum vt_err buf_append_str(struct buf *b, const char *text)
@@ -126,27 +141,20 @@ enum vt_err buf_append_decimal(struct buf *b, uint64_t n)
 
 enum vt_err buf_appendf(struct buf *b, const char *fmt, ...)
 {
-	enum vt_err err = VT_EINTERNAL;
 	va_list ap, again;
 	int len;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
 	len = vsnprintf(NULL, 0, fmt, ap);
-	if (len < 0)
-		goto done;
 	/* vsnprintf writes a NUL, which is room but not contents. */
-	if ((err = buf_reserve(b, (size_t)len + 1)) != VT_OK)
-		goto done;
-	if (vsnprintf((char *)b->data + b->len, (size_t)len + 1, fmt, again) != len) {
-		err = VT_EINTERNAL;
-		goto done;
-	}
-	b->len += (size_t)len;
-done:
+	if (len < 0)
+		buf_fail(b, VT_EINTERNAL);
+	else if (buf_reserve(b, (size_t)len + 1) == VT_OK)
+		b->len += (size_t)vsnprintf((char *)b->data + b->len, (size_t)len + 1, fmt, again);
 	va_end(again);
 	va_end(ap);
-	return err;
+	return b->err;
 }
 
 char *buf_detach_str(struct buf *b)
@@ -302,7 +310,7 @@ enum vt_err buf_append_base64(struct buf *b, struct bytes raw)
 	size_t at = 0;
 
 	if (raw.len > (size_t)PTRDIFF_MAX / 2)
-		return VT_ENOMEM;
+		return buf_fail(b, VT_ENOMEM);
 	if ((err = buf_reserve(b, BASE64_ENCODED_LEN(raw.len))) != VT_OK)
 		return err;
 	for (; raw.len - at >= 3; at += 3) {
@@ -347,7 +355,7 @@ enum vt_err buf_append_hex(struct buf *b, struct bytes raw)
 	enum vt_err err;
 
 	if (raw.len > (size_t)PTRDIFF_MAX / 2)
-		return VT_ENOMEM;
+		return buf_fail(b, VT_ENOMEM);
 	/* hex_encode writes a NUL, which is room but not contents. */
 	if ((err = buf_reserve(b, 2 * raw.len + 1)) != VT_OK)
 		return err;

@@ -27,21 +27,32 @@ char *bytes_dup_str(struct bytes text);
 
 /*
  * A growable buffer. init does not allocate; release frees and leaves an empty, usable buffer.
- * Appends are all or nothing: on VT_ENOMEM the contents are unchanged.
+ *
+ * It remembers its first failure: an append that finds no memory changes nothing, and no later one does until the
+ * buffer is reset or released. So whoever writes many pieces asks once, by buf_error() or by what the last append
+ * returns, and must ask before using the contents.
  */
 struct buf {
 	uint8_t *data;
 	size_t len;
 	size_t cap;
+	enum vt_err err;
 };
 
 void buf_init(struct buf *b);
 void buf_release(struct buf *b);
-void buf_reset(struct buf *b);               /* len = 0, memory kept */
+void buf_reset(struct buf *b); /* len = 0, no failure, memory kept */
+/* The first failure, VT_OK if there was none. */
+enum vt_err buf_error(const struct buf *b);
+/* Remember why something else that belongs in the buffer is missing, unless an earlier failure is remembered.
+ * VT_OK is no failure. Returns buf_error(b). */
+enum vt_err buf_fail(struct buf *b, enum vt_err err);
 struct bytes buf_bytes(const struct buf *b); /* valid until the next append or release */
 enum vt_err buf_reserve(struct buf *b, size_t more);
 enum vt_err buf_append(struct buf *b, struct bytes more);
 enum vt_err buf_append_str(struct buf *b, const char *text);
+enum vt_err buf_append_buf(struct buf *b,
+			   const struct buf *more); /* its contents, or else its failure */
 enum vt_err buf_append_byte(struct buf *b, uint8_t byte);
 enum vt_err buf_append_decimal(struct buf *b, uint64_t n);
 enum vt_err buf_append_base64(struct buf *b, struct bytes raw); /* standard alphabet, padded */
@@ -67,7 +78,7 @@ enum vt_err base64_decode(uint8_t *out, size_t cap, size_t *len, struct bytes te
 			  enum base64_form form);
 /* Decode a text that must stand for exactly len bytes. */
 enum vt_err base64_decode_exact(uint8_t *out, size_t len, struct bytes text, enum base64_form form);
-/* Append what text stands for. */
+/* Append what text stands for. A text that is not base64 is the return value's alone to tell: the buffer stays usable. */
 enum vt_err buf_append_decoded_base64(struct buf *b, struct bytes text, enum base64_form form);
 /* Lower-case hex only, exactly 2 * len digits. VT_EMALFORMED. */
 enum vt_err hex_decode_exact(uint8_t *out, size_t len, struct bytes text);

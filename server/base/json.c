@@ -529,6 +529,39 @@ enum vt_err json_push(struct json *array, struct json *value)
 	return json_array_append_new(inner(array), inner(value)) == 0 ? VT_OK : VT_ENOMEM;
 }
 
+struct json *json_absent(void)
+{
+	/* This count is jansson's word for what is never freed. */
+	static json_t absent = {.type = JANSSON_NULL, .refcount = (size_t)-1};
+
+	return outer(&absent);
+}
+
+void json_add(struct json **object, const char *name, struct json *value)
+{
+	if (value == json_absent() || json_set(*object, name, value) == VT_OK)
+		return;
+	json_free(*object);
+	*object = NULL;
+}
+
+void json_add_element(struct json **array, struct json *value)
+{
+	if (value == json_absent() || json_push(*array, value) == VT_OK)
+		return;
+	json_free(*array);
+	*array = NULL;
+}
+
+struct json *json_object_of(const struct json_named *member, size_t n)
+{
+	struct json *j = json_new_object();
+
+	for (size_t i = 0; i < n; i++)
+		json_add(&j, member[i].name, member[i].value);
+	return j;
+}
+
 static int append_chunk(const char *chunk, size_t len, void *ctx)
 {
 	return buf_append(ctx, bytes_of(chunk, len)) == VT_OK ? 0 : -1;
@@ -540,11 +573,11 @@ enum vt_err json_write(struct buf *out, const struct json *j, enum json_style st
 	    JSON_ENCODE_ANY | (style == JSON_COMPACT ? JANSSON_COMPACT : JANSSON_INDENT_TWO);
 	size_t start = out->len;
 	if (j == NULL)
-		return VT_ENOMEM;
+		return buf_fail(out, VT_ENOMEM);
 	/* What a struct json can hold can be written: only memory can fail. */
 	if (json_dump_callback(inner(j), append_chunk, out, flags) != 0) {
 		out->len = start;
-		return VT_ENOMEM;
+		return buf_fail(out, VT_ENOMEM);
 	}
-	return VT_OK;
+	return buf_error(out);
 }

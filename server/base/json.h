@@ -2,7 +2,7 @@
  * Strict JSON: I-JSON (RFC 7493) in, compact or indented text out. The only user of jansson.
  *
  * A value that json_parse() or a json_new_*() returned is owned by the caller until it is freed or
- * handed to json_set() / json_push(), which take it over even when they fail. Everything that a
+ * handed to what builds (below), which takes it over even when it fails. Everything that a
  * getter returns is borrowed from the value and lives as long as it does.
  */
 #ifndef BASE_JSON_H
@@ -81,6 +81,28 @@ struct json *json_new_integer(int64_t n);
 struct json *json_new_bool(bool b);
 struct json *json_new_null(void);
 struct json *json_copy(const struct json *j); /* deep */
+
+/*
+ * Building remembers its first failure as NULL, so that nobody asks but at the end: a value that could not be made spoils
+ * what it is put into, and json_write() of NULL is VT_ENOMEM. A new object with these members, in this order:
+ *
+ *	return JSON_OBJECT_OF({"index", json_size(index)}, {"name", name ? json_new_str(name) : json_absent()});
+ */
+struct json_named {
+	const char *name;
+	struct json *value;
+};
+#define JSON_OBJECT_OF(...)                                                                        \
+	json_object_of((const struct json_named[]){__VA_ARGS__},                                   \
+		       sizeof((const struct json_named[]){__VA_ARGS__}) /                          \
+			   sizeof(struct json_named))
+struct json *json_object_of(const struct json_named *member, size_t n);
+/* Stands for a member (element) that is left out. Never to be read. */
+struct json *json_absent(void);
+/* Put one more in; on failure *object (*array) is freed and becomes NULL. */
+void json_add(struct json **object, const char *name, struct json *value);
+void json_add_element(struct json **array, struct json *value);
+
 /* value NULL: VT_ENOMEM, so that a failed json_new_*() can be passed straight on. The same goes for
  * the container. A name that is there already keeps its place and takes the new value.
  * VT_EINVAL: not an object (array), the container itself, or a name that is not UTF-8. */
@@ -91,8 +113,8 @@ enum json_style {
 	JSON_COMPACT,  /* no white space, members in the order they were set */
 	JSON_INDENTED, /* two spaces, for people */
 };
-/* Append the text; no trailing newline. Text beyond ASCII stays as it is, "/" too. VT_ENOMEM (out
- * is unchanged). */
+/* Append the text; no trailing newline. Text beyond ASCII stays as it is, "/" too. VT_ENOMEM, also if j is NULL: out's contents
+ * are unchanged, and it remembers the failure. */
 enum vt_err json_write(struct buf *out, const struct json *j, enum json_style style);
 
 #endif

@@ -85,8 +85,10 @@ static void build_answer(struct http_exchange *x, struct http_response *r)
 	response_negotiate(&variant, r, x);
 	x->status = variant.not_modified ? 304 : r->status;
 	x->answer_len = r->body.len;
-	if (shared_worth(r, &variant) &&
-	    (x->shared = shared_join(&s->shared, r, &variant)) != NULL) {
+	if (buf_error(&r->body) != VT_OK) {
+		x->answer = NULL; /* the body is not whole */
+	} else if (shared_worth(r, &variant) &&
+		   (x->shared = shared_join(&s->shared, r, &variant)) != NULL) {
 		x->answer = shared_response(x->shared);
 		x->answer_len = 0;
 	} else if (no_room_for(s, r->body.len)) {

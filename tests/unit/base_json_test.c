@@ -448,12 +448,52 @@ static enum vt_err build_once(void)
 	return err;
 }
 
+static struct json *one_expression(const char *maybe)
+{
+	struct json *list = json_new_array();
+
+	json_add_element(&list, json_new_integer(1));
+	json_add_element(&list, json_absent());
+	return JSON_OBJECT_OF(
+	    {"name", json_new_str("a")}, {"list", list},
+	    {"maybe", maybe != NULL ? json_new_str(maybe) : json_absent()},
+	    {"in", JSON_OBJECT_OF({"deep", json_new_str("long enough to be allocated")})});
+}
+
+static void an_object_is_one_expression_without_what_is_absent(void **state)
+{
+	(void)state;
+	struct json *j = one_expression(NULL);
+	struct buf out;
+
+	buf_init(&out);
+	assert_int_equal(json_write(&out, j, JSON_COMPACT), VT_OK);
+	assert_true(bytes_is(buf_bytes(&out), "{\"name\":\"a\",\"list\":[1],\"in\":{\"deep\":"
+					      "\"long enough to be allocated\"}}"));
+	json_free(j);
+	json_free(json_absent());
+	assert_null(JSON_OBJECT_OF({"name", json_new_str("leaks if it is not freed")},
+				   {"not UTF-8", json_new_str("\xff")}));
+	assert_int_equal(json_write(&out, NULL, JSON_COMPACT), VT_ENOMEM);
+	assert_int_equal(buf_error(&out), VT_ENOMEM);
+	buf_release(&out);
+}
+
+static enum vt_err build_one_expression(void)
+{
+	struct json *j = one_expression("there");
+	enum vt_err err = j != NULL ? VT_OK : VT_ENOMEM;
+
+	json_free(j);
+	return err;
+}
+
 static void every_failed_allocation_is_reported_as_one(void **state)
 {
 	(void)state;
-	enum vt_err (*const thing[])(void) = {parse_and_write, build_once};
+	enum vt_err (*const thing[])(void) = {parse_and_write, build_once, build_one_expression};
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(thing) / sizeof(*thing); i++) {
 		assert_int_equal(thing[i](), VT_OK);
 		for (unsigned n = 1;; n++) {
 			alloc_fail_at(n);
@@ -480,6 +520,7 @@ int main(void)
 	    cmocka_unit_test(built_values_are_written_in_the_order_they_were_set),
 	    cmocka_unit_test(a_member_that_is_set_again_keeps_its_place),
 	    cmocka_unit_test(wrong_use_is_refused_and_the_value_is_still_taken_over),
+	    cmocka_unit_test(an_object_is_one_expression_without_what_is_absent),
 	    cmocka_unit_test(every_failed_allocation_is_reported_as_one),
 	};
 

@@ -123,11 +123,39 @@ static void a_first_allocation_that_fails_leaves_an_empty_buffer(void **state)
 	}
 }
 
+/* A text with a hole in it would be worse than none. */
+static void after_a_failure_nothing_is_appended_until_the_buffer_is_reset(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {
+		struct buf b, other;
+
+		buf_init(&b);
+		buf_init(&other);
+		alloc_fail_at(1);
+		assert_int_equal(growing[i](&b), VT_ENOMEM);
+		assert_true(alloc_failed());
+		assert_int_equal(buf_error(&b), VT_ENOMEM);
+		for (size_t k = 0; k < sizeof(growing) / sizeof(growing[0]); k++)
+			assert_int_equal(growing[k](&b), VT_ENOMEM);
+		assert_int_equal(buf_append(&b, bytes_of(NULL, 0)), VT_ENOMEM);
+		assert_int_equal(buf_fail(&b, VT_EIO), VT_ENOMEM);
+		assert_int_equal(b.len, 0);
+		assert_int_equal(buf_append_buf(&other, &b), VT_ENOMEM);
+		buf_reset(&b);
+		assert_int_equal(buf_fail(&b, VT_OK), VT_OK);
+		assert_int_equal(growing[i](&b), VT_OK);
+		buf_release(&b);
+		buf_release(&other);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_failed_allocation_leaves_the_contents_alone),
 	    cmocka_unit_test(a_first_allocation_that_fails_leaves_an_empty_buffer),
+	    cmocka_unit_test(after_a_failure_nothing_is_appended_until_the_buffer_is_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
