@@ -1,4 +1,4 @@
-# What `cmake --install DIR --component libvitrine` puts down: the static library, its headers, and
+# What `cmake --install DIR --component libvitrine` puts down: the static and the shared library, their headers, and
 # how pkg-config and find_package(vitrine) find them, wherever the prefix is moved to.
 include(CMakePackageConfigHelpers)
 
@@ -18,8 +18,9 @@ configure_package_config_file(cmake/vitrine-config.cmake.in vitrine-config.cmake
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/vitrine-config-version.cmake
   COMPATIBILITY SameMinorVersion)
 
-install(TARGETS vitrine EXPORT vitrine
+install(TARGETS vitrine vitrine_shared EXPORT vitrine
   ARCHIVE COMPONENT libvitrine
+  LIBRARY COMPONENT libvitrine
   FILE_SET HEADERS COMPONENT libvitrine)
 install(EXPORT vitrine NAMESPACE vitrine:: FILE vitrine-targets.cmake
   DESTINATION ${package_dir} COMPONENT libvitrine)

@@ -8,6 +8,17 @@
 
 #include "vitrine/merkle.h"
 
+/* Prefixed as the public ones are (vitrine/names.h); not exported. */
+#define cursor_at_end        vitrine_cursor_at_end
+#define cursor_decimal_line  vitrine_cursor_decimal_line
+#define cursor_hash_line     vitrine_cursor_hash_line
+#define cursor_init          vitrine_cursor_init
+#define cursor_line          vitrine_cursor_line
+#define cursor_literal       vitrine_cursor_literal
+#define cursor_nonempty_line vitrine_cursor_nonempty_line
+#define cursor_skip          vitrine_cursor_skip
+#define cursor_until         vitrine_cursor_until
+
 struct cursor {
 	struct bytes rest;
 };

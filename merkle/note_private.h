@@ -4,6 +4,12 @@
 
 #include "vitrine/note.h"
 
+/* Prefixed as the public ones are (vitrine/names.h); not exported. */
+#define note_name_valid    vitrine_note_name_valid
+#define note_verify        vitrine_note_verify
+#define note_append_line   vitrine_note_append_line
+#define cosignature_verify vitrine_cosignature_verify
+
 /* A key name of any length, as it may stand on a signature line. */
 bool note_name_valid(struct bytes name);
 

@@ -6,6 +6,8 @@
 #ifndef VITRINE_ERR_H
 #define VITRINE_ERR_H
 
+#include "vitrine/names.h"
+
 enum vt_err {
 	VT_OK = 0,
 	VT_EINTERNAL,  /* a library failed or an invariant broke: give up (500) */

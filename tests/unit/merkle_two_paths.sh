@@ -7,9 +7,9 @@ shift
 failed=0
 seen=0
 
-# Our own functions that an object calls.
+# Our own functions that an object calls, without the prefix of their symbols.
 calls() {
-	"$nm" -u "$1" | awk '{ print $NF }' |
+	"$nm" -u "$1" | awk '{ sub(/^vitrine_/, "", $NF); print $NF }' |
 		grep -E '^(merkle|proof|tile|bundle|buf|bytes|base64|hex|decimal|utf8)_'
 }
 

@@ -1,4 +1,4 @@
-/* ten_lines POLICY ENTRY < PROOF: does the tlog-proof hold for this entry under this policy? */
+/* check_proof POLICY ENTRY < PROOF: does the tlog-proof hold for this entry under this policy? Both are given as texts. */
 #include <stdio.h>
 #include <vitrine/tlog_proof.h>
 
