@@ -273,6 +273,10 @@ static void take_answer(struct crowd *c, const struct attempt *a, unsigned statu
 	} else if (status == 422) {
 		MUST(a->kind == FORK, "kind %d: 422, %.*s", a->kind, (int)reply.len, reply.data);
 		c->inconsistent++;
+	} else if (status ==
+		   503) { /* all of the log's turns are taken, for which only a new head waits */
+		MUST(a->kind == EXTENSION, "kind %d: 503", a->kind);
+		c->busy++;
 	} else {
 		MUST(status == 400 && a->kind == BACKWARDS, "kind %d: %u, %.*s", a->kind, status,
 		     (int)reply.len, reply.data);

@@ -44,7 +44,7 @@ struct crowd {
 	struct crowd_tail tail[CROWD_CLIENTS_MAX]; /* by client */
 	uint64_t random;
 
-	atomic_uint_least64_t cosigned_count, stale, inconsistent, malformed;
+	atomic_uint_least64_t cosigned_count, stale, inconsistent, malformed, busy;
 };
 
 void crowd_init(struct crowd *c, const char *origin, uint64_t seed);
