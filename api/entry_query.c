@@ -106,8 +106,8 @@ static enum vt_err summarise_raw(struct json **out, size_t *read, struct log_wor
 	buf_init(&entry);
 	if ((err = log_entry(w, index, &entry)) == VT_OK &&
 	    (err = merkle_hash_leaf(&leaf, log_worker_hasher(w), buf_bytes(&entry))) == VT_OK &&
-	    (*out = JSON_OBJECT_OF({"index", json_size(index)}, {"leafHash", json_hash(&leaf)})) ==
-		NULL)
+	    (*out = JSON_OBJECT_OF({"index", json_new_uint(index)},
+				   {"leafHash", json_new_hash(&leaf)})) == NULL)
 		err = VT_ENOMEM;
 	*read = entry.len;
 	buf_release(&entry);

@@ -34,6 +34,7 @@ void handle_consistency(struct http_exchange *x, void *thread, void *app)
 	}
 	api_response_init(&r, 200, "application/json", API_CACHE_IMMUTABLE);
 	api_send_json(x, &r,
-		      JSON_OBJECT_OF({"first", json_size(first)}, {"second", json_size(second)},
+		      JSON_OBJECT_OF({"first", json_new_uint(first)},
+				     {"second", json_new_uint(second)},
 				     {"hashes", json_proof(&proof)}));
 }

@@ -4,8 +4,8 @@
 static struct json *entry_object(uint64_t index, struct bytes entry, const struct merkle_hash *leaf,
 				 struct json *record)
 {
-	return JSON_OBJECT_OF({"index", json_size(index)}, {"leafHash", json_hash(leaf)},
-			      {"entry", json_base64(entry)},
+	return JSON_OBJECT_OF({"index", json_new_uint(index)}, {"leafHash", json_new_hash(leaf)},
+			      {"entry", json_new_base64(entry)},
 			      {"record", record != NULL ? record : json_absent()});
 }
 

@@ -40,9 +40,9 @@ static void answer_parties(struct http_exchange *x, struct log_worker *w, struct
 		return;
 	}
 	j = p->only ? p->found : JSON_OBJECT_OF({"parties", p->found});
-	json_add(&j, "treeSize", json_size(p->published));
+	json_add(&j, "treeSize", json_new_uint(p->published));
 	if (p->next != 0)
-		json_add(&j, "next", json_size(p->next));
+		json_add(&j, "next", json_new_uint(p->next));
 	api_response_init(&r, 200, "application/json", API_CACHE_CHECK);
 	if (p->next != 0)
 		http_response_header(&r, "Link", "<parties?after=%llu&limit=%llu>; rel=\"next\"",

@@ -5,10 +5,10 @@ static struct json *proof_object(uint64_t index, const struct merkle_hash *leaf,
 				 const struct tree_head *head, const struct merkle_proof *proof,
 				 struct json *checkpoint, struct json *policy_met)
 {
-	return JSON_OBJECT_OF({"index", json_size(index)}, {"leafHash", json_hash(leaf)},
-			      {"treeSize", json_size(head->size)},
-			      {"rootHash", json_hash(&head->root)}, {"hashes", json_proof(proof)},
-			      {"checkpoint", checkpoint}, {"policyMet", policy_met});
+	return JSON_OBJECT_OF(
+	    {"index", json_new_uint(index)}, {"leafHash", json_new_hash(leaf)},
+	    {"treeSize", json_new_uint(head->size)}, {"rootHash", json_new_hash(&head->root)},
+	    {"hashes", json_proof(proof)}, {"checkpoint", checkpoint}, {"policyMet", policy_met});
 }
 
 static void answer_proof(struct http_exchange *x, struct log_worker *w, const struct api *api,

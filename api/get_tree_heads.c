@@ -39,9 +39,10 @@ enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp)
 	clock_format_rfc3339(when, cp->time);
 	if ((err = root_of(&root, cp->note)) != VT_OK)
 		return err;
-	*out = JSON_OBJECT_OF({"seq", json_size(cp->seq)}, {"treeSize", json_size(cp->size)},
-			      {"rootHash", json_hash(&root)}, {"time", json_new_str(when)},
-			      {"checkpoint", json_new_text(cp->note)});
+	*out =
+	    JSON_OBJECT_OF({"seq", json_new_uint(cp->seq)}, {"treeSize", json_new_uint(cp->size)},
+			   {"rootHash", json_new_hash(&root)}, {"time", json_new_str(when)},
+			   {"checkpoint", json_new_text(cp->note)});
 	return *out != NULL ? VT_OK : VT_ENOMEM;
 }
 

@@ -162,26 +162,6 @@ void api_send_json(struct http_exchange *x, struct http_response *r, struct json
 	api_send(x, r);
 }
 
-struct json *json_hash(const struct merkle_hash *hash)
-{
-	char hex[2 * MERKLE_HASH_SIZE + 1];
-
-	hex_encode(hex, bytes_of(hash->b, sizeof(hash->b)));
-	return json_new_str(hex);
-}
-
-struct json *json_base64(struct bytes raw)
-{
-	struct buf b;
-	struct json *j = NULL;
-
-	buf_init(&b);
-	if (buf_append_base64(&b, raw) == VT_OK)
-		j = json_new_text(buf_bytes(&b));
-	buf_release(&b);
-	return j;
-}
-
 struct json *json_policy_met(struct log_worker *w, const struct api *api, struct bytes note)
 {
 	enum vt_err err;
@@ -192,16 +172,11 @@ struct json *json_policy_met(struct log_worker *w, const struct api *api, struct
 	return err == VT_OK || err == VT_EUNTRUSTED ? json_new_bool(err == VT_OK) : NULL;
 }
 
-struct json *json_size(uint64_t n)
-{
-	return n <= SIZE_LIMIT ? json_new_integer((int64_t)n) : NULL;
-}
-
 struct json *json_proof(const struct merkle_proof *proof)
 {
 	struct json *hashes = json_new_array();
 
 	for (size_t i = 0; i < proof->n; i++)
-		json_add_element(&hashes, json_hash(&proof->hash[i]));
+		json_add_element(&hashes, json_new_hash(&proof->hash[i]));
 	return hashes;
 }

@@ -81,11 +81,8 @@ void api_http_error(struct http_response *out, unsigned status, const char *deta
 
 /* -- JSON bits -------------------------------------------------------------------------------------- */
 
-struct json *json_hash(const struct merkle_hash *hash); /* lower-case hex */
-struct json *json_base64(struct bytes raw);
 /* The member "policyMet": what the log's policy says of the checkpoint; absent where there are no witnesses to ask. */
 struct json *json_policy_met(struct log_worker *w, const struct api *api, struct bytes note);
-struct json *json_size(uint64_t n); /* sizes and indexes; NULL beyond SIZE_LIMIT */
 /* A published checkpoint, as /api/v1/tree-heads and /api/v1/events show it. */
 enum vt_err json_tree_head(struct json **out, const struct store_checkpoint *cp);
 struct json *json_proof(const struct merkle_proof *proof);

@@ -10,8 +10,9 @@ enum { KEYID_SHOWN_MAX = 256 };
 static struct json *proof_object(uint64_t index, const struct tree_head *head,
 				 const struct merkle_proof *proof)
 {
-	return JSON_OBJECT_OF({"index", json_size(index)}, {"treeSize", json_size(head->size)},
-			      {"rootHash", json_hash(&head->root)}, {"hashes", json_proof(proof)});
+	return JSON_OBJECT_OF(
+	    {"index", json_new_uint(index)}, {"treeSize", json_new_uint(head->size)},
+	    {"rootHash", json_new_hash(&head->root)}, {"hashes", json_proof(proof)});
 }
 
 static bool has_signer(const struct dsse *entry, struct bytes keyid)
@@ -38,7 +39,7 @@ static void list_dropped(struct json **list, const struct dsse *came, size_t i,
 		return;
 	shown = keyid.len > 0 && keyid.len <= KEYID_SHOWN_MAX;
 	json_add_element(list,
-			 JSON_OBJECT_OF({"signature", json_size(i)},
+			 JSON_OBJECT_OF({"signature", json_new_uint(i)},
 					{"keyid", shown ? json_new_text(keyid) : json_absent()}));
 }
 
@@ -88,7 +89,7 @@ static void answer_json(struct http_exchange *x, struct http_response *r, struct
 		api_send_json(
 		    x, r,
 		    JSON_OBJECT_OF(
-			{"index", json_size(answer->index)}, {"leafHash", json_hash(&leaf)},
+			{"index", json_new_uint(answer->index)}, {"leafHash", json_new_hash(&leaf)},
 			{"known", json_new_bool(answer->outcome == LOG_KNOWN)},
 			{"checkpoint", json_new_text(buf_bytes(&note))},
 			{"inclusionProof", proof_object(answer->index, &head, &proof)},

@@ -31,8 +31,8 @@ static struct json *result_object(struct log_worker *w, const struct log_search 
 		json_add_element(&list, entry);
 	}
 	cut_page(found, i, what->newest_first);
-	return JSON_OBJECT_OF({"treeSize", json_size(found->size)},
-			      {"next", found->more ? json_size(found->next) : json_absent()},
+	return JSON_OBJECT_OF({"treeSize", json_new_uint(found->size)},
+			      {"next", found->more ? json_new_uint(found->next) : json_absent()},
 			      {"entries", list});
 }
 

@@ -486,6 +486,31 @@ struct json *json_new_integer(int64_t n)
 	return outer(jansson_integer(n));
 }
 
+struct json *json_new_uint(uint64_t n)
+{
+	return n <= INTEGER_MAX ? json_new_integer((int64_t)n) : NULL;
+}
+
+struct json *json_new_hash(const struct merkle_hash *hash)
+{
+	char hex[2 * MERKLE_HASH_SIZE + 1];
+
+	hex_encode(hex, bytes_of(hash->b, sizeof(hash->b)));
+	return json_new_str(hex);
+}
+
+struct json *json_new_base64(struct bytes raw)
+{
+	struct buf text;
+	struct json *j = NULL;
+
+	buf_init(&text);
+	if (buf_append_base64(&text, raw) == VT_OK)
+		j = json_new_text(buf_bytes(&text));
+	buf_release(&text);
+	return j;
+}
+
 struct json *json_new_bool(bool b)
 {
 	return outer(json_boolean(b));

@@ -9,6 +9,7 @@
 #define BASE_JSON_H
 
 #include "vitrine/bytes.h"
+#include "vitrine/merkle.h"
 
 enum {
 	JSON_DEPTH_MAX = 32,
@@ -78,6 +79,9 @@ struct json *json_new_array(void);
 struct json *json_new_text(struct bytes utf8); /* NULL also if it is not UTF-8 */
 struct json *json_new_str(const char *utf8);
 struct json *json_new_integer(int64_t n);
+struct json *json_new_uint(uint64_t n);                     /* NULL also beyond 2^53 - 1 */
+struct json *json_new_hash(const struct merkle_hash *hash); /* lower-case hex */
+struct json *json_new_base64(struct bytes raw);
 struct json *json_new_bool(bool b);
 struct json *json_new_null(void);
 struct json *json_copy(const struct json *j); /* deep */
@@ -86,7 +90,7 @@ struct json *json_copy(const struct json *j); /* deep */
  * Building remembers its first failure as NULL, so that nobody asks but at the end: a value that could not be made spoils
  * what it is put into, and json_write() of NULL is VT_ENOMEM. A new object with these members, in this order:
  *
- *	return JSON_OBJECT_OF({"index", json_size(index)}, {"name", name ? json_new_str(name) : json_absent()});
+ *	return JSON_OBJECT_OF({"index", json_new_uint(index)}, {"name", name ? json_new_str(name) : json_absent()});
  */
 struct json_named {
 	const char *name;

@@ -129,9 +129,9 @@ int cmd_check_record(const char *name, const char *path, struct bytes file);
 struct policy;
 int cmd_read_policy(const char *name, const char *path, struct policy **out);
 
-/* One line of JSON on standard output. j is taken over; err: what building it came to. CMD_HOLDS, or CMD_UNSURE, said: there
- * was no memory for the answer, which is no answer. */
+/* One line of JSON on standard output. j is taken over. CMD_HOLDS, or CMD_UNSURE, said: there was no memory for the answer
+ * (j is NULL, or could not be written), which is no answer. */
 struct json;
-int cmd_print_json(const char *name, enum vt_err err, struct json *j);
+int cmd_print_json(const char *name, struct json *j);
 
 #endif

@@ -293,17 +293,15 @@ static void look_at_signer(struct search *s, struct finding *f, size_t i)
 	struct json *party = NULL;
 	struct buf path;
 
+	if (f->checked.signer[i].party == NULL)
+		return;
 	buf_init(&path);
-	if (f->checked.signer[i].party == NULL ||
-	    buf_append_str(&path, "/api/v1/parties/") != VT_OK)
-		goto done;
+	buf_append_str(&path, "/api/v1/parties/");
 	for (const char *p = f->checked.signer[i].party; *p != '\0'; p++)
-		if (buf_appendf(&path, "%%%02X", (unsigned)(unsigned char)*p) != VT_OK)
-			goto done;
-	if (buf_append_byte(&path, '\0') != VT_OK ||
-	    client_get_json(&party, s->client, (const char *)path.data, PAGE_BYTES_MAX, &why) !=
-		VT_OK)
-		goto done;
+		buf_appendf(&path, "%%%02X", (unsigned)(unsigned char)*p);
+	if (buf_append_byte(&path, '\0') == VT_OK)
+		(void)client_get_json(&party, s->client, (const char *)path.data, PAGE_BYTES_MAX,
+				      &why);
 	for (size_t k = 0; k < json_count(json_member(party, "keys")); k++) {
 		const struct json *key = json_at(json_member(party, "keys"), k);
 		struct bytes keyid, status;
@@ -319,7 +317,6 @@ static void look_at_signer(struct search *s, struct finding *f, size_t i)
 				 f->checked.signer[i].party,
 				 problem_quote(quoted, sizeof(quoted), status), (long long)since);
 	}
-done:
 	json_free(party);
 	buf_release(&path);
 }
@@ -441,50 +438,38 @@ static void print_text(const struct search *s, const char *path)
 	printf("%.*s\n", (int)s->sentence.len, (const char *)s->sentence.data);
 }
 
-static enum vt_err finding_json(struct json *list, const struct finding *f, const struct weighed *w)
+static struct json *signers_json(const struct checked *c)
 {
-	struct json *j = json_new_object(), *signers = json_new_array(), *standing;
-	struct bytes result;
-	enum vt_err err = json_set(j, "index", json_new_integer((int64_t)f->index));
+	struct json *list = json_new_array();
 
-	if (err == VT_OK)
-		err = json_set(j, "holds", json_new_bool(f->err == VT_OK && !unproven(f)));
-	if (err == VT_OK && (f->err != VT_OK || unproven(f)))
-		err = json_set(
-		    j, "why",
-		    json_new_str(unproven(f) ? "its signatures were not checked" : f->checked.why));
-	if (err == VT_OK)
-		err = json_set(j, "admissionProven", json_new_bool(f->checked.proven_admission));
-	for (size_t i = 0; i < f->checked.n_signers && err == VT_OK; i++) {
-		struct json *one = json_new_object();
-		if ((err = json_set(one, "keyid", json_new_str(f->checked.signer[i].keyid))) ==
-			VT_OK &&
-		    f->checked.signer[i].party != NULL)
-			err = json_set(one, "party", json_new_str(f->checked.signer[i].party));
-		if (err != VT_OK)
-			json_free(one);
-		else
-			err = json_push(signers, one);
+	for (size_t i = 0; i < c->n_signers; i++) {
+		const char *party = c->signer[i].party;
+
+		json_add_element(&list, JSON_OBJECT_OF({"keyid", json_new_str(c->signer[i].keyid)},
+						       {"party", party != NULL ? json_new_str(party)
+									       : json_absent()}));
 	}
-	if (err == VT_OK && f->err == VT_OK && !f->checked.raw) {
-		err = json_set(j, "predicateType",
-			       json_new_text(f->checked.statement.predicate_type));
-		if (err == VT_OK && statement_result(&f->checked.statement, &result))
-			err = json_set(j, "result", json_new_text(result));
-	}
-	if (err == VT_OK && w->standing.n > 0 &&
-	    (err = describe_standing(&standing, &w->standing)) == VT_OK)
-		err = json_set(j, "standing", standing);
-	if (err != VT_OK) {
-		json_free(signers);
-		json_free(j);
-		return err;
-	}
-	if ((err = json_set(j, "signers", signers)) != VT_OK) {
-		json_free(j);
-		return err;
-	}
-	return json_push(list, j);
+	return list;
+}
+
+static struct json *finding_json(const struct finding *f, const struct weighed *w)
+{
+	const struct checked *c = &f->checked;
+	const char *why = unproven(f)       ? "its signatures were not checked"
+			  : f->err != VT_OK ? c->why
+					    : NULL;
+	bool record = f->err == VT_OK && !c->raw;
+	struct bytes result;
+
+	return JSON_OBJECT_OF(
+	    {"index", json_new_integer((int64_t)f->index)}, {"holds", json_new_bool(why == NULL)},
+	    {"why", why != NULL ? json_new_str(why) : json_absent()},
+	    {"admissionProven", json_new_bool(c->proven_admission)},
+	    {"predicateType", record ? json_new_text(c->statement.predicate_type) : json_absent()},
+	    {"result", record && statement_result(&c->statement, &result) ? json_new_text(result)
+									  : json_absent()},
+	    {"standing", w->standing.n > 0 ? describe_standing(&w->standing) : json_absent()},
+	    {"signers", signers_json(c)});
 }
 
 static struct json *digests_json(const struct file_digests *file)
@@ -492,30 +477,24 @@ static struct json *digests_json(const struct file_digests *file)
 	struct json *j = json_new_object();
 
 	for (size_t i = 0; i < file->n; i++)
-		if (json_set(j, file->algorithm[i]->name, json_new_str(file->hex[i])) != VT_OK) {
-			json_free(j);
-			return NULL;
-		}
+		json_add(&j, file->algorithm[i]->name, json_new_str(file->hex[i]));
 	return j;
 }
 
 static int print_json(const struct search *s, const char *path, int code)
 {
-	struct json *j = json_new_object(), *list = json_new_array();
-	enum vt_err err = list == NULL ? VT_ENOMEM : VT_OK;
+	struct json *list = json_new_array();
 
-	for (size_t i = 0; i < s->n && err == VT_OK; i++)
-		err = finding_json(list, &s->found[i], &s->weighed[i]);
-	if (err == VT_OK && (err = json_set(j, "file", json_new_str(path))) == VT_OK &&
-	    (err = json_set(j, "sha256", json_new_str(s->file.hex[0]))) == VT_OK &&
-	    (err = json_set(j, "digests", digests_json(&s->file))) == VT_OK &&
-	    (err = json_set(j, "log", json_new_str(client_origin(s->client)))) == VT_OK &&
-	    (err = json_set(j, "completeTo", json_new_integer((int64_t)s->complete_to))) == VT_OK &&
-	    (err = json_set(j, "holds", json_new_bool(code == CMD_HOLDS))) == VT_OK &&
-	    (err = json_set(j, "why", json_new_text(buf_bytes(&s->sentence)))) == VT_OK)
-		err = json_set(j, "findings", json_copy(list));
-	json_free(list);
-	return cmd_print_json("find", err, j);
+	for (size_t i = 0; i < s->n; i++)
+		json_add_element(&list, finding_json(&s->found[i], &s->weighed[i]));
+	return cmd_print_json(
+	    "find",
+	    JSON_OBJECT_OF({"file", json_new_str(path)}, {"sha256", json_new_str(s->file.hex[0])},
+			   {"digests", digests_json(&s->file)},
+			   {"log", json_new_str(client_origin(s->client))},
+			   {"completeTo", json_new_integer((int64_t)s->complete_to)},
+			   {"holds", json_new_bool(code == CMD_HOLDS)},
+			   {"why", json_new_text(buf_bytes(&s->sentence))}, {"findings", list}));
 }
 
 static int search_file(struct search *s, const char *path)

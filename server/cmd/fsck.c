@@ -105,35 +105,33 @@ static int fsck_store(struct fsck_run *run, struct tree_head *head)
 
 static int report(const struct fsck_run *run, int code, const struct tree_head *head)
 {
-	struct json *j;
 	char root[65];
-	enum vt_err err;
 	int printed;
 
 	if (run->terminal)
 		fputs("\r\033[K", stderr);
-	hex_encode(root, bytes_of(head->root.b, sizeof(head->root.b)));
-	if (!opt_json) {
-		if (code == CMD_HOLDS)
-			printf("%s: %llu entries, root %s: nothing differs%s%s\n", run->origin,
-			       (unsigned long long)head->size, root,
-			       run->raw ? " (no records: there are no admissions to replay)" : "",
-			       run->no_mark ? " (no high-water mark beside it: whether this is the "
-					      "newest store was not looked at)"
-					    : "");
-		return code;
+	if (opt_json) {
+		printed = cmd_print_json(
+		    "fsck",
+		    JSON_OBJECT_OF({"origin", json_new_str(run->origin)},
+				   {"holds", json_new_bool(code == CMD_HOLDS)},
+				   {"admissionsReplayed", json_new_bool(!run->raw)},
+				   {"markCompared", opt_data != NULL ? json_new_bool(!run->no_mark)
+								     : json_absent()},
+				   {"treeSize", json_new_integer((int64_t)head->size)},
+				   {"rootHash", json_new_hash(&head->root)},
+				   {"faults", json_copy(run->json)}));
+		return code == CMD_HOLDS ? printed : code;
 	}
-	j = json_new_object();
-	if ((err = json_set(j, "origin", json_new_str(run->origin))) == VT_OK &&
-	    (err = json_set(j, "holds", json_new_bool(code == CMD_HOLDS))) == VT_OK &&
-	    (err = json_set(j, "admissionsReplayed", json_new_bool(!run->raw))) == VT_OK &&
-	    (opt_data == NULL ||
-	     (err = json_set(j, "markCompared", json_new_bool(!run->no_mark))) == VT_OK) &&
-	    (err = json_set(j, "treeSize", json_new_integer((int64_t)head->size))) == VT_OK &&
-	    (err = json_set(j, "rootHash", json_new_str(root))) == VT_OK)
-		err = json_set(j, "faults", json_copy(run->json));
-	printed = cmd_print_json("fsck", err, j);
-	return code == CMD_HOLDS ? printed : code;
+	hex_encode(root, bytes_of(head->root.b, sizeof(head->root.b)));
+	if (code == CMD_HOLDS)
+		printf("%s: %llu entries, root %s: nothing differs%s%s\n", run->origin,
+		       (unsigned long long)head->size, root,
+		       run->raw ? " (no records: there are no admissions to replay)" : "",
+		       run->no_mark ? " (no high-water mark beside it: whether this is the "
+				      "newest store was not looked at)"
+				    : "");
+	return code;
 }
 
 int cmd_fsck(int argc, char **argv)

@@ -225,12 +225,13 @@ bool cmd_same_file(const char *a, const char *b)
 	       one.st_ino == other.st_ino && S_ISREG(one.st_mode);
 }
 
-int cmd_print_json(const char *name, enum vt_err err, struct json *j)
+int cmd_print_json(const char *name, struct json *j)
 {
 	struct buf out;
+	enum vt_err err;
 
 	buf_init(&out);
-	if (err == VT_OK && (err = json_write(&out, j, JSON_COMPACT)) == VT_OK)
+	if ((err = json_write(&out, j, JSON_COMPACT)) == VT_OK)
 		printf("%.*s\n", (int)out.len, (const char *)out.data);
 	buf_release(&out);
 	json_free(j);

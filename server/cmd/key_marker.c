@@ -323,13 +323,12 @@ int key_marker_look(struct key_marker *m)
 /* -- making -------------------------------------------------------------------------------------------------- */
 
 /* A path or name as one line. */
-static enum vt_err append_line(struct buf *out, const char *name, const char *value)
+static void append_line(struct buf *out, const char *name, const char *value)
 {
-	enum vt_err err = buf_appendf(out, "%s ", name);
-
-	for (; err == VT_OK && *value != '\0'; value++)
-		err = buf_append_byte(out, *value == '\n' ? '?' : (uint8_t)*value);
-	return err == VT_OK ? buf_append_byte(out, '\n') : err;
+	buf_appendf(out, "%s ", name);
+	for (; *value != '\0'; value++)
+		buf_append_byte(out, *value == '\n' ? '?' : (uint8_t)*value);
+	buf_append_byte(out, '\n');
 }
 
 static enum vt_err append_time(struct buf *out, const char *name)
@@ -337,24 +336,22 @@ static enum vt_err append_time(struct buf *out, const char *name)
 	char time[CLOCK_RFC3339_SIZE];
 
 	clock_format_rfc3339(time, clock_unix());
-	return append_line(out, name, time);
+	append_line(out, name, time);
+	return buf_error(out);
 }
 
 static enum vt_err format_marker(struct buf *out, const struct key_marker *m)
 {
 	char keyid[KEYID_TEXT], real[PATH_MAX];
-	enum vt_err err;
 
 	keyid_of(keyid, m->key);
-	if ((err = buf_appendf(out,
-			       "This key makes the %s below and never another one: keep this file "
-			       "beside the key.\n",
-			       m->kind)) != VT_OK ||
-	    (err = append_line(out, m->kind, m->vkey)) != VT_OK ||
-	    (err = append_line(out, "keyid", keyid)) != VT_OK ||
-	    (err = append_line(out, "folder", real_path(real, m->folder) ? real : m->folder)) !=
-		VT_OK)
-		return err;
+	buf_appendf(out,
+		    "This key makes the %s below and never another one: keep this file "
+		    "beside the key.\n",
+		    m->kind);
+	append_line(out, m->kind, m->vkey);
+	append_line(out, "keyid", keyid);
+	append_line(out, "folder", real_path(real, m->folder) ? real : m->folder);
 	return append_time(out, "begun");
 }
 

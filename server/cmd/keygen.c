@@ -102,17 +102,18 @@ static int print_public(const struct signer *key, const struct vkey *vkey, enum 
 	err = use == USE_PARTY ? buf_append_hex(&text, bytes_of(party_key_id(signer_public(key))->b,
 								MERKLE_HASH_SIZE))
 			       : vkey_format(&text, vkey);
-	if (err == VT_OK && opt_json) {
-		j = json_new_object();
-		if ((err = json_set(j, use == USE_PARTY ? "keyid" : "vkey",
-				    json_new_text(buf_bytes(&text)))) == VT_OK &&
-		    (err = json_set(j, "file", json_new_str(opt_out))) == VT_OK)
-			err = json_write(&out, j, JSON_COMPACT);
-	} else if (err == VT_OK) {
-		err = buf_append(&out, buf_bytes(&text));
+	buf_fail(&out, err);
+	if (opt_json) {
+		j = JSON_OBJECT_OF(
+		    {use == USE_PARTY ? "keyid" : "vkey", json_new_text(buf_bytes(&text))},
+		    {"file", json_new_str(opt_out)});
+		json_write(&out, j, JSON_COMPACT);
+	} else {
+		buf_append_buf(&out, &text);
 	}
-	code = err == VT_OK ? cmd_say_done("keygen", "%.*s", (int)out.len, (const char *)out.data)
-			    : cmd_fail("keygen", CMD_UNSURE, "%s", vt_err_text(err));
+	code = buf_error(&out) == VT_OK
+		   ? cmd_say_done("keygen", "%.*s", (int)out.len, (const char *)out.data)
+		   : cmd_fail("keygen", CMD_UNSURE, "%s", vt_err_text(buf_error(&out)));
 	json_free(j);
 	buf_release(&text);
 	buf_release(&out);

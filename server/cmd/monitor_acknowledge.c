@@ -53,26 +53,15 @@ void monitor_print_standing(const struct standing *s)
 static int print_json(const struct standing *s)
 {
 	char time[CLOCK_RFC3339_SIZE];
-	struct json *j = json_new_object();
-	struct buf line;
-	enum vt_err err = VT_ENOMEM;
 
-	buf_init(&line);
 	clock_format_rfc3339(time, s->since);
-	if (json_set(j, "id", json_new_str(s->id)) == VT_OK &&
-	    json_set(j, "kind", json_new_str(s->kind)) == VT_OK &&
-	    json_set(j, "severity", json_new_str(severity_name(s->severity))) == VT_OK &&
-	    json_set(j, "since", json_new_str(time)) == VT_OK &&
-	    json_set(j, "log", json_new_str(s->origin)) == VT_OK &&
-	    json_set(j, "text", json_new_str(s->text)) == VT_OK &&
-	    json_set(j, "untilAcknowledged", json_new_bool(s->for_good)) == VT_OK)
-		err = json_write(&line, j, JSON_COMPACT);
-	if (err == VT_OK)
-		printf("%.*s\n", (int)line.len, (const char *)line.data);
-	buf_release(&line);
-	json_free(j);
-	return err == VT_OK ? CMD_HOLDS
-			    : cmd_fail("monitor acknowledge", CMD_UNSURE, "%s", vt_err_text(err));
+	return cmd_print_json(
+	    "monitor acknowledge",
+	    JSON_OBJECT_OF({"id", json_new_str(s->id)}, {"kind", json_new_str(s->kind)},
+			   {"severity", json_new_str(severity_name(s->severity))},
+			   {"since", json_new_str(time)}, {"log", json_new_str(s->origin)},
+			   {"text", json_new_str(s->text)},
+			   {"untilAcknowledged", json_new_bool(s->for_good)}));
 }
 
 static int print_list(const struct standing_list *all)

@@ -54,21 +54,14 @@ static enum vt_err on_consistency(void *ctx, uint64_t first, uint64_t second,
 static enum vt_err on_alert(void *ctx, const struct gossip_alert *alert)
 {
 	struct monitor_gossip *g = ctx;
-	struct json *more = json_new_object();
-	struct bytes id_of = alert->note;
+	struct bytes id_of = alert->evidence != NULL ? bytes_str(alert->evidence) : alert->note;
+	struct json *more = JSON_OBJECT_OF(
+	    {"evidence", alert->evidence != NULL ? json_new_str(alert->evidence) : json_absent()},
+	    {"checkpoint", alert->note.len > 0 ? json_new_text(alert->note) : json_absent()});
 
-	if (alert->evidence != NULL) {
-		id_of = bytes_str(alert->evidence);
-		if (json_set(more, "evidence", json_new_str(alert->evidence)) != VT_OK)
-			goto failed;
-	}
-	if (alert->note.len > 0 &&
-	    json_set(more, "checkpoint", json_new_text(alert->note)) != VT_OK)
-		goto failed;
+	if (more == NULL)
+		return VT_ENOMEM;
 	return monitor_alert(g->monitor, alert->kind, alert->origin, id_of, alert->text, more);
-failed:
-	json_free(more);
-	return VT_ENOMEM;
 }
 
 /* -- from the monitor to gossip --------------------------------------------------------------- */

@@ -140,12 +140,8 @@ static struct json *dropped_list(const struct client_receipt *r)
 {
 	struct json *list = json_new_array();
 
-	for (size_t i = 0; i < r->n_dropped; i++) {
-		if (json_push(list, json_new_str(r->dropped[i])) != VT_OK) {
-			json_free(list);
-			return NULL;
-		}
-	}
+	for (size_t i = 0; i < r->n_dropped; i++)
+		json_add_element(&list, json_new_str(r->dropped[i]));
 	return list;
 }
 
@@ -164,26 +160,22 @@ static int check_signers(const char *record, const struct client_receipt *r)
 static int report(const char *record, const struct client_receipt *r, const char *origin)
 {
 	char leaf[65];
-	struct json *j;
-	enum vt_err err;
 
+	if (opt_json)
+		return cmd_print_json(
+		    "submit",
+		    JSON_OBJECT_OF({"record", json_new_str(record)}, {"log", json_new_str(origin)},
+				   {"index", json_new_integer((int64_t)r->index)},
+				   {"leafHash", json_new_hash(&r->leaf)},
+				   {"known", json_new_bool(r->known)},
+				   {"admissionChecked", json_new_bool(r->admission_checked)},
+				   {"droppedSigners", dropped_list(r)},
+				   {"treeSize", json_new_integer((int64_t)r->head.size)}));
 	hex_encode(leaf, bytes_of(r->leaf.b, sizeof(r->leaf.b)));
-	if (!opt_json) {
-		printf("%s: entry %llu of %s%s, leaf %s%s\n", record, (unsigned long long)r->index,
-		       origin, r->known ? " (it was there already)" : "", leaf,
-		       r->admission_checked ? "" : "; who signed it was not checked");
-		return CMD_HOLDS;
-	}
-	j = json_new_object();
-	if ((err = json_set(j, "record", json_new_str(record))) == VT_OK &&
-	    (err = json_set(j, "log", json_new_str(origin))) == VT_OK &&
-	    (err = json_set(j, "index", json_new_integer((int64_t)r->index))) == VT_OK &&
-	    (err = json_set(j, "leafHash", json_new_str(leaf))) == VT_OK &&
-	    (err = json_set(j, "known", json_new_bool(r->known))) == VT_OK &&
-	    (err = json_set(j, "admissionChecked", json_new_bool(r->admission_checked))) == VT_OK &&
-	    (err = json_set(j, "droppedSigners", dropped_list(r))) == VT_OK)
-		err = json_set(j, "treeSize", json_new_integer((int64_t)r->head.size));
-	return cmd_print_json("submit", err, j);
+	printf("%s: entry %llu of %s%s, leaf %s%s\n", record, (unsigned long long)r->index, origin,
+	       r->known ? " (it was there already)" : "", leaf,
+	       r->admission_checked ? "" : "; who signed it was not checked");
+	return CMD_HOLDS;
 }
 
 static int submit_one(struct client *c, const char *path)

@@ -319,110 +319,88 @@ static struct json *signers_json(const struct checked *c)
 	struct json *list = json_new_array();
 
 	for (size_t i = 0; i < c->n_signers; i++) {
-		struct json *j = json_new_object();
-		if (json_set(j, "keyid", json_new_str(c->signer[i].keyid)) != VT_OK ||
-		    (c->signer[i].party &&
-		     (json_set(j, "party", json_new_str(c->signer[i].party)) != VT_OK ||
-		      json_set(j, "role", json_new_str(c->signer[i].role)) != VT_OK)) ||
-		    json_push(list, j) != VT_OK)
-			break;
+		struct json *j = JSON_OBJECT_OF({"keyid", json_new_str(c->signer[i].keyid)});
+
+		if (c->signer[i].party != NULL) {
+			json_add(&j, "party", json_new_str(c->signer[i].party));
+			json_add(&j, "role", json_new_str(c->signer[i].role));
+		}
+		json_add_element(&list, j);
 	}
 	return list;
 }
 
-static enum vt_err set_proof(struct json *j, const struct checked *c, const struct inputs *in)
+static void add_proof(struct json **j, const struct checked *c, const struct inputs *in)
 {
-	char leaf[65];
-	enum vt_err err;
-
-	hex_encode(leaf, bytes_of(c->leaf.b, sizeof(c->leaf.b)));
-	if ((err = json_set(j, "log", json_new_str(c->log->key.name))) != VT_OK ||
-	    (err = json_set(j, "treeSize", json_new_integer((int64_t)c->cp.head.size))) != VT_OK ||
-	    (err = json_set(j, "index", json_new_integer((int64_t)c->proof.index))) != VT_OK ||
-	    (err = json_set(j, "leafHash", json_new_str(leaf))) != VT_OK ||
-	    (err = json_set(j, "cosignatures", json_new_integer((int64_t)c->cosigned))) != VT_OK ||
-	    (err = json_set(j, "admissionProven", json_new_bool(c->proven_admission))) != VT_OK ||
-	    (err = json_set(j, "centrePinned",
-			    json_new_bool(c->proven_admission && c->verdict.centre_pinned))) !=
-		VT_OK)
-		return err;
-	return json_set(j, "fileChecked",
-			json_new_bool(in->firmware.n > 0 && about_the_file(c, in)));
+	json_add(j, "log", json_new_str(c->log->key.name));
+	json_add(j, "treeSize", json_new_integer((int64_t)c->cp.head.size));
+	json_add(j, "index", json_new_integer((int64_t)c->proof.index));
+	json_add(j, "leafHash", json_new_hash(&c->leaf));
+	json_add(j, "cosignatures", json_new_integer((int64_t)c->cosigned));
+	json_add(j, "admissionProven", json_new_bool(c->proven_admission));
+	json_add(j, "centrePinned", json_new_bool(c->proven_admission && c->verdict.centre_pinned));
+	json_add(j, "fileChecked", json_new_bool(in->firmware.n > 0 && about_the_file(c, in)));
 }
 
-static enum vt_err set_statement(struct json *j, const struct weighed *w)
+static void add_statement(struct json **j, const struct weighed *w)
 {
 	const struct checked *c = w->checked;
-	struct json *standing;
 	struct bytes result;
-	enum vt_err err;
 
-	if ((err = json_set(j, "predicateType", json_new_text(c->statement.predicate_type))) !=
-		VT_OK ||
-	    (err = json_set(j, "subject", json_copy(json_member(c->statement.json, "subject")))) !=
-		VT_OK ||
-	    (err = json_set(j, "signers", signers_json(c))) != VT_OK)
-		return err;
-	if (statement_result(&c->statement, &result) &&
-	    (err = json_set(j, "result", json_new_text(result))) != VT_OK)
-		return err;
-	if (w->standing.n == 0 || is_accreditation(c))
-		return VT_OK;
-	err = describe_standing(&standing, &w->standing);
-	return err != VT_OK ? err : json_set(j, "standing", standing);
+	json_add(j, "predicateType", json_new_text(c->statement.predicate_type));
+	json_add(j, "subject", json_copy(json_member(c->statement.json, "subject")));
+	json_add(j, "signers", signers_json(c));
+	if (statement_result(&c->statement, &result))
+		json_add(j, "result", json_new_text(result));
+	if (w->standing.n > 0 && !is_accreditation(c))
+		json_add(j, "standing", describe_standing(&w->standing));
 }
 
 /* Why one proof is not to be relied on: what does not hold, or what it says. */
-static enum vt_err set_why(struct json *j, const struct weighed *w)
+static struct json *why_json(const struct weighed *w)
 {
+	struct json *j = NULL;
 	struct buf text;
-	enum vt_err err;
 
 	if (w->checked->why[0] != '\0')
-		return json_set(j, "why", json_new_text(bytes_str(w->checked->why)));
+		return json_new_str(w->checked->why);
 	if (!speaks_against(w))
-		return VT_OK;
+		return json_absent();
 	buf_init(&text);
-	if ((err = buf_append_str(&text, "the proof holds; ")) == VT_OK &&
-	    (err = weigh_verdict_text(&text, w)) == VT_OK)
-		err = json_set(j, "why", json_new_text(buf_bytes(&text)));
+	buf_append_str(&text, "the proof holds; ");
+	if (weigh_verdict_text(&text, w) == VT_OK)
+		j = json_new_text(buf_bytes(&text));
 	buf_release(&text);
-	return err;
+	return j;
 }
 
 static int print_json(const struct weighed *w, const char *path, const struct inputs *in)
 {
 	const struct checked *c = w->checked;
-	struct json *j = json_new_object();
 	bool proof_holds = c->why[0] == '\0';
-	enum vt_err err;
+	struct json *j = JSON_OBJECT_OF(
+	    {"proof", json_new_str(path)}, {"proofHolds", json_new_bool(proof_holds)},
+	    {"holds", json_new_bool(proof_holds && !speaks_against(w))}, {"why", why_json(w)});
 
-	if ((err = json_set(j, "proof", json_new_str(path))) == VT_OK &&
-	    (err = json_set(j, "proofHolds", json_new_bool(proof_holds))) == VT_OK &&
-	    (err = json_set(j, "holds", json_new_bool(proof_holds && !speaks_against(w)))) ==
-		VT_OK &&
-	    (err = set_why(j, w)) == VT_OK && c->log != NULL &&
-	    (err = set_proof(j, c, in)) == VT_OK && !c->raw)
-		err = set_statement(j, w);
-	return cmd_print_json("verify", err, j);
+	if (c->log != NULL) {
+		add_proof(&j, c, in);
+		if (!c->raw)
+			add_statement(&j, w);
+	}
+	return cmd_print_json("verify", j);
 }
 
 /* The last line: what all of them come to. */
 static int print_sum(bool holds, const struct buf *sentence)
 {
-	struct json *j;
-	enum vt_err err;
-
 	if (sentence->len == 0)
 		return cmd_fail("verify", CMD_UNSURE, "%s", vt_err_text(VT_ENOMEM));
-	if (!opt_json) {
-		printf("%.*s\n", (int)sentence->len, (const char *)sentence->data);
-		return CMD_HOLDS;
-	}
-	j = json_new_object();
-	if ((err = json_set(j, "holds", json_new_bool(holds))) == VT_OK)
-		err = json_set(j, "why", json_new_text(buf_bytes(sentence)));
-	return cmd_print_json("verify", err, j);
+	if (opt_json)
+		return cmd_print_json("verify",
+				      JSON_OBJECT_OF({"holds", json_new_bool(holds)},
+						     {"why", json_new_text(buf_bytes(sentence))}));
+	printf("%.*s\n", (int)sentence->len, (const char *)sentence->data);
+	return CMD_HOLDS;
 }
 
 static int print_all(const struct weighed *w, const struct operands *proofs,

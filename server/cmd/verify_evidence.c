@@ -95,57 +95,30 @@ static void print_text(const struct found *f, const char *path)
 
 static struct json *head_json(const struct tree_head *head)
 {
-	struct json *j = json_new_object();
-	char hex[2 * MERKLE_HASH_SIZE + 1];
-	struct buf size;
-	enum vt_err err;
+	char size[24];
 
-	buf_init(&size);
-	hex_encode(hex, bytes_of(head->root.b, sizeof(head->root.b)));
 	/* A decimal text: whoever signs two histories may sign sizes that a JSON number does not hold. */
-	if ((err = buf_append_decimal(&size, head->size)) != VT_OK ||
-	    (err = json_set(j, "size", json_new_text(buf_bytes(&size)))) != VT_OK ||
-	    (err = json_set(j, "rootHash", json_new_str(hex))) != VT_OK) {
-		json_free(j);
-		j = NULL;
-	}
-	buf_release(&size);
-	return j;
+	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)head->size);
+	return JSON_OBJECT_OF({"size", json_new_str(size)},
+			      {"rootHash", json_new_hash(&head->root)});
 }
 
-static enum vt_err found_json(struct json *j, const struct found *f, const char *path)
+static struct json *found_json(const struct found *f, const char *path)
 {
 	const struct evidence *e = &f->e;
-	char hex[2 * MERKLE_HASH_SIZE + 1];
-	enum vt_err err;
+	struct json *j = JSON_OBJECT_OF({"evidence", json_new_str(path)},
+					{"holds", json_new_bool(f->log != NULL)});
 
-	if ((err = json_set(j, "evidence", json_new_text(bytes_str(path)))) != VT_OK ||
-	    (err = json_set(j, "holds", json_new_bool(f->log != NULL))) != VT_OK)
-		return err;
-	if (f->log == NULL)
-		return json_set(j, "why", json_new_str(f->why));
-	if ((err = json_set(j, "log", json_new_str(f->log->name))) != VT_OK ||
-	    (err = json_set(j, "first", head_json(&e->first.cp.head))) != VT_OK ||
-	    (err = json_set(j, "second", head_json(&e->second.cp.head))) != VT_OK ||
-	    e->first.cp.head.size == e->second.cp.head.size)
-		return err;
-	hex_encode(hex, bytes_of(e->other.b, sizeof(e->other.b)));
-	return json_set(j, "otherRoot", json_new_str(hex));
-}
-
-static int print_json(const struct found *f, const char *path)
-{
-	struct json *j = json_new_object();
-	struct buf out;
-	enum vt_err err;
-
-	buf_init(&out);
-	if ((err = found_json(j, f, path)) == VT_OK &&
-	    (err = json_write(&out, j, JSON_COMPACT)) == VT_OK)
-		printf("%.*s\n", (int)out.len, (const char *)out.data);
-	buf_release(&out);
-	json_free(j);
-	return err == VT_OK ? CMD_HOLDS : cmd_fail("verify", CMD_UNSURE, "out of memory");
+	if (f->log == NULL) {
+		json_add(&j, "why", json_new_str(f->why));
+		return j;
+	}
+	json_add(&j, "log", json_new_str(f->log->name));
+	json_add(&j, "first", head_json(&e->first.cp.head));
+	json_add(&j, "second", head_json(&e->second.cp.head));
+	if (e->first.cp.head.size != e->second.cp.head.size)
+		json_add(&j, "otherRoot", json_new_hash(&e->other));
+	return j;
 }
 
 /* Why text is not even in the form of evidence. */
@@ -181,7 +154,7 @@ static int verify_text(struct bytes text, const char *path, const struct vkey *k
 		f.why = form;
 	}
 	if (json)
-		code = print_json(&f, path);
+		code = cmd_print_json("verify", found_json(&f, path));
 	else
 		print_text(&f, path);
 	return err == VT_OK ? code : CMD_FAILS;

@@ -121,22 +121,20 @@ static struct tally tally_verdicts(const struct weighed *list, size_t n,
 /* -- the sentence -------------------------------------------------------------------------------- */
 
 /* The parties for whom it stands; or, if !stands, those for whom the correction at `by` ended that. */
-static enum vt_err append_parties(struct buf *out, const struct entry_standing *s, bool stands,
-				  uint64_t by)
+static void append_parties(struct buf *out, const struct entry_standing *s, bool stands,
+			   uint64_t by)
 {
-	enum vt_err err = VT_OK;
 	char shown[160];
 	size_t told = 0;
 
-	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		const struct entry_standing_party *p = &s->party[i];
 
 		if (p->stands != stands || (!stands && p->by != by))
 			continue;
 		problem_quote(shown, sizeof(shown), bytes_str(p->name));
-		err = buf_appendf(out, "%s%s", told++ == 0 ? "" : ", ", shown);
+		buf_appendf(out, "%s%s", told++ == 0 ? "" : ", ", shown);
 	}
-	return err;
 }
 
 static bool told_before(const struct entry_standing *s, size_t i)
@@ -147,37 +145,30 @@ static bool told_before(const struct entry_standing *s, size_t i)
 	return false;
 }
 
-static enum vt_err append_ended(struct buf *out, const struct entry_standing *s,
-				const char *separator)
+static void append_ended(struct buf *out, const struct entry_standing *s, const char *separator)
 {
-	enum vt_err err = VT_OK;
-
-	for (size_t i = 0; i < s->n && err == VT_OK; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		const struct entry_standing_party *p = &s->party[i];
 
 		if (p->stands || told_before(s, i))
 			continue;
-		if ((err = buf_appendf(out, "%s%s for ", separator,
-				       p->withdrawn ? "withdrawn" : "replaced")) == VT_OK &&
-		    (err = append_parties(out, s, false, p->by)) == VT_OK)
-			err = buf_appendf(out, " by entry %llu", (unsigned long long)p->by);
+		buf_appendf(out, "%s%s for ", separator, p->withdrawn ? "withdrawn" : "replaced");
+		append_parties(out, s, false, p->by);
+		buf_appendf(out, " by entry %llu", (unsigned long long)p->by);
 		separator = "; ";
 	}
-	return err;
 }
 
 enum vt_err weigh_text(struct buf *out, const struct entry_standing *s)
 {
-	const char *separator = "";
-	enum vt_err err = VT_OK;
+	bool stands = entry_standing_for_anyone(s);
 
-	if (entry_standing_for_anyone(s)) {
-		if ((err = buf_append_str(out, "stands for ")) != VT_OK ||
-		    (err = append_parties(out, s, true, 0)) != VT_OK)
-			return err;
-		separator = "; ";
+	if (stands) {
+		buf_append_str(out, "stands for ");
+		append_parties(out, s, true, 0);
 	}
-	return append_ended(out, s, separator);
+	append_ended(out, s, stands ? "; " : "");
+	return buf_error(out);
 }
 
 struct sentence {
@@ -185,46 +176,40 @@ struct sentence {
 	size_t parts, told, left_out;
 };
 
-static enum vt_err begin_part(struct sentence *s)
+static void begin_part(struct sentence *s)
 {
-	return buf_append_str(s->out, s->parts++ == 0 ? "" : "; ");
+	buf_append_str(s->out, s->parts++ == 0 ? "" : "; ");
 }
 
-static enum vt_err append_part(struct sentence *s, const char *text)
+static void append_part(struct sentence *s, const char *text)
 {
-	enum vt_err err = begin_part(s);
-
-	return err != VT_OK ? err : buf_append_str(s->out, text);
+	begin_part(s);
+	buf_append_str(s->out, text);
 }
 
 enum vt_err weigh_verdict_text(struct buf *out, const struct weighed *w)
 {
 	char what[256];
 	struct bytes result;
-	enum vt_err err;
 
 	if (statement_result(&w->checked->statement, &result))
 		problem_quote(what, sizeof(what), result);
 	else
 		checked_what(w->checked, what, sizeof(what));
-	if ((err = buf_appendf(out, "%s %s", what,
-			       entry_standing_for_anyone(&w->standing) ? "" : "is ")) != VT_OK)
-		return err;
+	buf_appendf(out, "%s %s", what, entry_standing_for_anyone(&w->standing) ? "" : "is ");
 	return weigh_text(out, &w->standing);
 }
 
-static enum vt_err tell_entry(struct sentence *s, const struct weighed *w)
+static void tell_entry(struct sentence *s, const struct weighed *w)
 {
-	enum vt_err err;
-
 	if (s->told == TOLD_MAX) {
 		s->left_out++;
-		return VT_OK;
+		return;
 	}
 	s->told++;
-	if ((err = begin_part(s)) != VT_OK || (err = weigh_verdict_text(s->out, w)) != VT_OK)
-		return err;
-	return buf_appendf(s->out, " (entry %llu)", (unsigned long long)w->checked->proof.index);
+	begin_part(s);
+	weigh_verdict_text(s->out, w);
+	buf_appendf(s->out, " (entry %llu)", (unsigned long long)w->checked->proof.index);
 }
 
 /* A verdict that stands and failed, one that stands, one that does not, anything else. */
@@ -259,56 +244,49 @@ static bool worth_telling(const struct weighed *w)
 	       !bytes_is(w->checked->statement.predicate_type, PREDICATE_ACCREDITATION);
 }
 
-static enum vt_err tell_what_fails(struct sentence *s, const struct weighed *list, size_t n)
+static void tell_what_fails(struct sentence *s, const struct weighed *list, size_t n)
 {
 	size_t bad = 0;
-	enum vt_err err;
 
 	for (size_t i = 0; i < n; i++)
 		bad += list[i].fails;
-	if (bad == 0 || (err = begin_part(s)) != VT_OK)
-		return bad == 0 ? VT_OK : err;
-	return buf_appendf(s->out, "%zu of %zu proofs %s not hold", bad, n,
-			   bad == 1 ? "does" : "do");
+	if (bad == 0)
+		return;
+	begin_part(s);
+	buf_appendf(s->out, "%zu of %zu proofs %s not hold", bad, n, bad == 1 ? "does" : "do");
 }
 
-static enum vt_err tell_entries(struct sentence *s, const struct weighed *list, size_t n)
+static void tell_entries(struct sentence *s, const struct weighed *list, size_t n)
 {
-	enum vt_err err = VT_OK;
-
 	for (unsigned r = 0; r <= 3; r++)
-		for (size_t i = 0; i < n && err == VT_OK; i++)
+		for (size_t i = 0; i < n; i++)
 			if (worth_telling(&list[i]) && rank_to_tell(&list[i]) == r &&
 			    !seen_before(list, i))
-				err = tell_entry(s, &list[i]);
-	if (err == VT_OK && s->left_out > 0 && (err = begin_part(s)) == VT_OK)
-		err = buf_appendf(s->out, "and %zu further entries", s->left_out);
-	return err;
+				tell_entry(s, &list[i]);
+	if (s->left_out > 0) {
+		begin_part(s);
+		buf_appendf(s->out, "and %zu further entries", s->left_out);
+	}
 }
 
-static enum vt_err tell_demands(struct sentence *s, const struct tally *t,
-				const struct weigh_demands *d)
+static void tell_demands(struct sentence *s, const struct tally *t, const struct weigh_demands *d)
 {
 	char party[160];
-	enum vt_err err;
 
-	if (t->verdicts == 0 && (d->file || !t->met) &&
-	    (err = append_part(s, t->known == 0 ? "nothing is known of this file"
-						: "no test verdict is among them")) != VT_OK)
-		return err;
-	if (t->verdicts > 0 && t->standing == 0 &&
-	    (err = append_part(s, "no verdict stands")) != VT_OK)
-		return err;
-	if (t->standing > 0 && !t->failed && (err = append_part(s, "nothing failed")) != VT_OK)
-		return err;
+	if (t->verdicts == 0 && (d->file || !t->met))
+		append_part(s, t->known == 0 ? "nothing is known of this file"
+					     : "no test verdict is among them");
+	if (t->verdicts > 0 && t->standing == 0)
+		append_part(s, "no verdict stands");
+	if (t->standing > 0 && !t->failed)
+		append_part(s, "nothing failed");
 	if (t->met)
-		return VT_OK;
+		return;
 	problem_quote(party, sizeof(party), bytes_str(d->party == NULL ? "" : d->party));
-	if ((err = begin_part(s)) != VT_OK)
-		return err;
-	return buf_appendf(s->out, "no %s%sverdict stands%s%s, which was asked for",
-			   d->result == NULL ? "" : d->result, d->result == NULL ? "" : " ",
-			   d->party == NULL ? "" : " for ", d->party == NULL ? "" : party);
+	begin_part(s);
+	buf_appendf(s->out, "no %s%sverdict stands%s%s, which was asked for",
+		    d->result == NULL ? "" : d->result, d->result == NULL ? "" : " ",
+		    d->party == NULL ? "" : " for ", d->party == NULL ? "" : party);
 }
 
 static enum vt_err tell_all(struct buf *why, const struct weighed *list, size_t n,
@@ -316,20 +294,19 @@ static enum vt_err tell_all(struct buf *why, const struct weighed *list, size_t 
 {
 	struct sentence s = {.out = why};
 	size_t start = why->len;
-	enum vt_err err;
 
-	if ((err = tell_what_fails(&s, list, n)) != VT_OK ||
-	    (err = tell_entries(&s, list, n)) != VT_OK || (err = tell_demands(&s, t, d)) != VT_OK)
-		return err;
-	if (d->unsure &&
-	    (err = append_part(&s, "something that may matter could not be told")) != VT_OK)
-		return err;
-	if (!d->file && (err = append_part(&s, "no file was compared")) != VT_OK)
-		return err;
-	if (d->unseen != NULL && (err = append_part(&s, d->unseen)) != VT_OK)
-		return err;
-	why->data[start] = (uint8_t)toupper(why->data[start]);
-	return buf_append_byte(why, '.');
+	tell_what_fails(&s, list, n);
+	tell_entries(&s, list, n);
+	tell_demands(&s, t, d);
+	if (d->unsure)
+		append_part(&s, "something that may matter could not be told");
+	if (!d->file)
+		append_part(&s, "no file was compared");
+	if (d->unseen != NULL)
+		append_part(&s, d->unseen);
+	if (buf_append_byte(why, '.') == VT_OK)
+		why->data[start] = (uint8_t)toupper(why->data[start]);
+	return buf_error(why);
 }
 
 bool weigh_result_known(const char *result)

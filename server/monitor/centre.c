@@ -26,18 +26,16 @@ static const struct party_key *centre_of_log(const struct follower *f)
 static enum vt_err tell_other_centre(struct follower *f, const struct party_key *key)
 {
 	char named[HASH_HEX + 1], found[HASH_HEX + 1], text[400];
-	struct json *more = json_new_object();
-	struct buf id;
+	struct json *more;
 	enum vt_err err;
 
-	buf_init(&id);
 	if ((err = fingerprint(named, f, f->centre)) != VT_OK ||
-	    (key != NULL && (err = fingerprint(found, f, party_key_spki(key))) != VT_OK) ||
-	    (err = buf_append_str(&id, named)) != VT_OK ||
-	    (err = json_set(more, "index", alert_number(0))) != VT_OK ||
-	    (err = json_set(more, "namedCentre", json_new_str(named))) != VT_OK ||
-	    (key != NULL && (err = json_set(more, "centre", json_new_str(found))) != VT_OK))
-		goto done;
+	    (key != NULL && (err = fingerprint(found, f, party_key_spki(key))) != VT_OK))
+		return err;
+	more = JSON_OBJECT_OF({"index", json_new_uint(0)}, {"namedCentre", json_new_str(named)},
+			      {"centre", key != NULL ? json_new_str(found) : json_absent()});
+	if (more == NULL)
+		return VT_ENOMEM;
 	if (key != NULL)
 		snprintf(
 		    text, sizeof(text),
@@ -50,12 +48,7 @@ static enum vt_err tell_other_centre(struct follower *f, const struct party_key 
 		    "entry 0 is by no centre, and %s was named (--centre): either this is no log "
 		    "of records, or not the log that it should be",
 		    named);
-	err = trouble_begin(f, TROUBLE_CENTRE, buf_bytes(&id), text, more);
-	more = NULL; /* transferred */
-done:
-	json_free(more);
-	buf_release(&id);
-	return err;
+	return trouble_begin(f, TROUBLE_CENTRE, bytes_str(named), text, more);
 }
 
 enum vt_err centre_check(struct follower *f)

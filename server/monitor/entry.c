@@ -8,27 +8,18 @@
 
 enum { SUBJECTS_SHOWN = 16 };
 
-static enum vt_err set_entry(struct json *more, uint64_t index, const struct merkle_hash *leaf)
-{
-	enum vt_err err = json_set(more, "index", alert_number(index));
-
-	return err != VT_OK ? err : json_set(more, "leafHash", alert_hash(leaf));
-}
-
 enum vt_err entry_refused(struct follower *f, uint64_t index, const struct merkle_hash *leaf,
 			  const struct checks_refusal *refusal)
 {
-	struct json *more = json_new_object();
+	struct json *more = JSON_OBJECT_OF(
+	    {"index", json_new_uint(index)}, {"leafHash", json_new_hash(leaf)},
+	    {"rule", json_new_str(refusal->rule)}, {"detail", json_new_str(refusal->detail)});
 	char text[PROBLEM_DETAIL_MAX + 128];
 	uint8_t id[8 + MERKLE_HASH_SIZE];
 	enum vt_err err;
 
-	if ((err = set_entry(more, index, leaf)) != VT_OK ||
-	    (err = json_set(more, "rule", json_new_str(refusal->rule))) != VT_OK ||
-	    (err = json_set(more, "detail", json_new_str(refusal->detail))) != VT_OK) {
-		json_free(more);
-		return err;
-	}
+	if (more == NULL)
+		return VT_ENOMEM;
 	snprintf(text, sizeof(text), "entry %" PRIu64 " is not admissible: %s: %s", index,
 		 refusal->rule, refusal->detail);
 	for (unsigned i = 0; i < 8; i++)
@@ -56,10 +47,7 @@ static struct json *subjects_json(const struct statement *s)
 		snprintf(text, sizeof(text), "%.*s:%.*s", (int)d->algorithm.len,
 			 (const char *)d->algorithm.data, (int)d->hex.len,
 			 (const char *)d->hex.data);
-		if (json_push(list, json_new_str(text)) != VT_OK) {
-			json_free(list);
-			return NULL;
-		}
+		json_add_element(&list, json_new_str(text));
 	}
 	return list;
 }
@@ -72,49 +60,29 @@ static struct json *parties_json(const struct record *r)
 
 	signer = record_signers(r, &n);
 	for (size_t i = 0; i < n; i++)
-		if (json_push(list, json_new_str(signer[i].party)) != VT_OK) {
-			json_free(list);
-			return NULL;
-		}
+		json_add_element(&list, json_new_str(signer[i].party));
 	return list;
-}
-
-static enum vt_err set_correction(struct json *more, const struct statement *s)
-{
-	struct json *target = NULL;
-	struct entry_ref ref;
-	bool withdraws;
-	enum vt_err err;
-
-	if (!statement_correction(s, &ref, &withdraws))
-		return VT_OK;
-	target = json_new_object();
-	if ((err = set_entry(target, ref.index, &ref.leaf)) != VT_OK) {
-		json_free(target);
-		return err;
-	}
-	if ((err = json_set(more, "target", target)) != VT_OK)
-		return err;
-	return json_set(more, "action", json_new_str(withdraws ? "withdraw" : "replace"));
 }
 
 static struct json *describe(uint64_t index, const struct record *r, const struct watch *w)
 {
 	const struct statement *s = record_statement(r);
-	struct json *more = json_new_object();
 	struct bytes result;
+	struct entry_ref ref;
+	bool withdraws, has_result = statement_result(s, &result);
+	struct json *j = JSON_OBJECT_OF(
+	    {"index", json_new_uint(index)}, {"leafHash", json_new_hash(record_leaf(r))},
+	    {"watch", json_new_str(w->text)}, {"predicateType", json_new_text(s->predicate_type)},
+	    {"parties", parties_json(r)}, {"subjects", subjects_json(s)},
+	    {"result", has_result ? json_new_text(result) : json_absent()});
 
-	if (set_entry(more, index, record_leaf(r)) == VT_OK &&
-	    json_set(more, "watch", json_new_str(w->text)) == VT_OK &&
-	    json_set(more, "predicateType", json_new_text(s->predicate_type)) == VT_OK &&
-	    json_set(more, "parties", parties_json(r)) == VT_OK &&
-	    json_set(more, "subjects", subjects_json(s)) == VT_OK &&
-	    (!statement_result(s, &result) ||
-	     json_set(more, "result", json_new_text(result)) == VT_OK) &&
-	    set_correction(more, s) == VT_OK)
-		return more;
-	json_free(more);
-	return NULL;
+	if (statement_correction(s, &ref, &withdraws)) {
+		json_add(&j, "target",
+			 JSON_OBJECT_OF({"index", json_new_uint(ref.index)},
+					{"leafHash", json_new_hash(&ref.leaf)}));
+		json_add(&j, "action", json_new_str(withdraws ? "withdraw" : "replace"));
+	}
+	return j;
 }
 
 static enum vt_err hit(struct follower *f, uint64_t index, const struct record *r,

@@ -37,28 +37,12 @@ void log_state_release(struct log_state *s)
 
 /* -- writing: "<SHA-256 of the rest>\n{...}\n" ------------------------------------------------ */
 
-static struct json *number_json(uint64_t n)
-{
-	return n > (UINT64_C(1) << 53) - 1 ? NULL : json_new_integer((int64_t)n);
-}
-
-static struct json *hash_json(const struct merkle_hash *hash)
-{
-	char text[2 * MERKLE_HASH_SIZE + 1];
-
-	hex_encode(text, bytes_of(hash->b, MERKLE_HASH_SIZE));
-	return json_new_str(text);
-}
-
 static struct json *range_json(const struct merkle_range *range)
 {
 	struct json *list = json_new_array();
 
 	for (size_t i = 0; i < range->n; i++)
-		if (json_push(list, hash_json(&range->node[i])) != VT_OK) {
-			json_free(list);
-			return NULL;
-		}
+		json_add_element(&list, json_new_hash(&range->node[i]));
 	return list;
 }
 
@@ -66,19 +50,10 @@ static struct json *runs_json(const struct pairs_mark *m)
 {
 	struct json *list = json_new_array();
 
-	for (size_t i = 0; i < m->n; i++) {
-		struct json *run = json_new_object();
-		if (json_set(run, "id", number_json(m->run[i].id)) != VT_OK ||
-		    json_set(run, "slots", number_json(m->run[i].slots)) != VT_OK ||
-		    json_set(run, "level", number_json(m->run[i].level)) != VT_OK) {
-			json_free(run);
-			run = NULL;
-		}
-		if (json_push(list, run) != VT_OK) {
-			json_free(list);
-			return NULL;
-		}
-	}
+	for (size_t i = 0; i < m->n; i++)
+		json_add_element(&list, JSON_OBJECT_OF({"id", json_new_uint(m->run[i].id)},
+						       {"slots", json_new_uint(m->run[i].slots)},
+						       {"level", json_new_uint(m->run[i].level)}));
 	return list;
 }
 
@@ -87,60 +62,34 @@ static struct json *troubles_json(const struct log_state *s)
 	struct json *o = json_new_object();
 
 	for (unsigned t = 0; t < TROUBLE_COUNT; t++)
-		if (s->since[t] != 0 &&
-		    json_set(o, trouble_name((enum trouble)t), number_json(s->since[t])) != VT_OK) {
-			json_free(o);
-			return NULL;
-		}
+		if (s->since[t] != 0)
+			json_add(&o, trouble_name((enum trouble)t), json_new_uint(s->since[t]));
 	return o;
-}
-
-/* A checkpoint may hold text that strict JSON refuses (noncharacters). */
-static struct json *bytes_json(struct bytes raw)
-{
-	struct json *j = NULL;
-	struct buf text;
-
-	buf_init(&text);
-	if (buf_append_base64(&text, raw) == VT_OK)
-		j = json_new_text(buf_bytes(&text));
-	buf_release(&text);
-	return j;
 }
 
 static struct json *state_json(const struct log_state *s)
 {
 	const struct pairs_mark *runs = &s->checks.runs;
-	struct json *o = json_new_object();
 
-	if (json_set(o, "format", number_json(FORMAT)) == VT_OK &&
-	    json_set(o, "vkey", json_new_text(buf_bytes(&s->vkey))) == VT_OK &&
-	    json_set(o, "mode", number_json(s->mode)) == VT_OK &&
-	    json_set(o, "size", number_json(s->range.size)) == VT_OK &&
-	    json_set(o, "range", range_json(&s->range)) == VT_OK &&
-	    json_set(o, "checkpoint", bytes_json(buf_bytes(&s->checkpoint))) == VT_OK &&
-	    json_set(o, "registryBytes", number_json(s->checks.registry_bytes)) == VT_OK &&
-	    json_set(o, "runs", runs_json(runs)) == VT_OK &&
-	    json_set(o, "nextRun", number_json(runs->next_id)) == VT_OK &&
-	    json_set(o, "tail", number_json(runs->tail_id)) == VT_OK &&
-	    json_set(o, "tailBytes", number_json(runs->tail_bytes)) == VT_OK &&
-	    json_set(o, "answered", number_json(s->answered)) == VT_OK &&
-	    json_set(o, "inadmissible", number_json(s->inadmissible)) == VT_OK &&
-	    json_set(o, "hits", number_json(s->hits)) == VT_OK &&
-	    json_set(o, "stalled", number_json(s->stalled)) == VT_OK &&
-	    json_set(o, "refusedAt", number_json(s->refused_at)) == VT_OK &&
-	    json_set(o, "watchedSeconds", number_json(s->watched_seconds)) == VT_OK &&
-	    json_set(o, "lagSeconds", number_json(s->lag_seconds)) == VT_OK &&
-	    json_set(o, "lagSize", number_json(s->lag_size)) == VT_OK &&
-	    json_set(o, "unansweredAt", number_json(s->unanswered_at)) == VT_OK &&
-	    json_set(o, "silentSeconds", number_json(s->silent_seconds)) == VT_OK &&
-	    json_set(o, "provenAt", number_json(s->proven_at)) == VT_OK &&
-	    json_set(o, "inadmissibleAt", number_json(s->inadmissible_at)) == VT_OK &&
-	    json_set(o, "evidence", number_json(s->evidence)) == VT_OK &&
-	    json_set(o, "troubles", troubles_json(s)) == VT_OK)
-		return o;
-	json_free(o);
-	return NULL;
+	return JSON_OBJECT_OF(
+	    {"format", json_new_uint(FORMAT)}, {"vkey", json_new_text(buf_bytes(&s->vkey))},
+	    {"mode", json_new_uint(s->mode)}, {"size", json_new_uint(s->range.size)},
+	    {"range", range_json(&s->range)},
+	    /* As bytes: it may hold text that strict JSON refuses (noncharacters). */
+	    {"checkpoint", json_new_base64(buf_bytes(&s->checkpoint))},
+	    {"registryBytes", json_new_uint(s->checks.registry_bytes)}, {"runs", runs_json(runs)},
+	    {"nextRun", json_new_uint(runs->next_id)}, {"tail", json_new_uint(runs->tail_id)},
+	    {"tailBytes", json_new_uint(runs->tail_bytes)},
+	    {"answered", json_new_uint(s->answered)},
+	    {"inadmissible", json_new_uint(s->inadmissible)}, {"hits", json_new_uint(s->hits)},
+	    {"stalled", json_new_uint(s->stalled)}, {"refusedAt", json_new_uint(s->refused_at)},
+	    {"watchedSeconds", json_new_uint(s->watched_seconds)},
+	    {"lagSeconds", json_new_uint(s->lag_seconds)}, {"lagSize", json_new_uint(s->lag_size)},
+	    {"unansweredAt", json_new_uint(s->unanswered_at)},
+	    {"silentSeconds", json_new_uint(s->silent_seconds)},
+	    {"provenAt", json_new_uint(s->proven_at)},
+	    {"inadmissibleAt", json_new_uint(s->inadmissible_at)},
+	    {"evidence", json_new_uint(s->evidence)}, {"troubles", troubles_json(s)});
 }
 
 static enum vt_err digest_of(char out[2 * MERKLE_HASH_SIZE + 1], struct bytes text)
@@ -162,19 +111,17 @@ enum vt_err log_state_write(const struct log_state *s, const char *path)
 	char digest[2 * MERKLE_HASH_SIZE + 1];
 	struct json *j = state_json(s);
 	struct buf text, all;
-	enum vt_err err = VT_ENOMEM;
+	enum vt_err err;
 
 	buf_init(&text);
 	buf_init(&all);
-	if (j == NULL || (err = json_write(&text, j, JSON_COMPACT)) != VT_OK ||
-	    (err = buf_append_byte(&text, '\n')) != VT_OK ||
-	    (err = digest_of(digest, buf_bytes(&text))) != VT_OK ||
-	    (err = buf_append_str(&all, digest)) != VT_OK ||
-	    (err = buf_append_byte(&all, '\n')) != VT_OK ||
-	    (err = buf_append(&all, buf_bytes(&text))) != VT_OK)
-		goto done;
-	err = durable_write(path, buf_bytes(&all), 0600);
-done:
+	json_write(&text, j, JSON_COMPACT);
+	if ((err = buf_append_byte(&text, '\n')) == VT_OK &&
+	    (err = digest_of(digest, buf_bytes(&text))) == VT_OK) {
+		buf_appendf(&all, "%s\n", digest);
+		if ((err = buf_append_buf(&all, &text)) == VT_OK)
+			err = durable_write(path, buf_bytes(&all), 0600);
+	}
 	json_free(j);
 	buf_release(&text);
 	buf_release(&all);

@@ -58,19 +58,6 @@ static void tell_to_stop(struct monitor *m, atomic_bool *flag)
 
 /* -- alerts ----------------------------------------------------------------------------------- */
 
-struct json *alert_number(uint64_t n)
-{
-	return n > (UINT64_C(1) << 53) - 1 ? NULL : json_new_integer((int64_t)n);
-}
-
-struct json *alert_hash(const struct merkle_hash *hash)
-{
-	char text[HASH_HEX + 1];
-
-	hex_encode(text, bytes_of(hash->b, MERKLE_HASH_SIZE));
-	return json_new_str(text);
-}
-
 /* The same for the same thing, in whichever run of whichever monitor it is found. */
 static enum vt_err make_id(char out[HASH_HEX + 1], const char *kind, const char *origin,
 			   struct bytes id_of)
@@ -90,21 +77,16 @@ static enum vt_err make_id(char out[HASH_HEX + 1], const char *kind, const char 
 	return err;
 }
 
-static enum vt_err add_members(struct json *to, const struct json *more)
+static void add_members(struct json **to, const struct json *more)
 {
 	struct json_cursor at = {0};
 	const struct json *value;
-	struct bytes name;
-	enum vt_err err = VT_OK;
+	struct bytes name, text;
 
-	while (err == VT_OK && json_next_member(more, &at, &name, &value)) {
-		struct bytes text;
+	while (json_next_member(more, &at, &name, &value))
 		/* An alert that is too large for the outbox would never be told. */
-		if (json_text(value, &text) && text.len > ALERT_TEXT_MAX)
-			continue;
-		err = json_set(to, (const char *)name.data, json_copy(value));
-	}
-	return err;
+		if (!json_text(value, &text) || text.len <= ALERT_TEXT_MAX)
+			json_add(to, (const char *)name.data, json_copy(value));
 }
 
 /* The first of its name: a log that changed its key is one log to those who are told. */
@@ -122,27 +104,25 @@ enum vt_err alert_raise(struct monitor *m, const char *kind, const char *origin,
 			const char *text, struct json *more)
 {
 	char id[HASH_HEX + 1], time[CLOCK_RFC3339_SIZE], shown[600];
-	struct json *j = json_new_object();
+	struct json *j = NULL;
 	struct buf line;
 	enum vt_err err;
 
 	buf_init(&line);
 	clock_format_rfc3339(time, m->config.now());
 	problem_quote(shown, sizeof(shown), bytes_str(text));
-	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK ||
-	    (err = json_set(j, "id", json_new_str(id))) != VT_OK ||
-	    (err = json_set(j, "kind", json_new_str(kind))) != VT_OK ||
-	    (err = json_set(j, "severity", json_new_str(severity_name(severity_of(kind))))) !=
-		VT_OK ||
-	    (err = json_set(j, "time", json_new_str(time))) != VT_OK ||
-	    (origin != NULL && (err = json_set(j, "log", json_new_str(origin))) != VT_OK) ||
-	    (err = json_set(j, "text", json_new_str(shown))) != VT_OK ||
-	    (more != NULL && (err = add_members(j, more)) != VT_OK) ||
-	    (err = json_write(&line, j, JSON_COMPACT)) != VT_OK ||
-	    (err = outboxes_add(m->outboxes, alerts_about(m, origin), severity_of(kind),
-				buf_bytes(&line))) != VT_OK)
+	if ((err = make_id(id, kind, origin == NULL ? "" : origin, id_of)) != VT_OK)
 		goto done;
-	m->raised++;
+	j = JSON_OBJECT_OF({"id", json_new_str(id)}, {"kind", json_new_str(kind)},
+			   {"severity", json_new_str(severity_name(severity_of(kind)))},
+			   {"time", json_new_str(time)},
+			   {"log", origin != NULL ? json_new_str(origin) : json_absent()},
+			   {"text", json_new_str(shown)});
+	add_members(&j, more);
+	if ((err = json_write(&line, j, JSON_COMPACT)) == VT_OK &&
+	    (err = outboxes_add(m->outboxes, alerts_about(m, origin), severity_of(kind),
+				buf_bytes(&line))) == VT_OK)
+		m->raised++;
 done:
 	json_free(j);
 	json_free(more);

@@ -138,7 +138,5 @@ enum vt_err monitor_check_writable(struct monitor *m, char why[MONITOR_WHY_MAX])
 bool monitor_sleep(struct monitor *m, uint64_t millis);
 /* The same for whoever delivers alerts. */
 bool monitor_pause_delivery(struct monitor *m, uint64_t millis);
-struct json *alert_number(uint64_t n);
-struct json *alert_hash(const struct merkle_hash *hash);
 
 #endif

@@ -48,8 +48,8 @@ enum {
 enum vt_err describe_entry(struct json **out, struct merkle_hasher *h, uint64_t index,
 			   struct bytes entry, const struct admission_view *view);
 
-/* "standing" of the above, of an entry that was judged: *out is new. */
-enum vt_err describe_standing(struct json **out, const struct entry_standing *s);
+/* "standing" of the above, of an entry that was judged. New; NULL: no memory. */
+struct json *describe_standing(const struct entry_standing *s);
 
 /*
  * One party, for GET /api/v1/parties and /parties/{id}: *out is new.
