@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd.h"
+
 enum { TOLD_MAX = 8 }; /* entries that the sentence names */
 
 /* -- standing ------------------------------------------------------------------------------------ */

@@ -42,7 +42,7 @@ struct tree_state {
 
 /*
  * An index key is a 32-byte hash under which an entry can be found: its leaf hash first, then one
- * per (PAE hash, keyid) pair, subject digest, party and so on, as log/index.h defines them. The
+ * per (PAE hash, keyid) pair, subject digest, party and so on, as index/index.h defines them. The
  * store keeps each entry's keys in one sequential row beside it, and sorted runs of (prefix, index)
  * made from them later.
  */
@@ -238,9 +238,6 @@ struct store_batch {
  * empty; on any failure it says what is wrong, in words for people.
  */
 enum { STORE_WHY_MAX = 256 };
-/* A store in memory is always new. */
-enum vt_err store_memory_open(struct store **out, const struct store_identity *identity,
-			      char why[STORE_WHY_MAX]);
 struct store_sqlite_config {
 	const char *path;      /* of the database file */
 	unsigned busy_seconds; /* how long to wait for another process; 0: 10, and to write 2 */

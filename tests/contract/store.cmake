@@ -3,6 +3,12 @@ add_library(store_growth STATIC ${here}/../support/growth.c ${here}/../support/s
 target_include_directories(store_growth PUBLIC ${here}/../support)
 target_link_libraries(store_growth PUBLIC store_api PRIVATE vitrine_warnings)
 
+# The plainest reading of the contract, on which other tests run, too.
+add_library(store_memory STATIC ${here}/../support/memory_store.c)
+target_include_directories(store_memory PUBLIC ${here}/../support)
+target_link_libraries(store_memory PUBLIC store_api
+  PRIVATE store_common Threads::Threads vitrine_warnings)
+
 foreach(backend memory sqlite)
   vitrine_test(store_${backend}_contract_test LABEL contract TIMEOUT 400
     SOURCES ${here}/store_contract_test.c ${here}/store_backend_${backend}.c

@@ -1,3 +1,4 @@
+#include "memory_store.h"
 #include "store_backend.h"
 
 enum vt_err backend_open(struct store **out, const struct store_identity *identity,

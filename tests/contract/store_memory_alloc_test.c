@@ -5,6 +5,7 @@
 
 #include "alloc_fail.h"
 #include "growth.h"
+#include "memory_store.h"
 
 static const struct growth plain = {.history = 1};
 

@@ -7,6 +7,7 @@
 
 #include "growth.h"
 #include "made_store.h"
+#include "memory_store.h"
 #include "scratch.h"
 
 static const struct growth plain = {.history = 1};

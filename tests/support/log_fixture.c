@@ -7,6 +7,7 @@
 
 #include "made_store.h"
 #include "mark.h"
+#include "memory_store.h"
 #include "test_signer.h"
 #include "vitrine/checkpoint.h"
 

@@ -1,10 +1,4 @@
 # Parts of the commands, which are in no library: compiled into the test.
-vitrine_test(cmd_proof_check_test LABEL unit
-  SOURCES ${here}/cmd_proof_check_test.c ${PROJECT_SOURCE_DIR}/server/cmd/proof_check.c ${fake_log_sources}
-    ${alloc_fail_source}
-  LINK client record base OpenSSL::Crypto ${alloc_fail})
-target_include_directories(cmd_proof_check_test PRIVATE
-  ${PROJECT_SOURCE_DIR}/server/cmd ${PROJECT_SOURCE_DIR}/server/http)
 vitrine_test(cmd_file_digests_test LABEL unit
   SOURCES ${here}/cmd_file_digests_test.c ${PROJECT_SOURCE_DIR}/server/cmd/file_digests.c
     ${PROJECT_SOURCE_DIR}/tests/support/scratch.c

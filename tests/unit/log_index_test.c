@@ -8,6 +8,7 @@
 
 #include "index.h"
 #include "index_filter.h"
+#include "memory_store.h"
 
 enum {
 	ENTRIES_MAX = 20000,

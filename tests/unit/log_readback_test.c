@@ -12,6 +12,7 @@
 #include "growth.h"
 #include "log_fixture.h"
 #include "log_private.h"
+#include "memory_store.h"
 #include "scratch.h"
 
 enum { SIZE = 70000, ROUNDS = 400 };

@@ -29,3 +29,7 @@ vitrine_test(record_registry_memory_test LABEL unit SOURCES ${here}/record_regis
 # Without the caches of the C library, in which what was freed counts as taken.
 set_tests_properties(record_registry_memory_test PROPERTIES LABELS "unit;unsanitized"
   ENVIRONMENT GLIBC_TUNABLES=glibc.malloc.tcache_count=0)
+vitrine_test(record_proof_check_test LABEL unit
+  SOURCES ${here}/record_proof_check_test.c ${fake_log_sources} ${alloc_fail_source}
+  LINK client record base OpenSSL::Crypto ${alloc_fail})
+target_include_directories(record_proof_check_test PRIVATE ${PROJECT_SOURCE_DIR}/server/http)

@@ -2,12 +2,12 @@
  * Replaying a log's admissions from its entries alone, in order: the monitor's checks, in a temporary folder, so that
  * memory does not grow with the log.
  */
-#ifndef CMD_REPLAY_H
-#define CMD_REPLAY_H
+#ifndef MONITOR_REPLAY_H
+#define MONITOR_REPLAY_H
 
 #include "checks.h"
-#include "client.h"
 
+struct client; /* client.h */
 struct replay;
 
 /* An entry is not what admission would have made. Not VT_OK ends the replay, and is what its functions return. */

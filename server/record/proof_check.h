@@ -1,8 +1,7 @@
 /* Checking a tlog-proof of this kind of log, offline: what `verify`, `find` and `submit` share. */
-#ifndef CMD_PROOF_CHECK_H
-#define CMD_PROOF_CHECK_H
+#ifndef RECORD_PROOF_CHECK_H
+#define RECORD_PROOF_CHECK_H
 
-#include "cmd.h"
 #include "extra.h"
 #include "statement.h"
 #include "vitrine/tlog_proof.h"

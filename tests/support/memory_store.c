@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory_store.h"
 #include "pending.h"
 #include "rules.h"
 

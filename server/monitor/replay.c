@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client.h"
+
 enum {
 	SAVE_EVERY = 1 << 14, /* entries: what is in memory becomes files */
 };
