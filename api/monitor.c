@@ -84,9 +84,9 @@ static void append_state(struct buf *out, const struct monitor_log_status *s, si
 		buf_append_str(out, "<span class=\"good\">holds</span>");
 	else
 		buf_append_str(out, "<span class=\"unsure\">not known</span>");
-	if (s->why[0] != '\0')
+	if (s->why.text[0] != '\0')
 		buf_append_str(out, "<br>");
-	append_escaped(out, s->why);
+	append_escaped(out, s->why.text);
 	buf_append_str(out, "</td>");
 }
 

@@ -82,7 +82,7 @@ int load_make(int argc, char **argv)
 {
 	struct merkle_hasher hasher = {0};
 	struct signer *key = NULL;
-	struct key_error why = {""};
+	struct why why = {""};
 	struct operands rest;
 	bool help = false;
 	FILE *out = NULL;

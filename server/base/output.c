@@ -19,20 +19,9 @@ enum {
 	KEY_FILE_MAX = 1 << 20, /* a larger file is no key */
 };
 
-__attribute__((format(printf, 3, 4))) static enum vt_err
-refuse_output(struct output_error *why, enum vt_err err, const char *fmt, ...)
+static enum vt_err system_says(struct why *why, enum vt_err err)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-static enum vt_err system_says(struct output_error *why, enum vt_err err)
-{
-	return refuse_output(why, err, "%s", strerror(errno));
+	return why_say(why, err, "%s", strerror(errno));
 }
 
 mode_t output_mode(void)
@@ -56,8 +45,7 @@ static bool holds_private_key(struct bytes file)
 	return kind != NULL && kind->about == FILE_PRIVATE_KEY;
 }
 
-static enum vt_err check_replaceable(const char *path, const struct stat *st,
-				     struct output_error *why)
+static enum vt_err check_replaceable(const char *path, const struct stat *st, struct why *why)
 {
 	struct buf file;
 	enum vt_err err = VT_OK;
@@ -68,13 +56,13 @@ static enum vt_err check_replaceable(const char *path, const struct stat *st,
 		return VT_OK;
 	buf_init(&file);
 	if ((err = file_read(&file, path, KEY_FILE_MAX)) != VT_OK)
-		err = refuse_output(why, err == VT_ENOMEM ? err : VT_EINVAL,
-				    "it cannot be read, so it may be a private key: %s",
-				    err == VT_EIO ? strerror(errno) : vt_err_text(err));
+		err = why_say(why, err == VT_ENOMEM ? err : VT_EINVAL,
+			      "it cannot be read, so it may be a private key: %s",
+			      err == VT_EIO ? strerror(errno) : vt_err_text(err));
 	else if (holds_private_key(buf_bytes(&file)))
-		err = refuse_output(why, VT_EINVAL,
-				    "it holds a private key, which is never overwritten; "
-				    "choose another name");
+		err = why_say(why, VT_EINVAL,
+			      "it holds a private key, which is never overwritten; "
+			      "choose another name");
 	if (file.data != NULL)
 		explicit_bzero(file.data, file.cap);
 	buf_release(&file);
@@ -117,46 +105,44 @@ static int given_open(const char *path, const struct stat *st)
 }
 
 /* What is there; *exists is false for a name that is free. */
-static enum vt_err look_at(const char *path, struct stat *st, bool *exists,
-			   struct output_error *why)
+static enum vt_err look_at(const char *path, struct stat *st, bool *exists, struct why *why)
 {
 	struct stat link;
 
 	*exists = stat(path, st) == 0;
 	if (*exists && S_ISDIR(st->st_mode))
-		return refuse_output(why, VT_EINVAL, "it is a folder; give the name of a file");
+		return why_say(why, VT_EINVAL, "it is a folder; give the name of a file");
 	if (*exists)
 		return VT_OK;
 	if (errno != ENOENT)
 		return system_says(why, VT_EIO);
 	if (lstat(path, &link) == 0)
-		return refuse_output(why, VT_EINVAL,
-				     "it is a symbolic link to a file that is not there; "
-				     "name that file");
-	return *path == '\0' ? refuse_output(why, VT_EINVAL, "it is empty") : VT_OK;
+		return why_say(why, VT_EINVAL,
+			       "it is a symbolic link to a file that is not there; "
+			       "name that file");
+	return *path == '\0' ? why_say(why, VT_EINVAL, "it is empty") : VT_OK;
 }
 
 /* Can a file be made beside it? */
-static enum vt_err check_folder(const char *path, struct output_error *why)
+static enum vt_err check_folder(const char *path, struct why *why)
 {
 	const char *slash = strrchr(path, '/');
 	size_t len = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
 	char folder[PATH_MAX];
 
 	if (len >= sizeof(folder))
-		return refuse_output(why, VT_EINVAL, "the name is too long");
+		return why_say(why, VT_EINVAL, "the name is too long");
 	memcpy(folder, slash == NULL ? "." : path, len);
 	folder[len] = '\0';
 	if (slash != NULL && slash[1] == '\0')
-		return refuse_output(why, VT_EINVAL, "a folder of that name is not there");
+		return why_say(why, VT_EINVAL, "a folder of that name is not there");
 	return access(folder, W_OK | X_OK) == 0
 		   ? VT_OK
-		   : refuse_output(why, VT_EINVAL, "the folder %.90s: %s", folder, strerror(errno));
+		   : why_say(why, VT_EINVAL, "the folder %.90s: %s", folder, strerror(errno));
 }
 
 /* May it be written, and through which descriptor (-1: none)? A file is looked at first, also where it is standard output. */
-static enum vt_err check_existing(int *fd, const char *path, const struct stat *st,
-				  struct output_error *why)
+static enum vt_err check_existing(int *fd, const char *path, const struct stat *st, struct why *why)
 {
 	*fd = given_open(path, st);
 	if (S_ISREG(st->st_mode) && (*fd < 0 || !names_descriptor(path)))
@@ -164,7 +150,7 @@ static enum vt_err check_existing(int *fd, const char *path, const struct stat *
 	return *fd >= 0 || access(path, W_OK) == 0 ? VT_OK : system_says(why, VT_EINVAL);
 }
 
-enum vt_err output_check(const char *path, struct output_error *why)
+enum vt_err output_check(const char *path, struct why *why)
 {
 	struct stat st;
 	bool exists;
@@ -176,14 +162,13 @@ enum vt_err output_check(const char *path, struct output_error *why)
 	return exists ? check_existing(&fd, path, &st, why) : check_folder(path, why);
 }
 
-static enum vt_err write_through(int fd, struct bytes contents, struct output_error *why)
+static enum vt_err write_through(int fd, struct bytes contents, struct why *why)
 {
 	fflush(NULL); /* what was printed to the same place comes first */
 	return file_write_all(fd, contents) == VT_OK ? VT_OK : system_says(why, VT_EIO);
 }
 
-static enum vt_err write_to_device(const char *path, struct bytes contents,
-				   struct output_error *why)
+static enum vt_err write_to_device(const char *path, struct bytes contents, struct why *why)
 {
 	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	enum vt_err err;
@@ -197,7 +182,7 @@ static enum vt_err write_to_device(const char *path, struct bytes contents,
 }
 
 static enum vt_err replace_file(const char *path, struct bytes contents, bool secret,
-				const struct stat *st, struct output_error *why)
+				const struct stat *st, struct why *why)
 {
 	struct durable_owner owner = {st->st_uid, st->st_gid};
 	char *target = realpath(path, NULL); /* so that a link stays one */
@@ -212,8 +197,7 @@ static enum vt_err replace_file(const char *path, struct bytes contents, bool se
 	return err;
 }
 
-enum vt_err output_write(const char *path, struct bytes contents, bool secret,
-			 struct output_error *why)
+enum vt_err output_write(const char *path, struct bytes contents, bool secret, struct why *why)
 {
 	struct stat st;
 	bool exists;

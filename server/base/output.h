@@ -8,10 +8,7 @@
 #include <sys/types.h>
 
 #include "vitrine/bytes.h"
-
-struct output_error {
-	char text[160]; /* what is wrong and what would be right, without the path */
-};
+#include "why.h"
 
 /*
  * Write `contents` to `path`:
@@ -24,10 +21,9 @@ struct output_error {
  * VT_EINVAL: it is a folder, a link to nothing, or a file that may not be written or holds a private key (PEM, DER, a
  * note key); it is left as it is. VT_EIO: the system's reason. Nothing is left beside it.
  */
-enum vt_err output_write(const char *path, struct bytes contents, bool secret,
-			 struct output_error *why);
+enum vt_err output_write(const char *path, struct bytes contents, bool secret, struct why *why);
 /* What output_write() would refuse, found before the work that leads to it. Writes nothing. */
-enum vt_err output_check(const char *path, struct output_error *why);
+enum vt_err output_check(const char *path, struct why *why);
 /* The mode of a file that anybody may read: 0666 less the umask. */
 mode_t output_mode(void);
 

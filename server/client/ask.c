@@ -20,17 +20,6 @@ enum {
 	RETRY_AFTER_MAX = 1000000, /* seconds */
 };
 
-enum vt_err client_refuse(struct client_error *why, enum vt_err err, const char *fmt, ...)
-{
-	if (why != NULL) {
-		va_list ap;
-		va_start(ap, fmt);
-		vsnprintf(why->text, sizeof(why->text), fmt, ap);
-		va_end(ap);
-	}
-	return err;
-}
-
 enum vt_err asker_init(struct asker *a, const struct client *c)
 {
 	static const struct http_fetch_config config = {0};
@@ -255,7 +244,7 @@ static bool pause_before_next(struct patience *p, const struct asker *a, uint64_
 
 static enum vt_err ask_until_answered(struct http_reply *reply, struct asker *a,
 				      const struct http_ask *ask, struct patience *p,
-				      struct client_error *why)
+				      struct why *why)
 {
 	char said[160] = "", reason[340];
 
@@ -269,31 +258,30 @@ static enum vt_err ask_until_answered(struct http_reply *reply, struct asker *a,
 		if (err == VT_OK && !means_not_now(reply->status))
 			return VT_OK;
 		if (err == VT_ELIMIT)
-			return client_refuse(why, err, "%s: the answer is over %zu bytes long",
-					     ask->url, ask->body_max);
+			return why_say(why, err, "%s: the answer is over %zu bytes long", ask->url,
+				       ask->body_max);
 		if (err == VT_OK)
 			client_explain(reason, sizeof(reason), reply);
 		else
 			snprintf(reason, sizeof(reason), "%s",
 				 said[0] != '\0' ? said : vt_err_text(err));
 		if (err == VT_EUNTRUSTED) /* nothing is known of the log, and will not be soon */
-			return client_refuse(why, VT_EIO,
-					     "%s: %s (--ca FILE names other authorities)", ask->url,
-					     reason);
+			return why_say(why, VT_EIO, "%s: %s (--ca FILE names other authorities)",
+				       ask->url, reason);
 		if (err != VT_OK && err != VT_EIO)
-			return client_refuse(why, err, "%s: %s", ask->url, reason);
+			return why_say(why, err, "%s: %s", ask->url, reason);
 		/* No connection, again and again: most likely there is nobody. */
 		if ((err == VT_EIO && p->connection_tries_max != 0 &&
 		     p->tries >= p->connection_tries_max) ||
 		    !pause_before_next(p, a, reply->retry_after, reason))
-			return client_refuse(why, err == VT_OK ? VT_EBUSY : VT_EIO,
-					     "%s: %s (asked %u time%s)", ask->url, reason, p->tries,
-					     p->tries == 1 ? "" : "s");
+			return why_say(why, err == VT_OK ? VT_EBUSY : VT_EIO,
+				       "%s: %s (asked %u time%s)", ask->url, reason, p->tries,
+				       p->tries == 1 ? "" : "s");
 	}
 }
 
 static enum vt_err ask_path(struct http_reply *reply, struct asker *a, const char *path,
-			    struct http_ask *ask, struct patience *p, struct client_error *why)
+			    struct http_ask *ask, struct patience *p, struct why *why)
 {
 	struct buf url;
 	enum vt_err err;
@@ -303,7 +291,7 @@ static enum vt_err ask_path(struct http_reply *reply, struct asker *a, const cha
 	if ((err = buf_append_str(&url, a->client->url)) != VT_OK ||
 	    (err = buf_append_str(&url, path)) != VT_OK || (text = buf_detach_str(&url)) == NULL) {
 		buf_release(&url);
-		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+		return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	}
 	ask->url = text;
 	err = ask_until_answered(reply, a, ask, p, why);
@@ -312,7 +300,7 @@ static enum vt_err ask_path(struct http_reply *reply, struct asker *a, const cha
 }
 
 enum vt_err ask_get(struct http_reply *reply, struct asker *a, const char *path, const char *accept,
-		    size_t max, struct client_error *why)
+		    size_t max, struct why *why)
 {
 	struct http_ask ask = {
 	    .method = "GET", .accept = accept, .fresh = a->client->fresh, .body_max = max};
@@ -325,7 +313,7 @@ enum vt_err ask_get(struct http_reply *reply, struct asker *a, const char *path,
 
 enum vt_err ask_post(struct http_reply *reply, struct asker *a, const char *path,
 		     const char *accept, struct bytes body, const char *content_type, size_t max,
-		     struct client_error *why)
+		     struct why *why)
 {
 	struct http_ask ask = {.method = "POST",
 			       .accept = accept,
@@ -341,7 +329,7 @@ enum vt_err ask_post(struct http_reply *reply, struct asker *a, const char *path
 
 static enum vt_err fetch_file(struct buf *out, struct asker *a, const char *path,
 			      const char *accept, size_t max, bool forbidden_is_gone,
-			      struct client_error *why)
+			      struct why *why)
 {
 	enum vt_err err;
 	struct http_reply reply;
@@ -358,19 +346,19 @@ static enum vt_err fetch_file(struct buf *out, struct asker *a, const char *path
 		 * Only a missing file is an answer here; any other refusal leaves the caller as
 		 * wise as before.
 		 */
-		client_refuse(why, err = err == VT_ENOTFOUND ? err : VT_EIO, "%s%s: %s",
-			      a->client->url, path, reason);
+		why_say(why, err = err == VT_ENOTFOUND ? err : VT_EIO, "%s%s: %s", a->client->url,
+			path, reason);
 		goto done;
 	}
 	if ((err = buf_append(out, buf_bytes(&reply.body))) != VT_OK)
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 done:
 	http_reply_release(&reply);
 	return err;
 }
 
 enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, const char *accept,
-			   size_t max, struct client_error *why)
+			   size_t max, struct why *why)
 {
 	return fetch_file(out, a, path, accept, max, false, why);
 }
@@ -381,29 +369,29 @@ static size_t tile_bytes_max(const struct tile_id *id)
 }
 
 static enum vt_err fetch_tile_as_it_is(struct buf *out, struct asker *a, const struct tile_id *id,
-				       struct client_error *why)
+				       struct why *why)
 {
 	char path[TILE_PATH_MAX + 1] = "/";
 	size_t len, start = out->len;
 	enum vt_err err;
 
 	if ((err = tile_path_format(path + 1, &len, id)) != VT_OK)
-		return client_refuse(why, err, "no such tile");
+		return why_say(why, err, "no such tile");
 	/* An object store that may not list its keys says "forbidden" of what is not there. A full tile has no substitute, and then
 	 * that is an error. */
 	if ((err = fetch_file(out, a, path, NULL, tile_bytes_max(id), id->width < TILE_WIDTH,
 			      why)) != VT_OK)
 		return err;
 	if (!id->entries && out->len - start != tile_bytes_max(id)) {
-		err = client_refuse(why, VT_EMALFORMED, "%s%s is %zu bytes long, expected %zu",
-				    a->client->url, path, out->len - start, tile_bytes_max(id));
+		err = why_say(why, VT_EMALFORMED, "%s%s is %zu bytes long, expected %zu",
+			      a->client->url, path, out->len - start, tile_bytes_max(id));
 		out->len = start;
 	}
 	return err;
 }
 
 enum vt_err fetch_tile(struct buf *out, bool *full, struct asker *a, const struct tile_id *id,
-		       struct client_error *why)
+		       struct why *why)
 {
 	struct tile_id whole = *id;
 	size_t start = out->len;

@@ -34,8 +34,7 @@ static struct bytes base_url(const char *url)
 	return bytes_of(url, len);
 }
 
-enum vt_err client_new(struct client **out, const struct client_config *config,
-		       struct client_error *why)
+enum vt_err client_new(struct client **out, const struct client_config *config, struct why *why)
 {
 	struct bytes url = base_url(config->url);
 	enum vt_err err = VT_ENOMEM;
@@ -59,9 +58,9 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	c->ctx = config->ctx;
 	pthread_mutex_init(&c->stream_lock, NULL);
 	if (url.len == 0) {
-		err = client_refuse(why, VT_EINVAL,
-				    "not the address of a log: expected something like "
-				    "https://log.example/path, without ? and #");
+		err = why_say(why, VT_EINVAL,
+			      "not the address of a log: expected something like "
+			      "https://log.example/path, without ? and #");
 		goto done;
 	}
 	if ((c->url = bytes_dup_str(url)) == NULL)
@@ -78,7 +77,7 @@ enum vt_err client_new(struct client **out, const struct client_config *config,
 	c = NULL; /* transferred */
 done:
 	if (err != VT_OK && err != VT_EINVAL)
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 	client_free(c);
 	return err;
 }
@@ -143,32 +142,31 @@ bool client_last_forked(const struct client *c)
 /* -- checkpoints ------------------------------------------------------------------------------ */
 
 static enum vt_err explain_refusal(const struct client *c, enum vt_err err, struct bytes msg,
-				   struct client_error *why)
+				   struct why *why)
 {
 	char text[POLICY_WHY_MAX];
 	enum vt_err explained = policy_explain(text, msg, c->policy);
 
-	return explained != VT_OK
-		   ? client_refuse(why, explained, "%s", vt_err_text(explained))
-		   : client_refuse(why, err, "the checkpoint does not hold: %s", text);
+	return explained != VT_OK ? why_say(why, explained, "%s", vt_err_text(explained))
+				  : why_say(why, err, "the checkpoint does not hold: %s", text);
 }
 
-static enum vt_err explain_malformed(struct bytes msg, struct client_error *why)
+static enum vt_err explain_malformed(struct bytes msg, struct why *why)
 {
 	const struct file_kind *kind = file_kind(msg);
 
 	if (kind == NULL || file_kind_is(kind, "checkpoint"))
-		return client_refuse(why, VT_EMALFORMED,
-				     "not a checkpoint (C2SP tlog-checkpoint): is this a log's "
-				     "address?");
-	return client_refuse(why, VT_EMALFORMED,
-			     "not a checkpoint (C2SP tlog-checkpoint) but %s: is this a log's "
-			     "address?",
-			     kind->what);
+		return why_say(why, VT_EMALFORMED,
+			       "not a checkpoint (C2SP tlog-checkpoint): is this a log's "
+			       "address?");
+	return why_say(why, VT_EMALFORMED,
+		       "not a checkpoint (C2SP tlog-checkpoint) but %s: is this a log's "
+		       "address?",
+		       kind->what);
 }
 
 enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log, struct client *c,
-			    struct bytes msg, struct client_error *why)
+			    struct bytes msg, struct why *why)
 {
 	struct note *note = NULL;
 	enum vt_err err = policy_open_checkpoint(&note, cp, log, NULL, msg, c->policy);
@@ -178,31 +176,31 @@ enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log
 	else if (err == VT_EMALFORMED)
 		explain_malformed(msg, why);
 	else if (err != VT_OK)
-		client_refuse(why, err, "the checkpoint: %s", vt_err_text(err));
+		why_say(why, err, "the checkpoint: %s", vt_err_text(err));
 	else if (c->wanted_origin != NULL && !bytes_is(cp->origin, c->wanted_origin))
-		err = client_refuse(why, VT_EUNTRUSTED, "this is the log %s, and %s was expected",
-				    (*log)->key.name, c->wanted_origin);
+		err = why_say(why, VT_EUNTRUSTED, "this is the log %s, and %s was expected",
+			      (*log)->key.name, c->wanted_origin);
 	else if (c->log != NULL && *log != c->log)
-		err = client_refuse(why, VT_EUNTRUSTED,
-				    "the checkpoint is of the log %s, and this was %s so far",
-				    (*log)->key.name, c->origin);
+		err = why_say(why, VT_EUNTRUSTED,
+			      "the checkpoint is of the log %s, and this was %s so far",
+			      (*log)->key.name, c->origin);
 	note_free(note);
 	return err;
 }
 
 static enum vt_err refuse_fork(struct client *c, const struct tree_head *head, bool *forked,
-			       struct client_error *why)
+			       struct why *why)
 {
 	*forked = true;
-	return client_refuse(why, VT_EMISMATCH,
-			     "the log has signed two histories: its checkpoints of sizes %llu and "
-			     "%llu contradict each other",
-			     (unsigned long long)c->head.size, (unsigned long long)head->size);
+	return why_say(why, VT_EMISMATCH,
+		       "the log has signed two histories: its checkpoints of sizes %llu and "
+		       "%llu contradict each other",
+		       (unsigned long long)c->head.size, (unsigned long long)head->size);
 }
 
 /* An older head than ours must be what our tree was at that size. */
 static enum vt_err check_older(struct client *c, const struct tree_head *head, bool *forked,
-			       struct client_error *why)
+			       struct why *why)
 {
 	struct merkle_hash root;
 	enum vt_err err;
@@ -214,7 +212,7 @@ static enum vt_err check_older(struct client *c, const struct tree_head *head, b
 
 /* Move to a larger head, if its tree contains ours. On failure nothing has changed. */
 static enum vt_err move_to(struct client *c, const struct tree_head *head, bool *forked,
-			   struct client_error *why)
+			   struct why *why)
 {
 	struct tree_head before = c->head;
 	struct edge *edge_before = c->edge, *edge = calloc(1, sizeof(*edge));
@@ -222,7 +220,7 @@ static enum vt_err move_to(struct client *c, const struct tree_head *head, bool 
 	enum vt_err err;
 
 	if (edge == NULL)
-		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+		return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	if ((err = edge_fetch(edge, c, head, why)) != VT_OK)
 		goto done;
 	c->edge = edge;
@@ -245,8 +243,7 @@ done:
 	return err;
 }
 
-enum vt_err client_adopt(struct client *c, struct bytes msg, bool *forked_out,
-			 struct client_error *why)
+enum vt_err client_adopt(struct client *c, struct bytes msg, bool *forked_out, struct why *why)
 {
 	enum vt_err err;
 	struct checkpoint cp;
@@ -258,7 +255,7 @@ enum vt_err client_adopt(struct client *c, struct bytes msg, bool *forked_out,
 	if ((err = open_checkpoint(&cp, &log, c, msg, why)) != VT_OK)
 		goto done;
 	if ((err = buf_append(&copy, msg)) != VT_OK) {
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 		goto done;
 	}
 	if (c->log != NULL && cp.head.size <= c->head.size) {
@@ -280,7 +277,7 @@ done:
 	return err;
 }
 
-enum vt_err client_refresh(struct client *c, struct client_error *why)
+enum vt_err client_refresh(struct client *c, struct why *why)
 {
 	enum vt_err err;
 
@@ -295,13 +292,13 @@ enum vt_err client_refresh(struct client *c, struct client_error *why)
 /* -- the API ---------------------------------------------------------------------------------- */
 
 enum vt_err client_get(struct buf *out, struct client *c, const char *path, const char *accept,
-		       size_t max, struct client_error *why)
+		       size_t max, struct why *why)
 {
 	return fetch_resource(out, &c->asker, path, accept, max, why);
 }
 
 enum vt_err client_get_json(struct json **out, struct client *c, const char *path, size_t max,
-			    struct client_error *why)
+			    struct why *why)
 {
 	struct json_error reason;
 	struct buf text;
@@ -312,8 +309,8 @@ enum vt_err client_get_json(struct json **out, struct client *c, const char *pat
 	if ((err = client_get(&text, c, path, "application/json", max, why)) != VT_OK)
 		goto done;
 	if ((err = json_parse_to(out, buf_bytes(&text), JSON_ANSWER_DEPTH_MAX, &reason)) != VT_OK)
-		client_refuse(why, err, "%s%s: not JSON at byte %zu: %s", c->url, path,
-			      reason.offset, reason.text);
+		why_say(why, err, "%s%s: not JSON at byte %zu: %s", c->url, path, reason.offset,
+			reason.text);
 done:
 	buf_release(&text);
 	return err;

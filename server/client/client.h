@@ -22,13 +22,10 @@
 
 #include "vitrine/policy.h"
 #include "vitrine/tile.h"
+#include "why.h"
 
 struct client;
 struct json;
-
-struct client_error {
-	char text[800]; /* one line of printable text */
-};
 
 struct client_config {
 	const char *url;             /* of the log, with or without a slash at the end */
@@ -51,8 +48,7 @@ struct client_config {
 };
 
 /* Touches no network. config's texts are copied. VT_EINVAL: not an http(s) URL. */
-enum vt_err client_new(struct client **out, const struct client_config *config,
-		       struct client_error *why);
+enum vt_err client_new(struct client **out, const struct client_config *config, struct why *why);
 void client_free(struct client *c);
 /* From any thread: what is under way ends within about a second with VT_EIO, and so does whatever is
  * asked later. For programs that stop. */
@@ -64,15 +60,14 @@ void client_cancel(struct client *c);
  * Fetch /checkpoint and adopt it. VT_EMISMATCH also: its quorum is missing (*why names the
  * witnesses).
  */
-enum vt_err client_refresh(struct client *c, struct client_error *why);
+enum vt_err client_refresh(struct client *c, struct why *why);
 /*
  * Adopt a checkpoint that came another way (kept from last time, or from a friend). Its right
  * edge is fetched and must make its root; it must be consistent with the head so far. If it is
  * older than that, the head stays. VT_EMISMATCH with *forked set (may be NULL): both checkpoints
  * are validly signed and contradict each other, and the head stays what it was.
  */
-enum vt_err client_adopt(struct client *c, struct bytes checkpoint, bool *forked,
-			 struct client_error *why);
+enum vt_err client_adopt(struct client *c, struct bytes checkpoint, bool *forked, struct why *why);
 /*
  * Of the head; size 0 and empty texts before there is one. Borrowed until the next refresh or
  * adopt.
@@ -90,30 +85,27 @@ bool client_last_forked(const struct client *c); /* did that answer contradict t
 
 /* -- trees: under the head, from verified tiles ----------------------------------------------- */
 
-enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t index,
-			struct client_error *why);
+enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t index, struct why *why);
 enum vt_err client_root_at(struct merkle_hash *out, struct client *c, uint64_t size,
-			   struct client_error *why);
+			   struct why *why);
 enum vt_err client_inclusion(struct merkle_proof *out, struct client *c, uint64_t index,
-			     struct client_error *why);
+			     struct why *why);
 /* From the tree of `first` leaves to the head. */
 enum vt_err client_consistency(struct merkle_proof *out, struct client *c, uint64_t first,
-			       struct client_error *why);
+			       struct why *why);
 /* tile_read_fn with a struct client as ctx, for the head's tree (tile_read_plan() and such). */
 enum vt_err client_read_tile(void *client, const struct tile_id *id, struct merkle_hash *out);
 
 /* -- entries ---------------------------------------------------------------------------------- */
 
 /* Append one entry's bytes. */
-enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index,
-			 struct client_error *why);
+enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index, struct why *why);
 /*
  * Are its entries records, so that admissions can be replayed? Such a log begins with the centre's own accreditation, an
  * envelope; anything else in front means raw, unless somebody knows whose log it should be: `centre`, its canonical SPKI, or
  * empty. The log must have an entry. Memory that ran out is VT_ENOMEM and never an answer.
  */
-enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centre,
-				 struct client_error *why);
+enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centre, struct why *why);
 /*
  * entry and leaf are gone after the call. Anything but VT_OK stops, and is what client_entries()
  * returns.
@@ -126,7 +118,7 @@ typedef enum vt_err (*client_entry_fn)(void *ctx, uint64_t index, struct bytes e
  * is beyond the head. Other calls for `c` are possible inside visit, but not this one.
  */
 enum vt_err client_entries(struct client *c, uint64_t first, uint64_t end, client_entry_fn visit,
-			   void *ctx, struct client_error *why);
+			   void *ctx, struct why *why);
 
 /* -- the API ---------------------------------------------------------------------------------- */
 
@@ -135,10 +127,10 @@ enum vt_err client_entries(struct client *c, uint64_t first, uint64_t end, clien
  * accept may be NULL.
  */
 enum vt_err client_get(struct buf *out, struct client *c, const char *path, const char *accept,
-		       size_t max, struct client_error *why);
+		       size_t max, struct why *why);
 /* The same, as JSON: *out is new. */
 enum vt_err client_get_json(struct json **out, struct client *c, const char *path, size_t max,
-			    struct client_error *why);
+			    struct why *why);
 
 /*
  * What made the entry at `index` admissible, back to entry 0, as the extra line of its tlog-proof would have it if there were
@@ -148,7 +140,7 @@ enum vt_err client_get_json(struct json **out, struct client *c, const char *pat
  */
 struct extra;
 enum vt_err client_support(struct extra **out, struct client *c, uint64_t index, struct bytes entry,
-			   struct client_error *why);
+			   struct why *why);
 
 enum {
 	CLIENT_SIGNERS_MAX = 16, /* equals RECORD_SIGNATURES_MAX */
@@ -186,7 +178,7 @@ void client_receipt_release(struct client_receipt *r);
  * VT_EMISMATCH: the log answered, and the answer does not hold.
  */
 enum vt_err client_submit(struct client_receipt *out, struct client *c, struct bytes record,
-			  struct client_error *why);
+			  struct why *why);
 
 struct http_reply;
 /*

@@ -15,10 +15,6 @@ enum {
 	CLIENT_CHECKPOINT_MAX = 1 << 20,
 };
 
-/* Returns err, with the reason in *why (may be NULL). */
-enum vt_err client_refuse(struct client_error *why, enum vt_err err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
 /* Who asks: one per thread. The client's configuration is read, its state is not. */
 struct asker {
 	const struct client *client;
@@ -33,16 +29,16 @@ void asker_release(struct asker *a);
  * final answer, whatever its status.
  */
 enum vt_err ask_get(struct http_reply *reply, struct asker *a, const char *path, const char *accept,
-		    size_t max, struct client_error *why);
+		    size_t max, struct why *why);
 /* The same for a POST that may be repeated, with a deadline of its own. */
 enum vt_err ask_post(struct http_reply *reply, struct asker *a, const char *path,
 		     const char *accept, struct bytes body, const char *content_type, size_t max,
-		     struct client_error *why);
+		     struct why *why);
 /* What a status other than 2xx means to a caller. */
 enum vt_err status_error(unsigned status);
 /* Append the body of a 200; anything else is an error with the log's own reason. */
 enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, const char *accept,
-			   size_t max, struct client_error *why);
+			   size_t max, struct why *why);
 /*
  * Append a tile or bundle as it is served, unverified. A partial one that is gone is looked for
  * in the full one (C2SP tlog-tiles: logs "MAY delete any partial tile once the corresponding full
@@ -50,7 +46,7 @@ enum vt_err fetch_resource(struct buf *out, struct asker *a, const char *path, c
  * bundles are not.
  */
 enum vt_err fetch_tile(struct buf *out, bool *full, struct asker *a, const struct tile_id *id,
-		       struct client_error *why);
+		       struct why *why);
 
 /* The partial tiles at the right edge of a tree: they make its root. */
 struct edge {
@@ -121,18 +117,17 @@ enum vt_err tiles_init(struct client *c, size_t cache_bytes);
 void tiles_release(struct client *c);
 /* Fetch the right edge of `head` and hold it against the root. VT_EMISMATCH. */
 enum vt_err edge_fetch(struct edge *out, struct client *c, const struct tree_head *head,
-		       struct client_error *why);
+		       struct why *why);
 /*
  * A tile of the head's tree, verified; *out is valid until the next call that reads tiles. given:
  * the tile as it was fetched already, or NULL.
  */
 enum vt_err tile_get(const struct merkle_hash **out, struct client *c, const struct tile_id *id,
-		     const struct bytes *given, struct client_error *why);
+		     const struct bytes *given, struct why *why);
 /* Signed by the log that it has to be, and cosigned as the policy asks. *cp points into msg. */
 enum vt_err open_checkpoint(struct checkpoint *cp, const struct policy_log **log, struct client *c,
-			    struct bytes msg, struct client_error *why);
+			    struct bytes msg, struct why *why);
 /* The root of the first `size` leaves, through the head's tree. */
-enum vt_err root_at(struct merkle_hash *out, struct client *c, uint64_t size,
-		    struct client_error *why);
+enum vt_err root_at(struct merkle_hash *out, struct client *c, uint64_t size, struct why *why);
 
 #endif

@@ -26,8 +26,7 @@ static struct tile_id bundle_id(uint64_t number, uint64_t size)
  * wider bundle than was asked for, that is all of it.
  */
 static enum vt_err check_bundle(struct client *c, const struct tile_id *id, struct bytes raw,
-				bool wider, const struct merkle_hash *leaf,
-				struct client_error *why)
+				bool wider, const struct merkle_hash *leaf, struct why *why)
 {
 	struct merkle_hash hash;
 	struct bytes entry;
@@ -36,26 +35,25 @@ static enum vt_err check_bundle(struct client *c, const struct tile_id *id, stru
 	for (unsigned i = 0; i < id->width; i++) {
 		uint64_t index = id->index * TILE_WIDTH + i;
 		if (bundle_next(&entry, &raw) != VT_OK)
-			return client_refuse(why, VT_EMALFORMED,
-					     "%s: the bundle ends before entry %llu", c->url,
-					     (unsigned long long)index);
+			return why_say(why, VT_EMALFORMED, "%s: the bundle ends before entry %llu",
+				       c->url, (unsigned long long)index);
 		if ((err = merkle_hash_leaf(&hash, &c->hasher, entry)) != VT_OK)
-			return client_refuse(why, err, "%s", vt_err_text(err));
+			return why_say(why, err, "%s", vt_err_text(err));
 		if (!merkle_hash_equal(&hash, &leaf[i]))
-			return client_refuse(why, VT_EMISMATCH,
-					     "%s: entry %llu does not hash to the leaf in the tree",
-					     c->url, (unsigned long long)index);
+			return why_say(why, VT_EMISMATCH,
+				       "%s: entry %llu does not hash to the leaf in the tree",
+				       c->url, (unsigned long long)index);
 	}
 	if (raw.len != 0 && !wider)
-		return client_refuse(
-		    why, VT_EMALFORMED, "%s: something follows entry %llu, the last of its bundle",
-		    c->url, (unsigned long long)(id->index * TILE_WIDTH + id->width - 1));
+		return why_say(why, VT_EMALFORMED,
+			       "%s: something follows entry %llu, the last of its bundle", c->url,
+			       (unsigned long long)(id->index * TILE_WIDTH + id->width - 1));
 	return VT_OK;
 }
 
 /* The leaf hashes of a bundle, copied: the cache may move on while they are in use. */
 static enum vt_err leaves_of(struct merkle_hash *out, struct client *c, const struct tile_id *id,
-			     const struct bytes *given, struct client_error *why)
+			     const struct bytes *given, struct why *why)
 {
 	struct tile_id leaves = {.index = id->index,
 				 .width = tile_width(0, id->index, c->head.size)};
@@ -67,7 +65,7 @@ static enum vt_err leaves_of(struct merkle_hash *out, struct client *c, const st
 	return err;
 }
 
-static enum vt_err load_bundle(struct client *c, uint64_t number, struct client_error *why)
+static enum vt_err load_bundle(struct client *c, uint64_t number, struct why *why)
 {
 	struct tile_id id = bundle_id(number, c->head.size);
 	struct merkle_hash leaf[TILE_WIDTH];
@@ -90,31 +88,28 @@ static enum vt_err load_bundle(struct client *c, uint64_t number, struct client_
 	return VT_OK;
 }
 
-enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index,
-			 struct client_error *why)
+enum vt_err client_entry(struct buf *out, struct client *c, uint64_t index, struct why *why)
 {
 	struct bytes entry = {0}, rest;
 	enum vt_err err;
 
 	if (index >= c->head.size)
-		return client_refuse(why, VT_EINVAL, "entry %llu is beyond the tree of %llu leaves",
-				     (unsigned long long)index, (unsigned long long)c->head.size);
+		return why_say(why, VT_EINVAL, "entry %llu is beyond the tree of %llu leaves",
+			       (unsigned long long)index, (unsigned long long)c->head.size);
 	if ((err = load_bundle(c, index / TILE_WIDTH, why)) != VT_OK)
 		return err;
 	rest = buf_bytes(&c->bundle.raw);
 	for (uint64_t i = 0; i <= index % TILE_WIDTH; i++) {
 		if ((err = bundle_next(&entry, &rest)) != VT_OK)
-			return client_refuse(why,
-					     INTERNAL("a bundle that was checked is cut short"),
-					     "%s", vt_err_text(VT_EINTERNAL));
+			return why_say(why, INTERNAL("a bundle that was checked is cut short"),
+				       "%s", vt_err_text(VT_EINTERNAL));
 	}
 	if ((err = buf_append(out, entry)) != VT_OK)
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 	return err;
 }
 
-enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centre,
-				 struct client_error *why)
+enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centre, struct why *why)
 {
 	struct dsse envelope;
 	struct buf entry;
@@ -132,7 +127,7 @@ enum vt_err client_holds_records(bool *out, struct client *c, struct bytes centr
 	if (err == VT_EMALFORMED || err == VT_ELIMIT)
 		err = VT_OK;
 	if (err != VT_OK)
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 done:
 	dsse_release(&envelope);
 	buf_release(&entry);
@@ -144,7 +139,7 @@ done:
 struct fetched {
 	bool ready;
 	enum vt_err err;
-	struct client_error why;
+	struct why why;
 	struct buf bundle, tile; /* as they were served */
 	bool wider;
 };
@@ -204,7 +199,7 @@ static void *work(void *ctx)
 		if (err == VT_OK)
 			fetch_one(f, asker, number, s->size);
 		else
-			f->err = client_refuse(&f->why, err, "%s", vt_err_text(err));
+			f->err = why_say(&f->why, err, "%s", vt_err_text(err));
 
 		pthread_mutex_lock(&s->lock);
 		f->ready = true;
@@ -217,7 +212,7 @@ static void *work(void *ctx)
 /* [first, end) of what is in the slot. */
 static enum vt_err visit_bundle(struct client *c, const struct fetched *f, const struct tile_id *id,
 				uint64_t first, uint64_t end, client_entry_fn visit, void *ctx,
-				struct client_error *why)
+				struct why *why)
 {
 	struct merkle_hash leaf[TILE_WIDTH];
 	struct bytes entry, rest = buf_bytes(&f->bundle), tile = buf_bytes(&f->tile);
@@ -229,9 +224,8 @@ static enum vt_err visit_bundle(struct client *c, const struct fetched *f, const
 	for (unsigned i = 0; i < id->width; i++) {
 		uint64_t index = id->index * TILE_WIDTH + i;
 		if ((err = bundle_next(&entry, &rest)) != VT_OK)
-			return client_refuse(why,
-					     INTERNAL("a bundle that was checked is cut short"),
-					     "%s", vt_err_text(VT_EINTERNAL));
+			return why_say(why, INTERNAL("a bundle that was checked is cut short"),
+				       "%s", vt_err_text(VT_EINTERNAL));
 		if (index < first || index >= end)
 			continue;
 		if ((err = visit(ctx, index, entry, &leaf[i])) != VT_OK)
@@ -241,7 +235,7 @@ static enum vt_err visit_bundle(struct client *c, const struct fetched *f, const
 }
 
 static enum vt_err visit_all(struct stream *s, struct client *c, uint64_t first, uint64_t end,
-			     client_entry_fn visit, void *ctx, struct client_error *why)
+			     client_entry_fn visit, void *ctx, struct why *why)
 {
 	enum vt_err err;
 
@@ -256,9 +250,9 @@ static enum vt_err visit_all(struct stream *s, struct client *c, uint64_t first,
 		pthread_mutex_unlock(&s->lock);
 
 		if (!ready)
-			return client_refuse(why, VT_EIO, "given up: told to stop");
+			return why_say(why, VT_EIO, "given up: told to stop");
 		if (f->err != VT_OK)
-			return client_refuse(why, f->err, "%s", f->why.text);
+			return why_say(why, f->err, "%s", f->why.text);
 		if ((err = visit_bundle(c, f, &id, first, end, visit, ctx, why)) != VT_OK)
 			return err;
 		buf_reset(&f->bundle);
@@ -335,25 +329,24 @@ static void show_stream(struct client *c, struct stream *s)
 }
 
 enum vt_err client_entries(struct client *c, uint64_t first, uint64_t end, client_entry_fn visit,
-			   void *ctx, struct client_error *why)
+			   void *ctx, struct why *why)
 {
 	struct stream *s;
 	enum vt_err err;
 
 	if (end > c->head.size || first > end)
-		return client_refuse(why, VT_EINVAL,
-				     "entries %llu to %llu of a tree of %llu leaves",
-				     (unsigned long long)first, (unsigned long long)end,
-				     (unsigned long long)c->head.size);
+		return why_say(why, VT_EINVAL, "entries %llu to %llu of a tree of %llu leaves",
+			       (unsigned long long)first, (unsigned long long)end,
+			       (unsigned long long)c->head.size);
 	if (c->in_entries)
-		return client_refuse(why, VT_EINVAL, "one stream of entries at a time");
+		return why_say(why, VT_EINVAL, "one stream of entries at a time");
 	if (first == end)
 		return VT_OK;
 	if ((s = start_stream(c, first, end)) == NULL)
-		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+		return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	c->in_entries = true;
 	show_stream(c, s);
-	err = c->cancelled ? client_refuse(why, VT_EIO, "given up: told to stop")
+	err = c->cancelled ? why_say(why, VT_EIO, "given up: told to stop")
 			   : visit_all(s, c, first, end, visit, ctx, why);
 	show_stream(c, NULL);
 	c->in_entries = false;

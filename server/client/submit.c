@@ -21,25 +21,24 @@ void client_receipt_release(struct client_receipt *r)
 	client_receipt_init(r);
 }
 
-static enum vt_err plain_failure(enum vt_err err, struct client_error *why)
+static enum vt_err plain_failure(enum vt_err err, struct why *why)
 {
-	return client_refuse(why, err, "%s", vt_err_text(err));
+	return why_say(why, err, "%s", vt_err_text(err));
 }
 
 /* The log says that it has the record; from here on, what does not hold is the log's doing. */
-static enum vt_err does_not_hold(enum vt_err err, struct client_error *why, const char *what,
+static enum vt_err does_not_hold(enum vt_err err, struct why *why, const char *what,
 				 const char *detail)
 {
 	if (err == VT_ENOMEM || err == VT_EINTERNAL)
 		return plain_failure(err, why);
-	return client_refuse(why, VT_EMISMATCH, "the log took the record, but %s: %s", what,
-			     detail);
+	return why_say(why, VT_EMISMATCH, "the log took the record, but %s: %s", what, detail);
 }
 
 /* -- the parts of an answer ------------------------------------------------------------------- */
 
 static enum vt_err post_record(struct http_reply *reply, struct client *c, struct bytes record,
-			       struct client_error *why)
+			       struct why *why)
 {
 	char reason[720];
 	enum vt_err err;
@@ -50,12 +49,12 @@ static enum vt_err post_record(struct http_reply *reply, struct client *c, struc
 	if (reply->status == 200 || reply->status == 201)
 		return VT_OK;
 	client_explain(reason, sizeof(reason), reply);
-	return client_refuse(why, status_error(reply->status), "%s", reason);
+	return why_say(why, status_error(reply->status), "%s", reason);
 }
 
 /* The entry: out of the proof's extra, or, where it was too large for that, from its bundle. */
 static enum vt_err find_entry(struct client_receipt *out, struct extra **extra, struct client *c,
-			      const struct tlog_proof *proof, struct client_error *why)
+			      const struct tlog_proof *proof, struct why *why)
 {
 	struct problem problem = {0};
 	enum vt_err err;
@@ -83,7 +82,7 @@ static enum vt_err find_entry(struct client_receipt *out, struct extra **extra, 
  * Is what we sent what they logged? Signatures may differ (they are malleable, and one log holds
  * each statement once per key), the payload may not.
  */
-static enum vt_err check_payload(struct bytes record, struct bytes entry, struct client_error *why)
+static enum vt_err check_payload(struct bytes record, struct bytes entry, struct why *why)
 {
 	struct dsse ours, theirs;
 	struct problem problem = {0};
@@ -92,7 +91,7 @@ static enum vt_err check_payload(struct bytes record, struct bytes entry, struct
 	dsse_init(&ours);
 	dsse_init(&theirs);
 	if ((err = dsse_parse(&ours, record, &problem)) != VT_OK) {
-		client_refuse(why, err, "what was sent is no record: %s", problem.detail);
+		why_say(why, err, "what was sent is no record: %s", problem.detail);
 		goto done;
 	}
 	if ((err = dsse_parse(&theirs, entry, &problem)) != VT_OK)
@@ -198,7 +197,7 @@ done:
 static enum vt_err check_admission(struct client_receipt *out, struct bytes record,
 				   struct client *c, const struct extra *extra, uint64_t index,
 				   const struct checkpoint *cp, const struct policy_log *log,
-				   struct client_error *why)
+				   struct why *why)
 {
 	struct extra_verdict verdict = {0};
 	struct problem problem = {0};
@@ -216,10 +215,10 @@ static enum vt_err check_admission(struct client_receipt *out, struct bytes reco
 /* The same for an entry that is too large for its proof to carry it. The log has just answered: what it cannot say now is left
  * open, and out->admission_checked tells. */
 static enum vt_err check_fetched(struct client_receipt *out, struct bytes record, struct client *c,
-				 uint64_t index, struct client_error *why)
+				 uint64_t index, struct why *why)
 {
 	struct checkpoint cp = {.head = c->head};
-	struct client_error inner = {0};
+	struct why inner = {0};
 	struct extra *extra = NULL;
 	enum vt_err err = client_support(&extra, c, index, buf_bytes(&out->entry), &inner);
 
@@ -236,9 +235,9 @@ static enum vt_err check_fetched(struct client_receipt *out, struct bytes record
 
 /* out->proof is the answer. */
 static enum vt_err take_answer(struct client_receipt *out, struct client *c, struct bytes record,
-			       struct client_error *why)
+			       struct why *why)
 {
-	struct client_error inner = {0};
+	struct why inner = {0};
 	struct extra *extra = NULL;
 	const struct policy_log *log;
 	struct tlog_proof proof;
@@ -285,7 +284,7 @@ done:
 }
 
 enum vt_err client_submit(struct client_receipt *out, struct client *c, struct bytes record,
-			  struct client_error *why)
+			  struct why *why)
 {
 	struct http_reply reply;
 	enum vt_err err;

@@ -15,24 +15,23 @@ struct wanted {
 };
 
 /* `by` refers to it, and can only refer to what came before. What the log says wrongly here proves nothing: VT_EIO. */
-static enum vt_err want(struct wanted *w, uint64_t index, uint64_t by, struct client_error *why)
+static enum vt_err want(struct wanted *w, uint64_t index, uint64_t by, struct why *why)
 {
 	if (index >= by)
-		return client_refuse(why, VT_EIO,
-				     "entry %llu: the log says that it rests on entry %llu",
-				     (unsigned long long)by, (unsigned long long)index);
+		return why_say(why, VT_EIO, "entry %llu: the log says that it rests on entry %llu",
+			       (unsigned long long)by, (unsigned long long)index);
 	for (size_t i = 0; i < w->n; i++)
 		if (w->index[i] == index)
 			return VT_OK;
 	if (w->n == EXTRA_GATHERED_MAX)
-		return client_refuse(why, VT_ELIMIT, "it rests on more than %d entries",
-				     EXTRA_GATHERED_MAX);
+		return why_say(why, VT_ELIMIT, "it rests on more than %d entries",
+			       EXTRA_GATHERED_MAX);
 	w->index[w->n++] = index;
 	return VT_OK;
 }
 
 static enum vt_err want_member(struct wanted *w, const struct json *signer, const char *name,
-			       uint64_t by, struct client_error *why)
+			       uint64_t by, struct why *why)
 {
 	const struct json *member = json_member(signer, name);
 	int64_t index;
@@ -40,15 +39,15 @@ static enum vt_err want_member(struct wanted *w, const struct json *signer, cons
 	if (member == NULL)
 		return VT_OK;
 	if (!json_integer(member, &index) || index < 0)
-		return client_refuse(why, VT_EIO, "entry %llu: the log's answer is malformed",
-				     (unsigned long long)by);
+		return why_say(why, VT_EIO, "entry %llu: the log's answer is malformed",
+			       (unsigned long long)by);
 	/* A key that is registered by the very entry that it signs. */
 	return (uint64_t)index == by ? VT_OK : want(w, (uint64_t)index, by, why);
 }
 
 /* Which accreditations carry the signers is the log's to say: they are taken for nothing but a hint what to fetch. */
 static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t index,
-				const char *about, struct client_error *why)
+				const char *about, struct why *why)
 {
 	const struct json *signers, *signer;
 	struct bytes keyid;
@@ -60,7 +59,7 @@ static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t ind
 	if (buf_appendf(&path, "/api/v1/entries/%llu", (unsigned long long)index) != VT_OK ||
 	    buf_append_byte(&path, '\0') != VT_OK) {
 		buf_release(&path);
-		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+		return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	}
 	err = client_get_json(&description, c, (const char *)path.data, DESCRIPTION_MAX, why);
 	buf_release(&path);
@@ -68,8 +67,7 @@ static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t ind
 		return err == VT_EMALFORMED ? VT_EIO : err;
 	signers = json_member(json_member(description, "record"), "signers");
 	if (signers == NULL)
-		err = client_refuse(why, VT_ENOTFOUND,
-				    "the log does not say what made it admissible");
+		err = why_say(why, VT_ENOTFOUND, "the log does not say what made it admissible");
 	for (size_t i = 0; err == VT_OK && i < json_count(signers); i++) {
 		signer = json_at(signers, i);
 		if (json_text(json_member(signer, "keyid"), &keyid) && bytes_is(keyid, about))
@@ -82,14 +80,13 @@ static enum vt_err want_signers(struct wanted *w, struct client *c, uint64_t ind
 }
 
 static enum vt_err want_all(struct wanted *w, struct client *c, uint64_t index, struct bytes entry,
-			    struct client_error *why)
+			    struct why *why)
 {
 	struct extra_named named;
 	enum vt_err err;
 
 	if ((err = extra_named(&named, index, entry)) != VT_OK)
-		return client_refuse(why, err, "entry %llu is no record",
-				     (unsigned long long)index);
+		return why_say(why, err, "entry %llu is no record", (unsigned long long)index);
 	for (size_t i = 0; i < named.n; i++)
 		if ((err = want(w, named.index[i], index, why)) != VT_OK)
 			return err;
@@ -97,7 +94,7 @@ static enum vt_err want_all(struct wanted *w, struct client *c, uint64_t index, 
 }
 
 static enum vt_err fetch_one(struct extra *x, struct wanted *w, struct client *c, uint64_t index,
-			     struct client_error *why)
+			     struct why *why)
 {
 	struct merkle_proof proof;
 	struct buf entry;
@@ -108,7 +105,7 @@ static enum vt_err fetch_one(struct extra *x, struct wanted *w, struct client *c
 	    (err = client_inclusion(&proof, c, index, why)) != VT_OK)
 		goto done;
 	if ((err = extra_add(x, index, buf_bytes(&entry), &proof)) != VT_OK) {
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 		goto done;
 	}
 	err = want_all(w, c, index, buf_bytes(&entry), why);
@@ -118,7 +115,7 @@ done:
 }
 
 enum vt_err client_support(struct extra **out, struct client *c, uint64_t index, struct bytes entry,
-			   struct client_error *why)
+			   struct why *why)
 {
 	struct wanted *w = calloc(1, sizeof(*w));
 	struct extra *x = NULL;
@@ -126,7 +123,7 @@ enum vt_err client_support(struct extra **out, struct client *c, uint64_t index,
 
 	*out = NULL;
 	if (w == NULL || extra_new(&x, entry) != VT_OK) {
-		client_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 		goto done;
 	}
 	err = want_all(w, c, index, entry, why);

@@ -57,7 +57,7 @@ static enum vt_err read_edge(void *ctx, const struct tile_id *id, struct merkle_
 }
 
 static enum vt_err fetch_edge_tile(struct edge *out, struct client *c, unsigned level,
-				   uint64_t size, struct client_error *why)
+				   uint64_t size, struct why *why)
 {
 	unsigned down = level * TILE_HEIGHT;
 	struct tile_id id = {.level = level, .width = (unsigned)(size >> down) % TILE_WIDTH};
@@ -77,7 +77,7 @@ static enum vt_err fetch_edge_tile(struct edge *out, struct client *c, unsigned 
 }
 
 enum vt_err edge_fetch(struct edge *out, struct client *c, const struct tree_head *head,
-		       struct client_error *why)
+		       struct why *why)
 {
 	struct edge_source source = {out, head->size};
 	struct merkle_hash root;
@@ -92,13 +92,12 @@ enum vt_err edge_fetch(struct edge *out, struct client *c, const struct tree_hea
 	else
 		err = tile_root(&root, &c->hasher, head->size, read_edge, &source);
 	if (err != VT_OK)
-		return client_refuse(why, err, "%s", vt_err_text(err));
+		return why_say(why, err, "%s", vt_err_text(err));
 	if (!merkle_hash_equal(&root, &head->root))
-		return client_refuse(
-		    why, VT_EMISMATCH,
-		    "%s: the tiles at the right edge do not make the root that the "
-		    "checkpoint of size %llu has",
-		    c->url, (unsigned long long)head->size);
+		return why_say(why, VT_EMISMATCH,
+			       "%s: the tiles at the right edge do not make the root that the "
+			       "checkpoint of size %llu has",
+			       c->url, (unsigned long long)head->size);
 	return VT_OK;
 }
 
@@ -147,8 +146,7 @@ static struct tile_slot *slot_to_fill(struct client *c, unsigned level, uint64_t
 
 /* Hold raw against `expected`, and keep it. */
 static enum vt_err keep_tile(struct tile_slot **out, struct client *c, const struct tile_id *id,
-			     struct bytes raw, const struct merkle_hash *expected,
-			     struct client_error *why)
+			     struct bytes raw, const struct merkle_hash *expected, struct why *why)
 {
 	struct merkle_node_id whole = {(id->level + 1) * TILE_HEIGHT, id->index};
 	struct merkle_hash hash[TILE_WIDTH], root;
@@ -160,13 +158,12 @@ static enum vt_err keep_tile(struct tile_slot **out, struct client *c, const str
 	memcpy(hash, raw.data, sizeof(hash));
 	if ((err = tile_path_format(path, &len, id)) != VT_OK ||
 	    (err = tile_node(&root, &c->hasher, id, hash, whole)) != VT_OK)
-		return client_refuse(why, err, "%s", vt_err_text(err));
+		return why_say(why, err, "%s", vt_err_text(err));
 	if (!merkle_hash_equal(&root, expected))
-		return client_refuse(why, VT_EMISMATCH,
-				     "%s/%s does not hash to what the tile above it says", c->url,
-				     path);
+		return why_say(why, VT_EMISMATCH,
+			       "%s/%s does not hash to what the tile above it says", c->url, path);
 	if ((slot = slot_to_fill(c, id->level, id->index)) == NULL)
-		return client_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+		return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	memcpy(slot->hash, hash, sizeof(hash));
 	slot->root = root;
 	slot->level = id->level;
@@ -177,8 +174,7 @@ static enum vt_err keep_tile(struct tile_slot **out, struct client *c, const str
 }
 
 static enum vt_err get_full(const struct merkle_hash **out, struct client *c,
-			    const struct tile_id *id, const struct bytes *given,
-			    struct client_error *why)
+			    const struct tile_id *id, const struct bytes *given, struct why *why)
 {
 	struct tile_slot *slot = find_slot(c, id->level, id->index);
 	struct tile_id parent = {.level = id->level + 1, .index = id->index / TILE_WIDTH};
@@ -216,7 +212,7 @@ static enum vt_err get_full(const struct merkle_hash **out, struct client *c,
 }
 
 enum vt_err tile_get(const struct merkle_hash **out, struct client *c, const struct tile_id *id,
-		     const struct bytes *given, struct client_error *why)
+		     const struct bytes *given, struct why *why)
 {
 	if (in_edge(id, c->head.size)) {
 		*out = c->edge->hash[id->level];
@@ -224,8 +220,8 @@ enum vt_err tile_get(const struct merkle_hash **out, struct client *c, const str
 	}
 	if (id->entries || id->width != TILE_WIDTH || id->level >= CLIENT_LEVELS ||
 	    tile_width(id->level, id->index, c->head.size) != TILE_WIDTH)
-		return client_refuse(why, VT_EINVAL, "no such tile in the tree of %llu leaves",
-				     (unsigned long long)c->head.size);
+		return why_say(why, VT_EINVAL, "no such tile in the tree of %llu leaves",
+			       (unsigned long long)c->head.size);
 	return get_full(out, c, id, given, why);
 }
 
@@ -233,7 +229,7 @@ enum vt_err tile_get(const struct merkle_hash **out, struct client *c, const str
 
 struct reading {
 	struct client *client;
-	struct client_error *why;
+	struct why *why;
 };
 
 static enum vt_err read_for_plan(void *ctx, const struct tile_id *id, struct merkle_hash *out)
@@ -255,17 +251,16 @@ enum vt_err client_read_tile(void *client, const struct tile_id *id, struct merk
 }
 
 static enum vt_err read_plan(struct merkle_hash *node, struct client *c,
-			     const struct merkle_plan *plan, struct client_error *why)
+			     const struct merkle_plan *plan, struct why *why)
 {
 	struct reading r = {c, why};
 
 	/* For the errors that reading does not explain. */
-	client_refuse(why, VT_EINTERNAL, "%s", vt_err_text(VT_EINTERNAL));
+	why_say(why, VT_EINTERNAL, "%s", vt_err_text(VT_EINTERNAL));
 	return tile_read_plan(node, &c->hasher, plan, c->head.size, read_for_plan, &r);
 }
 
-enum vt_err root_at(struct merkle_hash *out, struct client *c, uint64_t size,
-		    struct client_error *why)
+enum vt_err root_at(struct merkle_hash *out, struct client *c, uint64_t size, struct why *why)
 {
 	struct merkle_hash node[MERKLE_PLAN_MAX];
 	struct merkle_plan plan;
@@ -279,22 +274,21 @@ enum vt_err root_at(struct merkle_hash *out, struct client *c, uint64_t size,
 	return proof_build_root(out, &c->hasher, &plan, node);
 }
 
-static enum vt_err beyond(const struct client *c, uint64_t n, struct client_error *why)
+static enum vt_err beyond(const struct client *c, uint64_t n, struct why *why)
 {
-	return client_refuse(why, VT_EINVAL, "%llu is beyond the tree of %llu leaves",
-			     (unsigned long long)n, (unsigned long long)c->head.size);
+	return why_say(why, VT_EINVAL, "%llu is beyond the tree of %llu leaves",
+		       (unsigned long long)n, (unsigned long long)c->head.size);
 }
 
 enum vt_err client_root_at(struct merkle_hash *out, struct client *c, uint64_t size,
-			   struct client_error *why)
+			   struct why *why)
 {
 	if (size > c->head.size)
 		return beyond(c, size, why);
 	return root_at(out, c, size, why);
 }
 
-enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t index,
-			struct client_error *why)
+enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t index, struct why *why)
 {
 	struct tile_id id = {.index = index / TILE_WIDTH};
 	const struct merkle_hash *hash = NULL;
@@ -309,7 +303,7 @@ enum vt_err client_leaf(struct merkle_hash *out, struct client *c, uint64_t inde
 }
 
 static enum vt_err prove(struct merkle_proof *out, struct client *c, const struct merkle_plan *plan,
-			 struct client_error *why)
+			 struct why *why)
 {
 	struct merkle_hash node[MERKLE_PLAN_MAX];
 	enum vt_err err;
@@ -320,7 +314,7 @@ static enum vt_err prove(struct merkle_proof *out, struct client *c, const struc
 }
 
 enum vt_err client_inclusion(struct merkle_proof *out, struct client *c, uint64_t index,
-			     struct client_error *why)
+			     struct why *why)
 {
 	struct merkle_plan plan;
 	enum vt_err err;
@@ -331,7 +325,7 @@ enum vt_err client_inclusion(struct merkle_proof *out, struct client *c, uint64_
 }
 
 enum vt_err client_consistency(struct merkle_proof *out, struct client *c, uint64_t first,
-			       struct client_error *why)
+			       struct why *why)
 {
 	struct merkle_plan plan;
 	enum vt_err err;

@@ -105,8 +105,8 @@ static const char *digest_by(const struct file_digests *f, struct bytes algorith
 	return NULL;
 }
 
-enum vt_err file_digests_find(const struct file_digests *f, const struct statement *s, char *why,
-			      size_t cap)
+enum vt_err file_digests_find(const struct file_digests *f, const struct statement *s,
+			      struct why *why)
 {
 	const struct subject_digest *same = NULL, *other = NULL;
 	enum vt_err err = VT_ENOTFOUND;
@@ -123,13 +123,12 @@ enum vt_err file_digests_find(const struct file_digests *f, const struct stateme
 			same = d;
 		else
 			other = d;
-		if (same != NULL && other != NULL) {
-			snprintf(why, cap,
-				 "it names this file by its %.*s, and another by its %.*s",
-				 (int)same->algorithm.len, (const char *)same->algorithm.data,
-				 (int)other->algorithm.len, (const char *)other->algorithm.data);
-			return VT_EMISMATCH;
-		}
+		if (same != NULL && other != NULL)
+			return why_say(why, VT_EMISMATCH,
+				       "it names this file by its %.*s, and another by its %.*s",
+				       (int)same->algorithm.len, (const char *)same->algorithm.data,
+				       (int)other->algorithm.len,
+				       (const char *)other->algorithm.data);
 		err = same != NULL ? VT_OK : err;
 	}
 	return err;

@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "content_digest.h"
 #include "statement.h"
+#include "why.h"
 
 /* By each of digest_algorithms that is a hash of the bytes, in that order: SHA-256 first. */
 struct file_digests {
@@ -20,9 +21,9 @@ int file_sha256(char hex[65], const char *name, const char *path);
 
 /*
  * Is the file a subject of the statement: the one of which every digest that can be compared is the file's, one at least?
- * VT_ENOTFOUND: it is none. VT_EMISMATCH, with why (NULL if cap is 0): a subject has digests of this file and of another.
+ * VT_ENOTFOUND: it is none. VT_EMISMATCH, with why (may be NULL): a subject has digests of this file and of another.
  */
-enum vt_err file_digests_find(const struct file_digests *f, const struct statement *s, char *why,
-			      size_t cap);
+enum vt_err file_digests_find(const struct file_digests *f, const struct statement *s,
+			      struct why *why);
 
 #endif

@@ -97,7 +97,7 @@ static struct finding *add_finding(struct search *s)
 /* The proof's checkpoint must belong to the history that this search began with. */
 static int adopt_checkpoint(struct search *s, struct finding *f)
 {
-	struct client_error why = {""};
+	struct why why = {""};
 	enum vt_err err = client_adopt(s->client, f->checked.proof.checkpoint, NULL, &why);
 
 	if (err == VT_OK)
@@ -105,26 +105,25 @@ static int adopt_checkpoint(struct search *s, struct finding *f)
 	if (err != VT_EMISMATCH && err != VT_EUNTRUSTED && err != VT_EMALFORMED)
 		return cmd_fail("find", CMD_UNSURE, "%s", why.text);
 	f->err = err;
-	snprintf(f->checked.why, sizeof(f->checked.why), "%s", why.text);
+	f->checked.why = why;
 	return CMD_HOLDS;
 }
 
 /* What the log answers may contradict what it signed; then that is the finding. Anything else is no answer. */
-static int note_failure(struct finding *f, uint64_t index, enum vt_err err,
-			const struct client_error *why)
+static int note_failure(struct finding *f, uint64_t index, enum vt_err err, const struct why *why)
 {
 	if (err != VT_EMISMATCH && err != VT_EMALFORMED)
 		return cmd_fail("find", CMD_UNSURE, "entry %llu: %s", (unsigned long long)index,
 				why->text);
 	f->err = err;
-	snprintf(f->checked.why, sizeof(f->checked.why), "%s", why->text);
+	f->checked.why = *why;
 	return CMD_HOLDS;
 }
 
 /* Who signed it, and who accredited them: entries of their own, under the head that the proof's checkpoint was held against. */
 static int check_support(struct search *s, struct finding *f, struct bytes centre)
 {
-	struct client_error why = {""};
+	struct why why = {""};
 	struct extra *x = NULL;
 	uint64_t index = f->checked.proof.index;
 	enum vt_err err = client_support(&x, s->client, index, buf_bytes(&f->checked.entry), &why);
@@ -142,7 +141,7 @@ static int check_support(struct search *s, struct finding *f, struct bytes centr
 /* The proof is too large to carry its entry, which is in the log's bundles. */
 static int check_with_bundle(struct search *s, struct finding *f, struct bytes centre)
 {
-	struct client_error why = {""};
+	struct why why = {""};
 	struct buf entry;
 	uint64_t index = f->checked.proof.index;
 	enum vt_err err;
@@ -153,7 +152,7 @@ static int check_with_bundle(struct search *s, struct finding *f, struct bytes c
 		code = note_failure(f, index, err, &why);
 		goto done;
 	}
-	f->checked.why[0] = '\0';
+	f->checked.why.text[0] = '\0';
 	f->err = proof_check(&f->checked, &s->hasher, s->policy, centre, buf_bytes(&entry));
 	if (f->err == VT_OK && !f->checked.raw)
 		code = check_support(s, f, centre);
@@ -166,7 +165,7 @@ done:
 static int check_entry(struct search *s, uint64_t index, bool correction)
 {
 	struct finding *f = add_finding(s);
-	struct client_error why = {""};
+	struct why why = {""};
 	char path[96];
 	struct bytes centre = s->centre ? party_key_spki(s->centre) : bytes_of(NULL, 0);
 	int code = CMD_HOLDS;
@@ -186,9 +185,8 @@ static int check_entry(struct search *s, uint64_t index, bool correction)
 	if (f->err == VT_EINVAL && code == CMD_HOLDS)
 		code = check_with_bundle(s, f, centre);
 	if (f->err == VT_OK && f->checked.proof.index != index) {
-		f->err = VT_EMISMATCH;
-		snprintf(f->checked.why, sizeof(f->checked.why), "the proof is about entry %llu",
-			 (unsigned long long)f->checked.proof.index);
+		f->err = why_say(&f->checked.why, VT_EMISMATCH, "the proof is about entry %llu",
+				 (unsigned long long)f->checked.proof.index);
 	}
 	/* Memory that ran out says nothing of the entry. */
 	if (code == CMD_HOLDS && (f->err == VT_ENOMEM || f->err == VT_EINTERNAL))
@@ -251,7 +249,7 @@ static int search_subject(struct search *s, const char *algorithm, const char *h
 	int code = CMD_HOLDS;
 
 	while (more && code == CMD_HOLDS) {
-		struct client_error why = {""};
+		struct why why = {""};
 		struct json *page = NULL;
 		char path[384];
 
@@ -289,7 +287,7 @@ static int check_all(struct search *s)
 /* Has a signer's accreditation changed since? The log's own word, and said so. */
 static void look_at_signer(struct search *s, struct finding *f, size_t i)
 {
-	struct client_error why;
+	struct why why;
 	struct json *party = NULL;
 	struct buf path;
 
@@ -330,15 +328,13 @@ static bool unproven(const struct finding *f)
 /* Does it belong here? */
 static void check_subject(const struct search *s, struct finding *f)
 {
-	char *why = f->checked.why;
-
 	if (f->correction)
 		return;
 	f->err = VT_ENOTFOUND;
 	if (!f->checked.raw)
-		f->err = file_digests_find(&s->file, &f->checked.statement, why, CHECK_WHY_MAX);
+		f->err = file_digests_find(&s->file, &f->checked.statement, &f->checked.why);
 	if (f->err == VT_ENOTFOUND)
-		snprintf(why, CHECK_WHY_MAX, "it is not about this file");
+		why_say(&f->checked.why, f->err, "it is not about this file");
 }
 
 /* Before it is weighed: does each hold, and belong here? */
@@ -389,8 +385,7 @@ static void print_finding(const struct finding *f, const struct weighed *w)
 
 	printf("  entry %-8llu ", (unsigned long long)f->index);
 	if (f->err != VT_OK) {
-		printf("DOES NOT HOLD: %s\n",
-		       f->checked.why[0] ? f->checked.why : vt_err_text(f->err));
+		printf("DOES NOT HOLD: %s\n", why_text(&f->checked.why, f->err));
 		return;
 	}
 	printf("%s", checked_what(&f->checked, what, sizeof(what)));
@@ -456,7 +451,7 @@ static struct json *finding_json(const struct finding *f, const struct weighed *
 {
 	const struct checked *c = &f->checked;
 	const char *why = unproven(f)       ? "its signatures were not checked"
-			  : f->err != VT_OK ? c->why
+			  : f->err != VT_OK ? c->why.text
 					    : NULL;
 	bool record = f->err == VT_OK && !c->raw;
 	struct bytes result;
@@ -501,7 +496,7 @@ static int search_file(struct search *s, const char *path)
 {
 	struct client_config config = {
 	    .url = opt_log, .wait = cmd_wait_before_retry, .ctx = command_name};
-	struct client_error why = {""};
+	struct why why = {""};
 	int printed, code = cmd_read_policy("find", opt_policy, &s->policy);
 
 	if (code == CMD_HOLDS && opt_centre != NULL)

@@ -56,7 +56,7 @@ static int reading_code(enum vt_err err)
 
 static int walk_entries(struct walk *w, struct client *c, struct bytes centre)
 {
-	struct client_error why = {""};
+	struct why why = {""};
 	struct merkle_hash root;
 	char reason[PAIRS_WHY_MAX] = "";
 	bool records = false;
@@ -96,7 +96,7 @@ int fsck_over_http(struct fsck_run *run, const char *url, const char *policy_pat
 {
 	struct client_config config = {
 	    .url = url, .wait = cmd_wait_before_retry, .ctx = command_name};
-	struct client_error why = {""};
+	struct why why = {""};
 	struct policy *policy = NULL;
 	struct party_key *centre = NULL;
 	struct client *c = NULL;

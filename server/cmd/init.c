@@ -103,7 +103,7 @@ struct making {
 
 static int read_centre(struct making *m)
 {
-	struct key_error why = {""};
+	struct why why = {""};
 	int code;
 
 	if (opt_recovery_key != NULL && opt_centre_key == NULL)
@@ -195,7 +195,7 @@ static int default_key_path(char out[PATH_MAX])
 /* The key that is given, or a fresh one that is in memory alone until everything else is looked at. */
 static int find_key(struct making *m)
 {
-	struct key_error why = {""};
+	struct why why = {""};
 	int code = CMD_HOLDS;
 
 	if (opt_key != NULL) {

@@ -95,7 +95,7 @@ void cmd_forget(char *secret)
 int cmd_read_signer(const char *name, const char *option, const char *path,
 		    const char *passphrase_file, struct signer **out)
 {
-	struct key_error why = {""};
+	struct why why = {""};
 	char *passphrase;
 	enum vt_err err;
 	int code = cmd_read_passphrase(name, passphrase_file, &passphrase);
@@ -114,7 +114,7 @@ int cmd_read_signer(const char *name, const char *option, const char *path,
 int cmd_read_public_key(const char *name, const char *option, const char *path,
 			struct party_key **out)
 {
-	struct key_error why = {""};
+	struct why why = {""};
 	struct buf text;
 	enum vt_err err;
 	int code = CMD_HOLDS;
@@ -208,7 +208,7 @@ int cmd_read_policy(const char *name, const char *path, struct policy **out)
 int cmd_write_output(const char *name, const char *label, const char *path, struct bytes contents,
 		     bool secret)
 {
-	struct output_error why;
+	struct why why;
 	enum vt_err err = output_write(path, contents, secret, &why);
 
 	if (err == VT_OK)

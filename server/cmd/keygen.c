@@ -124,7 +124,7 @@ static int generate(enum key_use use, const char *passphrase)
 {
 	struct signer *key = NULL;
 	struct note_signer note = {0};
-	struct key_error why = {""};
+	struct why why = {""};
 	struct buf path;
 	enum vt_err err;
 	int code;

@@ -265,7 +265,7 @@ static int sign_and_write(const char *name, const struct record_signing *how, st
 static int check_out(const char *name, const struct command_usage *usage, const char *out,
 		     const struct operands *rest)
 {
-	struct output_error why;
+	struct why why;
 	const char *input = NULL;
 
 	if (out == NULL)

@@ -86,7 +86,7 @@ static int check_output(const char *path, const struct operands *records, size_t
 			const char *suffix)
 {
 	char other[PATH_MAX];
-	struct output_error why;
+	struct why why;
 
 	if (cmd_same_file(path, opt_policy))
 		return cmd_fail("submit", CMD_USAGE,
@@ -181,7 +181,7 @@ static int report(const char *record, const struct client_receipt *r, const char
 static int submit_one(struct client *c, const char *path)
 {
 	struct client_receipt receipt;
-	struct client_error why = {""};
+	struct why why = {""};
 	struct buf record;
 	enum vt_err err;
 	int code, told;
@@ -218,7 +218,7 @@ static int submit_one(struct client *c, const char *path)
 int cmd_submit(int argc, char **argv)
 {
 	struct client_config config = {0};
-	struct client_error why = {""};
+	struct why why = {""};
 	struct client *c = NULL;
 	struct policy *policy = NULL;
 	struct operands rest;

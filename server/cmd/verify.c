@@ -118,7 +118,7 @@ static bool signers_matter(const struct inputs *in)
 
 static bool about_the_file(const struct checked *c, const struct inputs *in)
 {
-	return !c->raw && file_digests_find(&in->firmware, &c->statement, NULL, 0) == VT_OK;
+	return !c->raw && file_digests_find(&in->firmware, &c->statement, NULL) == VT_OK;
 }
 
 static bool is_correction(const struct checked *c)
@@ -131,19 +131,18 @@ static bool is_correction(const struct checked *c)
 /* A correction is about an entry, not about a file: weigh() sees whether that entry is here. */
 static int check_subject(struct checked *c, const struct inputs *in)
 {
-	char why[CHECK_WHY_MAX / 2];
+	struct why why;
 	enum vt_err err = VT_ENOTFOUND;
 
 	if (!c->raw)
-		err = file_digests_find(&in->firmware, &c->statement, why, sizeof(why));
+		err = file_digests_find(&in->firmware, &c->statement, &why);
 	if (err == VT_OK || (err == VT_ENOTFOUND && is_correction(c)))
 		return CMD_HOLDS;
 	if (err == VT_EMISMATCH)
-		snprintf(c->why, sizeof(c->why), "the proof holds, but %s", why);
+		why_say(&c->why, err, "the proof holds, but %s", why.text);
 	else
-		snprintf(c->why, sizeof(c->why),
-			 "the proof holds, but is not about %s (SHA-256 %s)", opt_firmware,
-			 in->firmware.hex[0]);
+		why_say(&c->why, err, "the proof holds, but is not about %s (SHA-256 %s)",
+			opt_firmware, in->firmware.hex[0]);
 	return CMD_FAILS;
 }
 
@@ -153,25 +152,25 @@ static int check_one(struct checked *c, struct inputs *in, const char *path)
 	struct bytes centre = in->centre ? party_key_spki(in->centre) : bytes_of(NULL, 0);
 
 	if ((err = file_read(&c->text, path, TLOG_PROOF_SIZE_MAX)) != VT_OK) {
-		snprintf(c->why, sizeof(c->why), "%s", file_fault(err));
+		why_say(&c->why, err, "%s", file_fault(err));
 		return CMD_UNSURE;
 	}
 	if ((err = proof_check(c, &in->hasher, in->policy, centre, buf_bytes(&in->entry))) !=
 	    VT_OK) {
-		if (c->why[0] == '\0')
-			snprintf(c->why, sizeof(c->why), "%s", vt_err_text(err));
+		if (c->why.text[0] == '\0')
+			why_say(&c->why, err, "%s", vt_err_text(err));
 		return err == VT_ENOMEM || err == VT_EINTERNAL ? CMD_UNSURE
 		       : err == VT_EINVAL                      ? CMD_USAGE
 							       : CMD_FAILS;
 	}
 	if (in->centre != NULL && c->raw) {
-		snprintf(c->why, sizeof(c->why), "it is in the log, but is no record");
+		why_say(&c->why, err, "it is in the log, but is no record");
 		return CMD_FAILS;
 	}
 	/* Anyone who can write to the log could have put in what it says. */
 	if (!c->raw && !c->proven_admission && signers_matter(in)) {
-		snprintf(
-		    c->why, sizeof(c->why),
+		why_say(
+		    &c->why, err,
 		    "it is in the log, but who signed it was not checked: the proof does not carry "
 		    "the accreditations (vitrine find asks the log for them)");
 		return CMD_UNSURE;
@@ -199,11 +198,11 @@ static int check_corrections(struct checked *c, size_t n, const struct inputs *i
 	int code = CMD_HOLDS;
 
 	for (size_t i = 0; i < n; i++) {
-		if (in->firmware.n == 0 || c[i].why[0] != '\0' || about_the_file(&c[i], in) ||
+		if (in->firmware.n == 0 || c[i].why.text[0] != '\0' || about_the_file(&c[i], in) ||
 		    corrects_one(c, n, i))
 			continue;
-		snprintf(c[i].why, sizeof(c[i].why),
-			 "the proof holds, but corrects none of the proofs given");
+		why_say(&c[i].why, VT_EMISMATCH,
+			"the proof holds, but corrects none of the proofs given");
 		code = CMD_FAILS;
 	}
 	return code;
@@ -223,8 +222,8 @@ static int weigh_proofs(struct weighed *w, const struct checked *c, size_t n,
 	for (size_t i = 0; i < n; i++)
 		w[i] = (struct weighed){
 		    .checked = &c[i],
-		    .fails = c[i].why[0] != '\0',
-		    .usable = c[i].why[0] == '\0' && !c[i].raw && c[i].proven_admission,
+		    .fails = c[i].why.text[0] != '\0',
+		    .usable = c[i].why.text[0] == '\0' && !c[i].raw && c[i].proven_admission,
 		    .about = in->firmware.n == 0 || about_the_file(&c[i], in),
 		};
 	return weigh(w, n, &demands, sentence);
@@ -275,7 +274,7 @@ static void print_text(const struct weighed *w, const char *path, const struct i
 	char what[256];
 	struct buf standing;
 
-	printf("%s: %s\n", path, c->why[0] ? c->why : "the proof holds");
+	printf("%s: %s\n", path, c->why.text[0] ? c->why.text : "the proof holds");
 	if (c->log == NULL)
 		return;
 	printf("  log         %s at size %llu; signature verified; ", c->log->key.name,
@@ -362,8 +361,8 @@ static struct json *why_json(const struct weighed *w)
 	struct json *j = NULL;
 	struct buf text;
 
-	if (w->checked->why[0] != '\0')
-		return json_new_str(w->checked->why);
+	if (w->checked->why.text[0] != '\0')
+		return json_new_str(w->checked->why.text);
 	if (!speaks_against(w))
 		return json_absent();
 	buf_init(&text);
@@ -377,7 +376,7 @@ static struct json *why_json(const struct weighed *w)
 static int print_json(const struct weighed *w, const char *path, const struct inputs *in)
 {
 	const struct checked *c = w->checked;
-	bool proof_holds = c->why[0] == '\0';
+	bool proof_holds = c->why.text[0] == '\0';
 	struct json *j = JSON_OBJECT_OF(
 	    {"proof", json_new_str(path)}, {"proofHolds", json_new_bool(proof_holds)},
 	    {"holds", json_new_bool(proof_holds && !speaks_against(w))}, {"why", why_json(w)});

@@ -12,8 +12,7 @@
  * standard base64. A block of EC PARAMETERS may stand before it. label points into pem; der is appended to, and it and any copy are wiped by
  * secret_release(). VT_EMALFORMED, VT_ENOMEM.
  */
-enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem,
-		       struct key_error *why);
+enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem, struct why *why);
 struct bytes text_trimmed(struct bytes text); /* without the white space around it */
 /*
  * OpenSSH's formats, decoded from base64, of which Ed25519 is taken. *key points into blob: the 32 bytes of a public key.
@@ -22,10 +21,7 @@ struct bytes text_trimmed(struct bytes text); /* without the white space around 
 enum vt_err openssh_public(struct bytes *key, struct bytes blob);
 /* The 32 bytes that an unencrypted private key is made of, which point into blob. VT_EMALFORMED, with what would make a key that is
  * taken of another one. */
-enum vt_err openssh_private(struct bytes *seed, struct bytes blob, struct key_error *why);
-/* Returns err, with the reason in *why (may be NULL). */
-enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+enum vt_err openssh_private(struct bytes *seed, struct bytes blob, struct why *why);
 /* Empties OpenSSL's error queue: VT_ENOMEM if memory was short, else `otherwise`; where that is VT_EINTERNAL, what OpenSSL says is logged. */
 #define openssl_failure(otherwise) openssl_failure_at(__FILE__, __LINE__, otherwise)
 enum vt_err openssl_failure_at(const char *file, int line, enum vt_err otherwise);

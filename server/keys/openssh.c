@@ -54,7 +54,7 @@ static bool take_seed(struct bytes *seed, struct bytes list, struct bytes public
 	return bytes_equal(bytes_of(private.data + 32, 32), public);
 }
 
-enum vt_err openssh_private(struct bytes *seed, struct bytes blob, struct key_error *why)
+enum vt_err openssh_private(struct bytes *seed, struct bytes blob, struct why *why)
 {
 	static const char damaged[] = "the OpenSSH key in it is damaged";
 	struct bytes cipher, kdf, options, public_blob, list, type, public, rest;
@@ -63,21 +63,21 @@ enum vt_err openssh_private(struct bytes *seed, struct bytes blob, struct key_er
 	    !take_string(&blob, &kdf) || !take_string(&blob, &options) ||
 	    !take_bytes(&blob, "\0\0\0\1", 4) || !take_string(&blob, &public_blob) ||
 	    !take_string(&blob, &list))
-		return key_refuse(why, VT_EMALFORMED, damaged);
+		return why_say(why, VT_EMALFORMED, damaged);
 	rest = public_blob;
 	if (!take_string(&rest, &type))
-		return key_refuse(why, VT_EMALFORMED, damaged);
+		return why_say(why, VT_EMALFORMED, damaged);
 	if (!bytes_is(type, "ssh-ed25519"))
-		return key_refuse(
+		return why_say(
 		    why, VT_EMALFORMED,
 		    "it is an OpenSSH private key, and only an Ed25519 key is read in that form: "
 		    "`cp FILE NEW && ssh-keygen -p -m PKCS8 -f NEW` converts it");
 	if (!bytes_is(cipher, "none"))
-		return key_refuse(
+		return why_say(
 		    why, VT_EMALFORMED,
 		    "it is an OpenSSH private key with a passphrase, and is read without one only: "
 		    "`cp FILE NEW && ssh-keygen -p -N '' -f NEW` makes such a copy");
 	if (openssh_public(&public, public_blob) != VT_OK || !take_seed(seed, list, public))
-		return key_refuse(why, VT_EMALFORMED, damaged);
+		return why_say(why, VT_EMALFORMED, damaged);
 	return VT_OK;
 }

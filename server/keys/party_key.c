@@ -72,17 +72,6 @@ enum vt_err key_scheme_parse(enum key_scheme *out, struct bytes name)
 	return VT_EMALFORMED;
 }
 
-enum vt_err key_refuse(struct key_error *why, enum vt_err err, const char *fmt, ...)
-{
-	if (why != NULL) {
-		va_list ap;
-		va_start(ap, fmt);
-		vsnprintf(why->text, sizeof(why->text), fmt, ap);
-		va_end(ap);
-	}
-	return err;
-}
-
 /* The first error in the queue, which stays as it is. */
 static void describe_error(char out[OPENSSL_REASON_MAX])
 {
@@ -176,7 +165,7 @@ static bool mentions(struct bytes der, const char *oid, size_t oid_len)
 	return front > 0 && memmem(der.data, front, oid, oid_len) != NULL;
 }
 
-static enum vt_err explain_unknown_form(struct bytes der, struct key_error *why)
+static enum vt_err explain_unknown_form(struct bytes der, struct why *why)
 {
 	const char *text =
 	    "not a public key in SPKI form of Ed25519, ECDSA P-256, ECDSA P-384 or RSA";
@@ -199,7 +188,7 @@ static enum vt_err explain_unknown_form(struct bytes der, struct key_error *why)
 		text =
 		    "not the canonical SPKI form of an RSA key (NULL parameters, shortest lengths, "
 		    "3072 to 4096 bits)";
-	return key_refuse(why, VT_EMALFORMED, "%s", text);
+	return why_say(why, VT_EMALFORMED, "%s", text);
 }
 
 /*
@@ -251,7 +240,7 @@ static const uint8_t small_order[][32] = {
      0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
 };
 
-static enum vt_err check_ed25519(const uint8_t key[32], struct key_error *why)
+static enum vt_err check_ed25519(const uint8_t key[32], struct why *why)
 {
 	enum vt_err err;
 	uint8_t y[32];
@@ -261,7 +250,7 @@ static enum vt_err check_ed25519(const uint8_t key[32], struct key_error *why)
 	y[31] &= 0x7f; /* the sign of x */
 	for (size_t i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++) {
 		if (memcmp(y, small_order[i], 32) == 0)
-			return key_refuse(
+			return why_say(
 			    why, VT_EUNTRUSTED,
 			    "an Ed25519 key of small order signs everything at once: not taken");
 	}
@@ -269,33 +258,31 @@ static enum vt_err check_ed25519(const uint8_t key[32], struct key_error *why)
 	for (size_t i = 1; i < 31; i++)
 		all_ones &= y[i] == 0xff;
 	if (all_ones && y[31] == 0x7f && y[0] >= 0xed)
-		return key_refuse(why, VT_EUNTRUSTED,
-				  "the Ed25519 key's y is not reduced below 2^255 - 19");
+		return why_say(why, VT_EUNTRUSTED,
+			       "the Ed25519 key's y is not reduced below 2^255 - 19");
 	if ((err = ed25519_on_curve(y, &on_curve)) != VT_OK)
-		return key_refuse(why, err, "%s", vt_err_text(err));
+		return why_say(why, err, "%s", vt_err_text(err));
 	if (!on_curve)
-		return key_refuse(why, VT_EMALFORMED,
-				  "the Ed25519 key is not a point on the curve");
+		return why_say(why, VT_EMALFORMED, "the Ed25519 key is not a point on the curve");
 	return VT_OK;
 }
 
-static enum vt_err check_rsa(const EVP_PKEY *pkey, struct key_error *why)
+static enum vt_err check_rsa(const EVP_PKEY *pkey, struct why *why)
 {
 	int bits = EVP_PKEY_get_bits(pkey);
 	BIGNUM *e = NULL;
 	bool fine;
 
 	if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-		return key_refuse(why, VT_EUNTRUSTED,
-				  "an RSA key of %d bits: only %d to %d are taken", bits,
-				  RSA_BITS_MIN, RSA_BITS_MAX);
+		return why_say(why, VT_EUNTRUSTED, "an RSA key of %d bits: only %d to %d are taken",
+			       bits, RSA_BITS_MIN, RSA_BITS_MAX);
 	if (!EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e))
-		return key_refuse(why, openssl_failure(VT_EINTERNAL),
-				  "the RSA exponent is unreadable");
+		return why_say(why, openssl_failure(VT_EINTERNAL),
+			       "the RSA exponent is unreadable");
 	fine = BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX;
 	BN_free(e);
 	if (!fine)
-		return key_refuse(
+		return why_say(
 		    why, VT_EUNTRUSTED,
 		    "the RSA public exponent must be odd, at least 3, and of at most %d bits",
 		    RSA_EXPONENT_BITS_MAX);
@@ -304,7 +291,7 @@ static enum vt_err check_rsa(const EVP_PKEY *pkey, struct key_error *why)
 
 /* What the library knows to check of a public key: on the curve and in its group; no prime power
  * and no small factor as RSA modulus. Of Ed25519 it knows nothing that check_ed25519() did not see. */
-enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_error *why)
+enum vt_err party_key_check_arithmetic(const struct party_key *key, struct why *why)
 {
 	EVP_PKEY_CTX *ctx;
 	EVP_PKEY *pkey;
@@ -319,12 +306,12 @@ enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_e
 	EVP_PKEY_free(pkey);
 	if (ok == 1)
 		return VT_OK;
-	return key_refuse(why, openssl_failure(VT_EUNTRUSTED),
-			  "the numbers in this public key do not make a sound key");
+	return why_say(why, openssl_failure(VT_EUNTRUSTED),
+		       "the numbers in this public key do not make a sound key");
 }
 
 static enum vt_err check_strength(const struct party_key *key, const EVP_PKEY *pkey,
-				  struct key_error *why)
+				  struct why *why)
 {
 	switch (key->kind) {
 	case KIND_ED25519:
@@ -339,7 +326,7 @@ static enum vt_err check_strength(const struct party_key *key, const EVP_PKEY *p
 }
 
 static enum vt_err check_canonical(const struct party_key *key, const EVP_PKEY *pkey,
-				   struct key_error *why)
+				   struct why *why)
 {
 	uint8_t *again = NULL;
 	int len = i2d_PUBKEY(pkey, &again);
@@ -348,9 +335,9 @@ static enum vt_err check_canonical(const struct party_key *key, const EVP_PKEY *
 
 	OPENSSL_free(again);
 	if (len <= 0)
-		return key_refuse(why, openssl_failure(VT_EINTERNAL), "the key cannot be encoded");
+		return why_say(why, openssl_failure(VT_EINTERNAL), "the key cannot be encoded");
 	if (!same)
-		return key_refuse(
+		return why_say(
 		    why, VT_EMALFORMED,
 		    "the key's DER is not canonical: encoding it again gives other bytes");
 	return VT_OK;
@@ -368,7 +355,7 @@ static enum vt_err fill_in(struct party_key *key, const EVP_PKEY *pkey)
 	return VT_OK;
 }
 
-enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_error *why)
+enum vt_err party_key_read(struct party_key **out, struct bytes der, struct why *why)
 {
 	enum vt_err err = VT_EINTERNAL;
 	const struct form *form;
@@ -379,27 +366,26 @@ enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_
 	if (why != NULL)
 		why->text[0] = '\0';
 	if (der.len > PARTY_KEY_SPKI_MAX)
-		return key_refuse(why, VT_EMALFORMED,
-				  "a public key of %zu bytes: at most %d are taken", der.len,
-				  PARTY_KEY_SPKI_MAX);
+		return why_say(why, VT_EMALFORMED,
+			       "a public key of %zu bytes: at most %d are taken", der.len,
+			       PARTY_KEY_SPKI_MAX);
 	if ((form = find_form(der)) == NULL)
 		return explain_unknown_form(der, why);
 	if ((key = calloc(1, sizeof(*key) + der.len)) == NULL)
-		return key_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+		return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 	key->kind = form->kind;
 	key->spki_len = (uint16_t)der.len;
 	memcpy(key->spki, der.data, der.len);
 	if ((pkey = parse_key(der)) == NULL) {
-		err =
-		    key_refuse(why, openssl_failure(VT_EMALFORMED),
-			       "the public key's DER does not decode (is the point on the curve?)");
+		err = why_say(why, openssl_failure(VT_EMALFORMED),
+			      "the public key's DER does not decode (is the point on the curve?)");
 		goto done;
 	}
 	if ((err = check_canonical(key, pkey, why)) != VT_OK ||
 	    (err = check_strength(key, pkey, why)) != VT_OK)
 		goto done;
 	if ((err = fill_in(key, pkey)) != VT_OK) {
-		key_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 		goto done;
 	}
 	*out = key;
@@ -411,7 +397,7 @@ done:
 	return err;
 }
 
-enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct key_error *why)
+enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct why *why)
 {
 	enum vt_err err = party_key_read(out, der, why);
 
@@ -424,7 +410,7 @@ enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct
 
 /* "ssh-ed25519 BASE64 COMMENT", of which file_kind() has seen the first word. */
 static enum vt_err party_key_from_openssh(struct party_key **out, struct bytes text,
-					  struct key_error *why)
+					  struct why *why)
 {
 	static const size_t word = sizeof("ssh-ed25519") - 1;
 	struct bytes line = text_trimmed(text), raw,
@@ -440,9 +426,9 @@ static enum vt_err party_key_from_openssh(struct party_key **out, struct bytes t
 	if ((err = buf_append_decoded_base64(&blob, base64, BASE64_STANDARD)) == VT_OK)
 		err = openssh_public(&raw, buf_bytes(&blob));
 	if (err != VT_OK) {
-		key_refuse(why, err, "%s",
-			   err == VT_ENOMEM ? vt_err_text(err)
-					    : "the OpenSSH public key in it is damaged");
+		why_say(why, err, "%s",
+			err == VT_ENOMEM ? vt_err_text(err)
+					 : "the OpenSSH public key in it is damaged");
 		goto done;
 	}
 	memcpy(der, forms[KIND_ED25519].head, 12);
@@ -453,7 +439,7 @@ done:
 	return err;
 }
 
-enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct key_error *why)
+enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct why *why)
 {
 	enum vt_err err;
 	struct bytes label, text = text_without_mark(file);
@@ -462,12 +448,12 @@ enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct ke
 
 	*out = NULL;
 	if (kind != NULL && kind->for_public != NULL)
-		return key_refuse(why, VT_EMALFORMED, "it is %s: %s", kind->what, kind->for_public);
+		return why_say(why, VT_EMALFORMED, "it is %s: %s", kind->what, kind->for_public);
 	if (file_kind_is(kind, "ssh-ed25519 "))
 		return party_key_from_openssh(out, text, why);
 	if (!file_kind_is(kind, "PUBLIC KEY"))
-		return key_refuse(why, VT_EMALFORMED, "it is %s: a public key is needed, in PEM",
-				  file_kind_text(file));
+		return why_say(why, VT_EMALFORMED, "it is %s: a public key is needed, in PEM",
+			       file_kind_text(file));
 	if (der_label(file) != NULL)
 		return party_key_from_spki(out, file, why);
 	buf_init(&der);

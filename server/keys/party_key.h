@@ -9,6 +9,7 @@
 #define KEYS_PARTY_KEY_H
 
 #include "vitrine/merkle.h"
+#include "why.h"
 
 /* Fixed at registration, so that a signature has one meaning. The text names stand in
  * accreditations. */
@@ -35,24 +36,20 @@ enum {
 
 struct party_key;
 
-struct key_error {
-	char text[400]; /* what is wrong and what would be right */
-};
-
 /* *out is new. why may be NULL. VT_EMALFORMED, VT_EUNTRUSTED (weak: small order, short RSA). */
-enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct key_error *why);
+enum vt_err party_key_from_spki(struct party_key **out, struct bytes der, struct why *why);
 /*
  * The two halves of it. The first is cheap, and all that a key needs that was checked before, when it came into a log. The second is
  * number theory, tens of milliseconds for RSA: for keys of people who may bring one, once, and under no lock.
  */
-enum vt_err party_key_read(struct party_key **out, struct bytes der, struct key_error *why);
-enum vt_err party_key_check_arithmetic(const struct party_key *key, struct key_error *why);
+enum vt_err party_key_read(struct party_key **out, struct bytes der, struct why *why);
+enum vt_err party_key_check_arithmetic(const struct party_key *key, struct why *why);
 /*
  * What a file holds: SPKI as one PEM block ("-----BEGIN PUBLIC KEY-----", with nothing else but white space) or as DER, or an OpenSSH
  * public key of Ed25519, which no tool of OpenSSH converts. Any other file is refused by what it is, with what makes a key of it;
  * FILE stands for it there.
  */
-enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct key_error *why);
+enum vt_err party_key_parse(struct party_key **out, struct bytes file, struct why *why);
 void party_key_free(struct party_key *key);
 size_t party_key_bytes(const struct party_key *key); /* of memory */
 

@@ -82,8 +82,7 @@ static const char *unwrap(struct bytes *label, struct bytes *body, struct bytes 
 	return NULL;
 }
 
-enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem,
-		       struct key_error *why)
+enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem, struct why *why)
 {
 	enum vt_err err;
 	struct bytes body;
@@ -92,10 +91,10 @@ enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem,
 
 	buf_init(&base64);
 	if (fault != NULL)
-		return key_refuse(why, VT_EMALFORMED, "%s", fault);
+		return why_say(why, VT_EMALFORMED, "%s", fault);
 	if ((err = buf_reserve(&base64, body.len)) != VT_OK ||
 	    (err = buf_reserve(der, BASE64_DECODED_MAX(body.len))) != VT_OK) {
-		key_refuse(why, err, "%s", vt_err_text(err));
+		why_say(why, err, "%s", vt_err_text(err));
 		goto done;
 	}
 	for (size_t i = 0; i < body.len; i++) {
@@ -106,8 +105,8 @@ enum vt_err pem_decode(struct bytes *label, struct buf *der, struct bytes pem,
 	if (err == VT_OK && der->len == 0)
 		err = VT_EMALFORMED;
 	if (err != VT_OK)
-		key_refuse(why, err, "%s",
-			   err == VT_EMALFORMED ? "the base64 in it is damaged" : vt_err_text(err));
+		why_say(why, err, "%s",
+			err == VT_EMALFORMED ? "the base64 in it is damaged" : vt_err_text(err));
 done:
 	secret_release(&base64);
 	return err;

@@ -33,9 +33,9 @@ struct signer {
 	char *note_name; /* NULL: not a note key */
 };
 
-static enum vt_err no_memory(struct key_error *why)
+static enum vt_err no_memory(struct why *why)
 {
-	return key_refuse(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
+	return why_say(why, VT_ENOMEM, "%s", vt_err_text(VT_ENOMEM));
 }
 
 /* SPKI's point is to be uncompressed, however the private key's file had it. */
@@ -49,7 +49,7 @@ static enum vt_err normalise(EVP_PKEY *pkey)
 }
 
 /* Do the halves belong together? Whatever the kind of key, a signature tells. */
-static enum vt_err self_test(const struct signer *s, struct key_error *why)
+static enum vt_err self_test(const struct signer *s, struct why *why)
 {
 	struct buf sig;
 	enum vt_err err;
@@ -58,16 +58,16 @@ static enum vt_err self_test(const struct signer *s, struct key_error *why)
 	err = signer_sign(&sig, s, party_key_default_scheme(s->public), bytes_str("self-test"));
 	buf_release(&sig);
 	if (err == VT_EMISMATCH)
-		return key_refuse(
+		return why_say(
 		    why, VT_EMALFORMED,
 		    "the private and the public half of this key do not belong together");
 	if (err != VT_OK)
-		return key_refuse(why, err, "this key does not sign: %s", vt_err_text(err));
+		return why_say(why, err, "this key does not sign: %s", vt_err_text(err));
 	return VT_OK;
 }
 
 /* Takes pkey over, also on failure. */
-static enum vt_err signer_from_pkey(struct signer **out, EVP_PKEY *pkey, struct key_error *why)
+static enum vt_err signer_from_pkey(struct signer **out, EVP_PKEY *pkey, struct why *why)
 {
 	enum vt_err err;
 	uint8_t *spki = NULL;
@@ -80,7 +80,7 @@ static enum vt_err signer_from_pkey(struct signer **out, EVP_PKEY *pkey, struct 
 	}
 	s->pkey = pkey;
 	if ((err = normalise(pkey)) != VT_OK || (len = i2d_PUBKEY(pkey, &spki)) <= 0) {
-		err = key_refuse(why, openssl_failure(VT_EMALFORMED), "the key cannot be encoded");
+		err = why_say(why, openssl_failure(VT_EMALFORMED), "the key cannot be encoded");
 		goto done;
 	}
 	if ((err = party_key_from_spki(&s->public, bytes_of(spki, (size_t)len), why)) != VT_OK ||
@@ -106,35 +106,35 @@ void signer_free(struct signer *s)
 
 /* What decrypts is PKCS#8's PrivateKeyInfo. NULL with *err set. */
 static PKCS8_PRIV_KEY_INFO *decrypt(struct bytes der, const char *passphrase, enum vt_err *err,
-				    struct key_error *why)
+				    struct why *why)
 {
 	const uint8_t *p = der.data;
 	X509_SIG *sealed;
 	PKCS8_PRIV_KEY_INFO *info = NULL;
 
 	if (passphrase == NULL) {
-		*err = key_refuse(why, VT_EMALFORMED,
-				  "the key is encrypted; its passphrase is needed");
+		*err =
+		    why_say(why, VT_EMALFORMED, "the key is encrypted; its passphrase is needed");
 		return NULL;
 	}
 	if (strlen(passphrase) > PASSPHRASE_MAX) {
-		*err = key_refuse(why, VT_ELIMIT, "a passphrase of over %d bytes", PASSPHRASE_MAX);
+		*err = why_say(why, VT_ELIMIT, "a passphrase of over %d bytes", PASSPHRASE_MAX);
 		return NULL;
 	}
 	sealed = d2i_X509_SIG(NULL, &p, (long)der.len);
 	if (sealed == NULL || p != der.data + der.len)
-		*err = key_refuse(why, openssl_failure(VT_EMALFORMED),
-				  "the encrypted key in it is damaged (not PKCS#8)");
+		*err = why_say(why, openssl_failure(VT_EMALFORMED),
+			       "the encrypted key in it is damaged (not PKCS#8)");
 	else if ((info = PKCS8_decrypt(sealed, passphrase, (int)strlen(passphrase))) == NULL)
-		*err = key_refuse(why, openssl_failure(VT_EMALFORMED),
-				  "the key does not decrypt: wrong passphrase, or a cipher that is "
-				  "not supported");
+		*err = why_say(why, openssl_failure(VT_EMALFORMED),
+			       "the key does not decrypt: wrong passphrase, or a cipher that is "
+			       "not supported");
 	X509_SIG_free(sealed);
 	return info;
 }
 
 static enum vt_err from_pkcs8(struct signer **out, struct bytes label, struct bytes der,
-			      const char *passphrase, struct key_error *why)
+			      const char *passphrase, struct why *why)
 {
 	enum vt_err err = VT_EMALFORMED;
 	const uint8_t *p = der.data;
@@ -147,13 +147,13 @@ static enum vt_err from_pkcs8(struct signer **out, struct bytes label, struct by
 	} else {
 		info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.len);
 		if (info == NULL || p != der.data + der.len) {
-			err = key_refuse(why, openssl_failure(VT_EMALFORMED),
-					 "the private key in it is damaged (not PKCS#8)");
+			err = why_say(why, openssl_failure(VT_EMALFORMED),
+				      "the private key in it is damaged (not PKCS#8)");
 			goto done;
 		}
 	}
 	if ((pkey = EVP_PKCS82PKEY(info)) == NULL) {
-		err = key_refuse(
+		err = why_say(
 		    why, openssl_failure(VT_EMALFORMED),
 		    "the private key does not decode: only Ed25519, ECDSA and RSA are taken");
 		goto done;
@@ -167,7 +167,7 @@ done:
 
 /* SEC1 or PKCS#1, as "EC PRIVATE KEY" and "RSA PRIVATE KEY" hold them. */
 static enum vt_err from_traditional(struct signer **out, const char *type, int id, struct bytes der,
-				    struct key_error *why)
+				    struct why *why)
 {
 	const uint8_t *p = der.data;
 	EVP_PKEY *pkey = d2i_PrivateKey(id, NULL, &p, (long)der.len);
@@ -175,20 +175,20 @@ static enum vt_err from_traditional(struct signer **out, const char *type, int i
 	if (pkey != NULL && p == der.data + der.len)
 		return signer_from_pkey(out, pkey, why);
 	EVP_PKEY_free(pkey);
-	return key_refuse(why, openssl_failure(VT_EMALFORMED), "the %s key in it is damaged", type);
+	return why_say(why, openssl_failure(VT_EMALFORMED), "the %s key in it is damaged", type);
 }
 
-static enum vt_err from_seed(struct signer **out, struct bytes seed, struct key_error *why)
+static enum vt_err from_seed(struct signer **out, struct bytes seed, struct why *why)
 {
 	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed.data, seed.len);
 
 	return pkey != NULL ? signer_from_pkey(out, pkey, why)
-			    : key_refuse(why, openssl_failure(VT_EINTERNAL),
-					 "no Ed25519 key could be made of it");
+			    : why_say(why, openssl_failure(VT_EINTERNAL),
+				      "no Ed25519 key could be made of it");
 }
 
 static enum vt_err from_der(struct signer **out, struct bytes label, struct bytes der,
-			    const char *passphrase, struct key_error *why)
+			    const char *passphrase, struct why *why)
 {
 	struct bytes seed;
 	enum vt_err err;
@@ -206,7 +206,7 @@ static enum vt_err from_der(struct signer **out, struct bytes label, struct byte
 
 /* file_kind() has found a private key that is taken. */
 static enum vt_err from_file_of_key(struct signer **out, struct bytes file, const char *passphrase,
-				    struct key_error *why)
+				    struct why *why)
 {
 	enum vt_err err;
 	struct bytes label;
@@ -238,7 +238,7 @@ static struct bytes next_part(struct bytes *rest)
 
 /* golang.org/x/mod/sumdb/note: PRIVATE+KEY+<name>+<hash>+<keydata>, the last being base64 of the
  * algorithm's byte and the seed. */
-static enum vt_err from_note_key(struct signer **out, struct bytes text, struct key_error *why)
+static enum vt_err from_note_key(struct signer **out, struct bytes text, struct why *why)
 {
 	enum vt_err err = VT_EMALFORMED;
 	struct bytes name, id;
@@ -255,11 +255,11 @@ static enum vt_err from_note_key(struct signer **out, struct bytes text, struct 
 	id = next_part(&text);
 	if (!vkey_name_valid(name) || hex_decode_exact(id_bytes, 4, id) != VT_OK ||
 	    base64_decode_exact(raw, sizeof(raw), text, BASE64_STANDARD) != VT_OK) {
-		key_refuse(why, err, "not a note key: PRIVATE+KEY+<name>+<8 hex digits>+<base64>");
+		why_say(why, err, "not a note key: PRIVATE+KEY+<name>+<8 hex digits>+<base64>");
 		goto done;
 	}
 	if (raw[0] != VKEY_TYPE_ED25519) {
-		key_refuse(why, err, "a note key of type %u: only 1 (Ed25519) is taken", raw[0]);
+		why_say(why, err, "a note key of type %u: only 1 (Ed25519) is taken", raw[0]);
 		goto done;
 	}
 	if ((name_z = bytes_dup_str(name)) == NULL) {
@@ -268,20 +268,19 @@ static enum vt_err from_note_key(struct signer **out, struct bytes text, struct 
 	}
 	pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, raw + 1, 32);
 	if (pkey == NULL || !EVP_PKEY_get_raw_public_key(pkey, public, &len)) {
-		err =
-		    key_refuse(why, openssl_failure(VT_EINTERNAL), "the note key does not decode");
+		err = why_say(why, openssl_failure(VT_EINTERNAL), "the note key does not decode");
 		goto done;
 	}
 	if ((err = vkey_from_ed25519(&vkey, name_z, VKEY_TYPE_ED25519, public)) != VT_OK) {
-		key_refuse(why, err, "not a note key: %s", vt_err_text(err));
+		why_say(why, err, "not a note key: %s", vt_err_text(err));
 		goto done;
 	}
 	uint32_t given = (uint32_t)id_bytes[0] << 24 | (uint32_t)id_bytes[1] << 16 |
 			 (uint32_t)id_bytes[2] << 8 | id_bytes[3];
 	if (given != vkey.id) {
-		err = key_refuse(why, VT_EMALFORMED,
-				 "the note key's ID is %08x: name and key make it %08x", given,
-				 vkey.id);
+		err =
+		    why_say(why, VT_EMALFORMED,
+			    "the note key's ID is %08x: name and key make it %08x", given, vkey.id);
 		goto done;
 	}
 	err = signer_from_pkey(&s, pkey, why);
@@ -300,21 +299,21 @@ done:
 
 /* Into memory that is reserved at once, so that wiping out reaches every copy. */
 static enum vt_err read_private_file(struct buf *out, struct stat *st, const char *path,
-				     struct key_error *why)
+				     struct why *why)
 {
 	enum vt_err err = VT_EIO;
 	int fd;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) < 0) {
 		err = errno == ENOENT || errno == ENOTDIR ? VT_ENOTFOUND : VT_EIO;
-		return key_refuse(why, err, "%s", strerror(errno));
+		return why_say(why, err, "%s", strerror(errno));
 	}
 	if (fstat(fd, st) != 0) {
-		key_refuse(why, err, "%s", strerror(errno));
+		why_say(why, err, "%s", strerror(errno));
 		goto done;
 	}
 	if (S_ISDIR(st->st_mode)) {
-		key_refuse(why, err, "%s", strerror(EISDIR));
+		why_say(why, err, "%s", strerror(EISDIR));
 		goto done;
 	}
 	if (buf_reserve(out, KEY_FILE_MAX + 1) != VT_OK) {
@@ -326,14 +325,14 @@ static enum vt_err read_private_file(struct buf *out, struct stat *st, const cha
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			key_refuse(why, err, "%s", strerror(errno));
+			why_say(why, err, "%s", strerror(errno));
 			goto done;
 		}
 		out->len += (size_t)n;
 		if (n == 0)
 			break;
 		if (out->len > KEY_FILE_MAX) {
-			err = key_refuse(why, VT_EMALFORMED, "too long for a private key");
+			err = why_say(why, VT_EMALFORMED, "too long for a private key");
 			goto done;
 		}
 	}
@@ -343,31 +342,30 @@ done:
 	return err;
 }
 
-static enum vt_err check_is_private_key(struct bytes file, struct key_error *why)
+static enum vt_err check_is_private_key(struct bytes file, struct why *why)
 {
 	const struct file_kind *kind = file_kind(file);
 
 	if (kind != NULL && kind->for_private != NULL)
-		return key_refuse(why, VT_EMALFORMED, "it is %s: %s", kind->what,
-				  kind->for_private);
+		return why_say(why, VT_EMALFORMED, "it is %s: %s", kind->what, kind->for_private);
 	if (kind == NULL || kind->about != FILE_PRIVATE_KEY)
-		return key_refuse(why, VT_EMALFORMED, "it is %s: a private key is needed, in PEM",
-				  file_kind_text(file));
+		return why_say(why, VT_EMALFORMED, "it is %s: a private key is needed, in PEM",
+			       file_kind_text(file));
 	return VT_OK;
 }
 
 /* A group may read what root gave it: that is how a secret is mounted for a service. */
-static enum vt_err check_mode(const struct stat *st, struct key_error *why)
+static enum vt_err check_mode(const struct stat *st, struct why *why)
 {
 	if ((st->st_mode & (st->st_uid == 0 ? 037 : 077)) == 0)
 		return VT_OK;
-	return key_refuse(why, VT_EUNTRUSTED,
-			  "others can get at this private key (mode %03o): chmod 600 it",
-			  (unsigned)st->st_mode & 0777);
+	return why_say(why, VT_EUNTRUSTED,
+		       "others can get at this private key (mode %03o): chmod 600 it",
+		       (unsigned)st->st_mode & 0777);
 }
 
 enum vt_err signer_from_file(struct signer **out, const char *path, const char *passphrase,
-			     struct key_error *why)
+			     struct why *why)
 {
 	enum vt_err err;
 	struct stat st;
@@ -393,7 +391,7 @@ done:
 	return err;
 }
 
-enum vt_err signer_generate(struct signer **out, const char *kind, struct key_error *why)
+enum vt_err signer_generate(struct signer **out, const char *kind, struct why *why)
 {
 	EVP_PKEY *pkey;
 
@@ -409,11 +407,10 @@ enum vt_err signer_generate(struct signer **out, const char *kind, struct key_er
 	else if (strcmp(kind, "rsa4096") == 0)
 		pkey = EVP_RSA_gen(4096);
 	else
-		return key_refuse(
-		    why, VT_EINVAL,
-		    "no such kind of key: one of ed25519, p256, p384, rsa3072, rsa4096");
+		return why_say(why, VT_EINVAL,
+			       "no such kind of key: one of ed25519, p256, p384, rsa3072, rsa4096");
 	if (pkey == NULL)
-		return key_refuse(why, openssl_failure(VT_EINTERNAL), "the key could not be made");
+		return why_say(why, openssl_failure(VT_EINTERNAL), "the key could not be made");
 	return signer_from_pkey(out, pkey, why);
 }
 

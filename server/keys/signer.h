@@ -19,9 +19,9 @@ struct signer;
  * VT_ENOTFOUND, VT_EIO, VT_EMALFORMED (wrong passphrase too), VT_EUNTRUSTED (mode, weak key),
  * VT_ELIMIT (passphrase over 1,024 bytes). why may be NULL; it does not name the path. */
 enum vt_err signer_from_file(struct signer **out, const char *path, const char *passphrase,
-			     struct key_error *why);
+			     struct why *why);
 /* A fresh key. kind: "ed25519", "p256", "p384", "rsa3072", "rsa4096"; VT_EINVAL for others. */
-enum vt_err signer_generate(struct signer **out, const char *kind, struct key_error *why);
+enum vt_err signer_generate(struct signer **out, const char *kind, struct why *why);
 void signer_free(struct signer *s);
 
 /* PKCS#8 PEM of the private key, encrypted (AES-256, PBKDF2 with 600,000 rounds of SHA-256) when

@@ -152,7 +152,7 @@ done:
 enum vt_err follow_read_earlier(void *ctx, uint64_t index, struct buf *entry)
 {
 	struct follower *f = ctx;
-	struct client_error why = {""};
+	struct why why = {""};
 	enum vt_err err = f->client == NULL ? VT_EIO : client_entry(entry, f->client, index, &why);
 
 	if (err != VT_OK) {
@@ -324,7 +324,7 @@ static enum vt_err visit_entry(void *ctx, uint64_t index, struct bytes entry,
 }
 
 /* It is put down for good. */
-static enum vt_err find_mode(struct follower *f, struct client_error *why)
+static enum vt_err find_mode(struct follower *f, struct why *why)
 {
 	bool records;
 	enum vt_err err = client_holds_records(&records, f->client, bytes_of(NULL, 0), why);
@@ -336,8 +336,7 @@ static enum vt_err find_mode(struct follower *f, struct client_error *why)
 	return err;
 }
 
-static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
-				       const struct client_error *why)
+static enum monitor_outcome log_failed(struct follower *f, enum vt_err err, const struct why *why)
 {
 	enum trouble t = err == VT_EMISMATCH ? TROUBLE_CONTRADICTS : TROUBLE_MALFORMED;
 
@@ -357,7 +356,7 @@ static enum monitor_outcome log_failed(struct follower *f, enum vt_err err,
 /* Everything up to the head was replayed: it must make the head's root. */
 static enum monitor_outcome check_root(struct follower *f, const struct tree_head *head)
 {
-	struct client_error why = {"the entries do not make the signed root"};
+	struct why why = {"the entries do not make the signed root"};
 	struct merkle_hash root;
 
 	if (merkle_range_root(&root, &f->hasher, &f->state.range) != VT_OK)
@@ -373,7 +372,7 @@ static enum monitor_outcome check_root(struct follower *f, const struct tree_hea
 }
 
 /* Also when fetching fails: what came before that is judged, and counts. */
-static enum vt_err fetch_and_judge(struct follower *f, uint64_t end, struct client_error *why)
+static enum vt_err fetch_and_judge(struct follower *f, uint64_t end, struct why *why)
 {
 	uint64_t first = f->state.range.size;
 	enum vt_err err;
@@ -384,10 +383,10 @@ static enum vt_err fetch_and_judge(struct follower *f, uint64_t end, struct clie
 		return f->fault;
 	err = client_entries(f->client, first, end, visit_entry, f, why);
 	if (err == VT_EBUSY && registry_full(f))
-		snprintf(why->text, sizeof(why->text),
-			 "its accreditations take more than %zu MiB of memory here "
-			 "(--memory-registry)",
-			 f->m->config.registry_max >> 20);
+		(void)why_say(why, VT_EIO,
+			      "its accreditations take more than %zu MiB of memory here "
+			      "(--memory-registry)",
+			      f->m->config.registry_max >> 20);
 	if (f->checks != NULL && f->fault == VT_OK && !f->m->stop)
 		f->fault = checks_finish(f->checks);
 	if (f->checks != NULL)
@@ -399,7 +398,7 @@ static enum monitor_outcome catch_up(struct follower *f)
 {
 	struct tree_head head = *client_head(f->client);
 	enum monitor_outcome outcome = MONITOR_HOLDS;
-	struct client_error why = {""};
+	struct why why = {""};
 	uint64_t before;
 	enum vt_err err;
 
@@ -531,8 +530,7 @@ static void put_down(struct follower *f, enum monitor_outcome outcome)
 	f->status.failed_rounds += outcome != MONITOR_HOLDS;
 	f->status.outcome = outcome;
 	f->status.stuck = f->fault != VT_OK;
-	snprintf(f->status.why, sizeof(f->status.why), "%s",
-		 outcome == MONITOR_HOLDS ? "" : f->why.text);
+	f->status.why = outcome == MONITOR_HOLDS ? (struct why){""} : f->why;
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -540,7 +538,7 @@ static void put_down(struct follower *f, enum monitor_outcome outcome)
 static void tell_look(const struct follower *f, enum monitor_outcome outcome)
 {
 	static const char *const outcomes[] = {"holds", "fault", "unsure"};
-	char origin[VKEY_NAME_MAX + 8], why[sizeof(f->why.text)];
+	char origin[VKEY_NAME_MAX + 8], why[WHY_MAX];
 
 	logline(LOGLINE_DEBUG, "looked", "log=%s size=%" PRIu64 " outcome=%s why=%s",
 		logline_quote(origin, sizeof(origin), bytes_str(f->origin)), f->state.range.size,
@@ -551,7 +549,7 @@ static void tell_look(const struct follower *f, enum monitor_outcome outcome)
  * pause, of the log itself, on connections of its own. */
 static enum monitor_outcome look_again(struct follower *f, enum monitor_outcome outcome)
 {
-	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)];
+	char origin[VKEY_NAME_MAX + 8], text[WHY_MAX];
 
 	logline(LOGLINE_INFO, "looking again", "log=%s why=%s",
 		logline_quote(origin, sizeof(origin), bytes_str(f->origin)),
@@ -568,7 +566,7 @@ static enum monitor_outcome look_again(struct follower *f, enum monitor_outcome 
 
 enum monitor_outcome follow_once(struct follower *f)
 {
-	char origin[VKEY_NAME_MAX + 8], text[sizeof(f->why.text)];
+	char origin[VKEY_NAME_MAX + 8], text[WHY_MAX];
 	enum monitor_outcome outcome;
 	bool stands;
 

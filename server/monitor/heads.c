@@ -81,11 +81,12 @@ static uint64_t counted_pause(const struct follower *f, uint64_t from, uint64_t 
 	return pause < most ? pause : most;
 }
 
-static enum vt_err tell_silence(struct follower *f, const struct client_error *why)
+static enum vt_err tell_silence(struct follower *f, const struct why *why)
 {
 	struct log_state *s = &f->state;
 	uint64_t now = f->m->config.now(), last = s->answered;
-	char text[1000], id[32];
+	struct why text;
+	char id[32];
 
 	if (s->unanswered_at > last)
 		last = s->unanswered_at;
@@ -95,9 +96,9 @@ static enum vt_err tell_silence(struct follower *f, const struct client_error *w
 	if (s->silent_seconds < f->m->config.silent_seconds)
 		return VT_OK;
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)s->answered);
-	snprintf(text, sizeof(text), "the log has answered no look of the last %llu seconds: %s",
-		 (unsigned long long)(now - s->answered), why->text);
-	return trouble_begin(f, TROUBLE_SILENT, bytes_str(id), text, NULL);
+	why_say(&text, VT_OK, "the log has answered no look of the last %llu seconds: %s",
+		(unsigned long long)(now - s->answered), why->text);
+	return trouble_begin(f, TROUBLE_SILENT, bytes_str(id), text.text, NULL);
 }
 
 /*
@@ -139,24 +140,25 @@ static bool is_withheld(const struct follower *f)
 }
 
 /* A log that shows heads and keeps back what they cover answers, so it is not silent. */
-enum heads_verdict withheld(struct follower *f, const struct client_error *why)
+enum heads_verdict withheld(struct follower *f, const struct why *why)
 {
 	struct log_state *s = &f->state;
 	uint64_t now = f->m->config.now();
-	char text[1200], id[64];
+	struct why text;
+	char id[64];
 
 	count_refusal(f, now);
 	if (!is_withheld(f))
 		return follow_commit(f) == VT_OK ? HEADS_TROUBLE : HEADS_FAILED;
 	snprintf(id, sizeof(id), "%llu %llu", (unsigned long long)s->lag_size,
 		 (unsigned long long)s->stalled);
-	snprintf(
-	    text, sizeof(text),
+	why_say(
+	    &text, VT_OK,
 	    "the log showed a head of size %llu %llu seconds ago, and no look since was served all "
 	    "that it covers: entry %llu is the next: %s",
 	    (unsigned long long)s->lag_size, (unsigned long long)(now - s->stalled),
 	    (unsigned long long)s->range.size, why->text);
-	return trouble_begin(f, TROUBLE_WITHHELD, bytes_str(id), text, NULL) == VT_OK
+	return trouble_begin(f, TROUBLE_WITHHELD, bytes_str(id), text.text, NULL) == VT_OK
 		   ? HEADS_TROUBLE
 		   : HEADS_FAILED;
 }
@@ -257,7 +259,7 @@ static bool classify_answer(enum trouble *out, const struct follower *f, enum vt
 }
 
 static enum heads_verdict head_refused(struct follower *f, enum vt_err err, struct bytes answer,
-				       const struct client_error *why)
+				       const struct why *why)
 {
 	enum trouble t;
 
@@ -287,7 +289,7 @@ static void show_side_client(struct follower *f, struct client *c)
 /* From the tiles that the log serves under this head. */
 static enum vt_err proof_from_log(struct merkle_hash *other, struct merkle_proof *proof,
 				  struct follower *f, uint64_t smaller, struct bytes larger_note,
-				  struct client_error *why)
+				  struct why *why)
 {
 	struct client_config config = {.url = f->url,
 				       .policy = f->m->config.policy,
@@ -316,7 +318,7 @@ static enum vt_err proof_from_log(struct merkle_hash *other, struct merkle_proof
  */
 static enum vt_err proof_of_larger(struct merkle_hash *other, struct merkle_proof *proof,
 				   struct follower *f, uint64_t smaller, struct bytes larger_note,
-				   const struct tree_head *larger, struct client_error *why)
+				   const struct tree_head *larger, struct why *why)
 {
 	struct tree_head mine = {.size = f->state.range.size};
 	enum vt_err err;
@@ -356,7 +358,7 @@ static void try_evidence(struct json *more, struct follower *f, struct bytes ans
 {
 	bool equal = shown->size == f->seen.size, shown_is_larger = shown->size > f->seen.size;
 	struct bytes seen_note = buf_bytes(&f->state.checkpoint);
-	struct client_error why = {""};
+	struct why why = {""};
 	struct merkle_proof proof;
 	struct merkle_hash other;
 	struct buf text;
@@ -364,8 +366,7 @@ static void try_evidence(struct json *more, struct follower *f, struct bytes ans
 
 	buf_init(&text);
 	if (f->state.evidence >= MONITOR_EVIDENCE_MAX) {
-		err = VT_ELIMIT;
-		snprintf(why.text, sizeof(why.text), "there is enough of it already");
+		err = why_say(&why, VT_ELIMIT, "there is enough of it already");
 	}
 	if (err == VT_OK && !equal)
 		err = proof_of_larger(
@@ -377,8 +378,7 @@ static void try_evidence(struct json *more, struct follower *f, struct bytes ans
 	if (err == VT_OK)
 		err = keep_evidence(more, f, buf_bytes(&text));
 	if (err != VT_OK)
-		json_set(more, "evidenceMissing",
-			 json_new_str(why.text[0] ? why.text : vt_err_text(err)));
+		json_set(more, "evidenceMissing", json_new_str(why_text(&why, err)));
 	buf_release(&text);
 }
 
@@ -424,7 +424,7 @@ static enum heads_verdict tell_backwards(struct follower *f, struct bytes answer
 /* -- looking ---------------------------------------------------------------------------------- */
 
 /* A client that knows what was seen, as far as the log still serves that. */
-static enum vt_err make_client(struct follower *f, struct client_error *why)
+static enum vt_err make_client(struct follower *f, struct why *why)
 {
 	struct client_config config = {.url = f->url,
 				       .policy = f->m->config.policy,
@@ -454,7 +454,7 @@ static enum vt_err make_client(struct follower *f, struct client_error *why)
 
 /* The kept tree against a head of at most its size. */
 static enum heads_verdict check_within(struct follower *f, struct bytes answer,
-				       const struct tree_head *shown, struct client_error *why)
+				       const struct tree_head *shown, struct why *why)
 {
 	struct tree_head mine = {.size = f->state.range.size};
 	struct merkle_hash root;
@@ -463,8 +463,7 @@ static enum heads_verdict check_within(struct follower *f, struct bytes answer,
 	if ((err = merkle_range_root(&mine.root, &f->hasher, &f->state.range)) != VT_OK ||
 	    (err = kept_root_at(&root, f->kept, &mine, shown->size)) != VT_OK) {
 		f->fault = err;
-		snprintf(why->text, sizeof(why->text), "the kept tiles in %s: %s", f->dir,
-			 vt_err_text(err));
+		why_say(why, VT_EIO, "the kept tiles in %s: %s", f->dir, vt_err_text(err));
 		return HEADS_FAILED;
 	}
 	return merkle_hash_equal(&root, &shown->root) ? HEADS_GOOD : tell_fork(f, answer, shown);
@@ -472,7 +471,7 @@ static enum heads_verdict check_within(struct follower *f, struct bytes answer,
 
 /* Does the tree of the client's head hold this one? */
 static enum heads_verdict check_held(bool *held, struct follower *f, const struct tree_head *head,
-				     struct client_error *why)
+				     struct why *why)
 {
 	struct merkle_hash root;
 	enum vt_err err = client_root_at(&root, f->client, head->size, why);
@@ -484,7 +483,7 @@ static enum heads_verdict check_held(bool *held, struct follower *f, const struc
 }
 
 static enum heads_verdict compare_heads(struct follower *f, struct bytes answer,
-					const struct tree_head *shown, struct client_error *why)
+					const struct tree_head *shown, struct why *why)
 {
 	struct tree_head mine = {.size = f->state.range.size};
 	enum heads_verdict verdict = HEADS_GOOD;
@@ -513,10 +512,10 @@ static enum heads_verdict compare_heads(struct follower *f, struct bytes answer,
 /* A refused checkpoint that the log itself signed may still show that it signed two histories. */
 static enum heads_verdict refused_but_signed(struct follower *f, enum vt_err err,
 					     struct bytes answer, const struct tree_head *shown,
-					     struct client_error *why)
+					     struct why *why)
 {
 	enum heads_verdict verdict = HEADS_GOOD;
-	struct client_error fault;
+	struct why fault;
 
 	if (shown != NULL && shown->size <= f->state.range.size)
 		verdict = check_within(f, answer, shown, &fault);
@@ -554,7 +553,7 @@ static enum vt_err accept_head(struct follower *f, struct bytes answer,
 	return follow_commit(f);
 }
 
-enum heads_verdict heads_look(struct follower *f, struct client_error *why)
+enum heads_verdict heads_look(struct follower *f, struct why *why)
 {
 	enum heads_verdict verdict = HEADS_FAILED;
 	struct tree_head shown;

@@ -156,7 +156,7 @@ struct monitor_log_status {
 	uint64_t since[TROUBLE_COUNT];
 	enum monitor_outcome outcome; /* of the last look */
 	bool stuck;                   /* this machine's fault: it does not move */
-	char why[800];                /* of the last look, if it did not end well */
+	struct why why;               /* of the last look, if it did not end well */
 };
 size_t monitor_logs(const struct monitor *m);
 void monitor_log_status(const struct monitor *m, size_t i, struct monitor_log_status *out);

@@ -40,7 +40,7 @@ struct follower {
 	uint64_t committed_at;   /* monotonic nanoseconds */
 	uint64_t told_at;        /* progress, likewise */
 	uint64_t answered_saved; /* of state.answered, what is on disk */
-	struct client_error why; /* what the look at hand says when it does not end well */
+	struct why why;          /* what the look at hand says when it does not end well */
 	bool loaded;
 	enum vt_err fault; /* what is in memory cannot be committed: start from the disk again */
 	enum vt_err
@@ -101,7 +101,7 @@ enum heads_verdict {
 	HEADS_FAILED,  /* this machine's, or told to stop */
 };
 /* Ask for the newest checkpoint and judge it. GOOD: the client's head may be followed. */
-enum heads_verdict heads_look(struct follower *f, struct client_error *why);
+enum heads_verdict heads_look(struct follower *f, struct why *why);
 /* Put down that something is wrong with the log, and tell it unless that is known. What a cache on the
  * way may have done is a doubt at the first look, and wrong at the second. id_of: what tells this case
  * from others of its kind. more as in monitor_alert(). */
@@ -109,7 +109,7 @@ enum vt_err trouble_begin(struct follower *f, enum trouble t, struct bytes id_of
 			  struct json *more);
 void trouble_end(struct follower *f, enum trouble t);
 /* The log shows heads, and what they cover could not be had: a trouble if that goes on. */
-enum heads_verdict withheld(struct follower *f, const struct client_error *why);
+enum heads_verdict withheld(struct follower *f, const struct why *why);
 /* Entries were served up to the present size. */
 void not_withheld(struct follower *f);
 void drop_client(struct follower *f);

@@ -138,8 +138,9 @@ bool monitor_ready(struct monitor *m, char why[MONITOR_WHY_MAX])
 			snprintf(why, MONITOR_WHY_MAX, "%s was not looked at yet",
 				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)));
 		else if (s.stuck)
-			snprintf(why, MONITOR_WHY_MAX, "%.90s: %.160s",
-				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)), s.why);
+			snprintf(why, MONITOR_WHY_MAX, "%.90s: %.900s",
+				 problem_quote(quoted, sizeof(quoted), bytes_str(s.origin)),
+				 s.why.text);
 		else
 			continue;
 		return false;

@@ -59,7 +59,7 @@ static enum vt_err parse_key(struct party_key **key, enum key_scheme *scheme,
 			     const char *scheme_slug, struct problem *why)
 {
 	uint8_t der[PARTY_KEY_SPKI_MAX];
-	struct key_error fault;
+	struct why fault;
 	char quoted[40];
 	struct bytes text;
 	size_t len;
@@ -320,7 +320,7 @@ enum vt_err record_check_keys(const struct record *r, struct problem *why)
 		const char *where, *slug;
 	} brought[] = {{r->claim.key, "predicate", "accreditation-key"},
 		       {r->claim.recovery, "predicate.recovery", "accreditation-recovery"}};
-	struct key_error fault;
+	struct why fault;
 
 	for (size_t i = 0; i < 2 && brought[i].key != NULL; i++) {
 		enum vt_err err = party_key_check_arithmetic(brought[i].key, &fault);

@@ -28,18 +28,6 @@ void checked_release(struct checked *c)
 	buf_release(&c->text);
 }
 
-static enum vt_err fails(struct checked *c, enum vt_err err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static enum vt_err fails(struct checked *c, enum vt_err err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(c->why, sizeof(c->why), fmt, args);
-	va_end(args);
-	return err;
-}
-
 /* What fails: the checkpoint, by the policy, or the inclusion proof? */
 static enum vt_err explain_checkpoint(struct checked *c, enum vt_err err,
 				      const struct policy *policy)
@@ -51,10 +39,10 @@ static enum vt_err explain_checkpoint(struct checked *c, enum vt_err err,
 	    (explained = policy_explain(why, c->proof.checkpoint, policy)) != VT_OK)
 		return err == VT_ENOMEM ? err : explained;
 	if (why[0] != '\0')
-		return fails(c, err, "its checkpoint does not hold: %s", why);
-	return fails(c, err,
-		     "the inclusion proof does not lead from this entry to the root that the log "
-		     "signed");
+		return why_say(&c->why, err, "its checkpoint does not hold: %s", why);
+	return why_say(&c->why, err,
+		       "the inclusion proof does not lead from this entry to the root that the log "
+		       "signed");
 }
 
 static void count_cosignatures(struct checked *c, const struct policy *policy)
@@ -97,7 +85,7 @@ static enum vt_err read_record(struct checked *c)
 	dsse_init(&envelope);
 	if ((err = dsse_parse(&envelope, buf_bytes(&c->entry), &why)) != VT_OK ||
 	    (err = statement_parse(&c->statement, envelope.payload, &why)) != VT_OK) {
-		fails(c, err, "the entry is no record: %s", why.detail);
+		why_say(&c->why, err, "the entry is no record: %s", why.detail);
 		goto done;
 	}
 	for (size_t i = 0; i < envelope.n && i < CHECK_SIGNERS_MAX; i++) {
@@ -106,8 +94,8 @@ static enum vt_err read_record(struct checked *c)
 
 		if (envelope.sig[i].keyid.len != 64 ||
 		    hex_decode_exact(id.b, sizeof(id.b), envelope.sig[i].keyid) != VT_OK) {
-			err = fails(c, VT_EMALFORMED,
-				    "the entry names a signer by something else than a keyid");
+			err = why_say(&c->why, VT_EMALFORMED,
+				      "the entry names a signer by something else than a keyid");
 			goto done;
 		}
 		hex_encode(c->signer[i].keyid, bytes_of(id.b, sizeof(id.b)));
@@ -136,7 +124,8 @@ static enum vt_err check_admission(struct checked *c, struct merkle_hasher *h,
 		 (const char *)c->cp.origin.data);
 	err = extra_verify(&c->verdict, h, x, c->proof.index, head, origin, centre, &why);
 	if (err != VT_OK)
-		return fails(c, err, "it is in the log, but was not admissible: %s", why.detail);
+		return why_say(&c->why, err, "it is in the log, but was not admissible: %s",
+			       why.detail);
 	c->proven_admission = true;
 	return read_record(c);
 }
@@ -171,14 +160,14 @@ static enum vt_err check_beside(struct checked *c, struct merkle_hasher *h, stru
 	enum vt_err err;
 
 	if (beside.len == 0)
-		return fails(c, VT_EINVAL,
-			     "the proof does not carry the entry: give it with --entry");
+		return why_say(&c->why, VT_EINVAL,
+			       "the proof does not carry the entry: give it with --entry");
 	if ((err = check_inclusion(c, h, beside, policy)) != VT_OK)
 		return err;
 	err = read_record(c);
 	if (not_a_record(err)) {
 		c->raw = true;
-		c->why[0] = '\0';
+		c->why.text[0] = '\0';
 		err = VT_OK;
 	}
 	return err;
@@ -205,12 +194,12 @@ static enum vt_err explain_no_proof(struct checked *c, enum vt_err err)
 	if (err == VT_ENOMEM)
 		return err;
 	if (!file_kind_is(file_kind(text), "c2sp.org/tlog-proof@"))
-		return fails(c, err, "it is %s, and no proof (C2SP tlog-proof)",
-			     file_kind_text(text));
+		return why_say(&c->why, err, "it is %s, and no proof (C2SP tlog-proof)",
+			       file_kind_text(text));
 	if (fault == NULL && ends_before_signatures(text))
 		fault = "it is cut short: the signatures at its end are missing";
-	return fails(c, err, "a damaged proof (C2SP tlog-proof)%s%s", fault != NULL ? ": " : "",
-		     fault != NULL ? fault : "");
+	return why_say(&c->why, err, "a damaged proof (C2SP tlog-proof)%s%s",
+		       fault != NULL ? ": " : "", fault != NULL ? fault : "");
 }
 
 enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct policy *policy,
@@ -234,7 +223,8 @@ enum vt_err proof_check(struct checked *c, struct merkle_hasher *h, const struct
 		err = check_inclusion(c, h, buf_bytes(&c->proof.extra), policy);
 	}
 	if (err == VT_OK && beside.len > 0 && !bytes_equal(beside, buf_bytes(&c->entry)))
-		return fails(c, VT_EMISMATCH, "the proof carries another entry than the one given");
+		return why_say(&c->why, VT_EMISMATCH,
+			       "the proof carries another entry than the one given");
 	return err;
 }
 

@@ -5,10 +5,10 @@
 #include "extra.h"
 #include "statement.h"
 #include "vitrine/tlog_proof.h"
+#include "why.h"
 
 enum {
 	CHECK_SIGNERS_MAX = 16,
-	CHECK_WHY_MAX = 800,
 };
 
 /* What held, of one proof. */
@@ -30,7 +30,7 @@ struct checked {
 		char keyid[65];
 		const char *party, *role; /* NULL when admission was not proven */
 	} signer[CHECK_SIGNERS_MAX];
-	char why[CHECK_WHY_MAX]; /* when it does not hold */
+	struct why why; /* when it does not hold */
 };
 
 void checked_init(struct checked *c);

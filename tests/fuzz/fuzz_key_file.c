@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes file = bytes_of(data, size);
 	struct party_key *key, *again;
-	struct key_error why = {""};
+	struct why why = {""};
 	struct bytes seed;
 	const char *fault = text_fault(file);
 

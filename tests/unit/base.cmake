@@ -7,3 +7,4 @@ vitrine_test(base_output_test LABEL unit SOURCES ${here}/base_output_test.c LINK
 vitrine_test(base_options_test LABEL unit
   SOURCES ${here}/base_options_test.c ${alloc_fail_source} LINK base ${alloc_fail})
 vitrine_test(base_logline_test LABEL unit SOURCES ${here}/base_logline_test.c LINK base)
+vitrine_test(base_why_test LABEL unit SOURCES ${here}/base_why_test.c LINK base)

@@ -14,7 +14,7 @@
 
 static char folder[] = "/tmp/base_output_test.XXXXXX";
 static char path[sizeof(folder) + 16], other[sizeof(folder) + 16];
-static struct output_error why;
+static struct why why;
 
 static int make_folder(void **state)
 {

@@ -13,7 +13,7 @@
 
 static struct policy *policy;
 static struct client *client;
-static struct client_error why;
+static struct why why;
 
 /* What the client waited for, instead of waiting. */
 static _Atomic unsigned waits; /* a stream's threads wait too */

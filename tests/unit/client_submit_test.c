@@ -15,7 +15,7 @@ static const char digest[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd1
 static struct world *world;
 static struct policy *policy;
 static struct client *client;
-static struct client_error why;
+static struct why why;
 static struct client_receipt receipt;
 static struct buf record, answer; /* a submission, and what an honest log says to it */
 static uint64_t index_of_record;

@@ -81,7 +81,7 @@ static void what_is_no_regular_file_is_refused(void **state)
 
 /* A subject's digests in short: an algorithm's place in `known`, then + for the file's and - for another; subjects are
  * separated by a space. */
-static enum vt_err ask(const struct file_digests *abc, const char *subjects, char *why, size_t cap)
+static enum vt_err ask(const struct file_digests *abc, const char *subjects, struct why *why)
 {
 	struct subject_digest digest[8];
 	struct statement s = {.digest = digest};
@@ -100,7 +100,7 @@ static enum vt_err ask(const struct file_digests *abc, const char *subjects, cha
 		    p[1] == '+' ? bytes_str(known[which].abc)
 				: bytes_of(other, digest_algorithms[which].hex_digits)};
 	}
-	return file_digests_find(abc, &s, why, cap);
+	return file_digests_find(abc, &s, why);
 }
 
 static void a_file_is_named_by_any_of_its_hashes_and_contradicted_by_any_other(void **state)
@@ -134,15 +134,16 @@ static void a_file_is_named_by_any_of_its_hashes_and_contradicted_by_any_other(v
 	    {"b+g- a+", VT_EMISMATCH},
 	};
 	struct file_digests abc;
-	char why[200];
+	struct why why;
 
 	(void)state;
 	read_abc(&abc);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		if (ask(&abc, cases[i].subjects, why, sizeof(why)) != cases[i].expected)
+		if (ask(&abc, cases[i].subjects, &why) != cases[i].expected)
 			fail_msg("%s", cases[i].subjects);
-	assert_int_equal(ask(&abc, "c-a+", why, sizeof(why)), VT_EMISMATCH);
-	assert_string_equal(why, "it names this file by its sha256, and another by its sha512");
+	assert_int_equal(ask(&abc, "c-a+", &why), VT_EMISMATCH);
+	assert_string_equal(why.text,
+			    "it names this file by its sha256, and another by its sha512");
 }
 
 int main(void)

@@ -21,7 +21,7 @@ static void load(struct buf *out, const char *name)
 static struct party_key *load_key(const char *name)
 {
 	struct party_key *key;
-	struct key_error why;
+	struct why why;
 	struct buf der;
 
 	buf_init(&der);
@@ -37,7 +37,7 @@ static struct party_key *load_key(const char *name)
 static void assert_refused(struct bytes der, enum vt_err expected, const char *says)
 {
 	struct party_key *key;
-	struct key_error why;
+	struct why why;
 	enum vt_err err = party_key_from_spki(&key, der, &why);
 
 	assert_null(key);
@@ -669,7 +669,7 @@ static void pem_is_one_block_and_nothing_else(void **state)
 {
 	(void)state;
 	struct party_key *key, *same = load_key("p256.spki");
-	struct key_error why;
+	struct why why;
 	struct buf pem, other;
 
 	buf_init(&pem);

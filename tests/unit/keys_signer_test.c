@@ -50,7 +50,7 @@ static void assert_refused(const char *name, const char *passphrase, enum vt_err
 			   const char *says)
 {
 	struct signer *s;
-	struct key_error why;
+	struct why why;
 	enum vt_err err = signer_from_file(&s, in_folder(name), passphrase, &why);
 
 	assert_null(s);
@@ -63,7 +63,7 @@ static void assert_refused(const char *name, const char *passphrase, enum vt_err
 static struct signer *load(const char *name, const char *passphrase)
 {
 	struct signer *s;
-	struct key_error why;
+	struct why why;
 
 	if (signer_from_file(&s, in_folder(name), passphrase, &why) != VT_OK)
 		fail_msg("%s: %s", name, why.text);
@@ -209,7 +209,7 @@ static void every_kind_is_generated_written_and_read_back(void **state)
 	(void)state;
 	static const char *const kinds[] = {"ed25519", "p256", "p384", "rsa3072"};
 	static const char *const passphrases[] = {NULL, "correct horse"};
-	struct key_error why;
+	struct why why;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct signer *s, *again;

@@ -1460,7 +1460,7 @@ static void a_log_may_not_fill_the_memory_with_accreditations(void **state)
 	assert_int_equal(look(), MONITOR_UNSURE);
 	assert_followed(w->n - 10);
 	monitor_log_status(monitor, 0, &status);
-	assert_non_null(strstr(status.why, "its accreditations"));
+	assert_non_null(strstr(status.why.text, "its accreditations"));
 	for (unsigned i = 0; i < 10; i++) {
 		now += 20;
 		look();

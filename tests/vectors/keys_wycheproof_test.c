@@ -33,7 +33,7 @@ static void check_line(char *line, struct party_key **key, enum key_scheme schem
 {
 	static uint8_t msg_bytes[FIELD_MAX], sig_bytes[FIELD_MAX];
 	static char first[16], second[2 * FIELD_MAX], third[2 * FIELD_MAX], fourth[2 * FIELD_MAX];
-	struct key_error why;
+	struct why why;
 	struct bytes msg, sig;
 	struct buf canonical;
 

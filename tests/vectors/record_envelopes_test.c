@@ -21,7 +21,7 @@ static size_t n_names = sizeof(kept) / sizeof(kept[0]);
 static void accredit(struct world *w, const char *name)
 {
 	struct party_key *key;
-	struct key_error fault;
+	struct why fault;
 	struct buf pem;
 
 	pem = test_read_file(folder, name, ".pub.pem");
