@@ -13,6 +13,7 @@ set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pkgconfig_to_prefix
   ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/libvitrine.pc.in libvitrine.pc @ONLY)
+configure_file(cmake/libvitrine-record.pc.in libvitrine-record.pc @ONLY)
 configure_package_config_file(cmake/vitrine-config.cmake.in vitrine-config.cmake
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/vitrine-config-version.cmake
@@ -22,10 +23,13 @@ install(TARGETS vitrine vitrine_shared EXPORT vitrine
   ARCHIVE COMPONENT libvitrine
   LIBRARY COMPONENT libvitrine
   FILE_SET HEADERS COMPONENT libvitrine)
+install(TARGETS vitrine_record EXPORT vitrine
+  LIBRARY COMPONENT libvitrine
+  FILE_SET HEADERS COMPONENT libvitrine)
 install(EXPORT vitrine NAMESPACE vitrine:: FILE vitrine-targets.cmake
   DESTINATION ${package_dir} COMPONENT libvitrine)
 install(FILES ${PROJECT_BINARY_DIR}/vitrine-config.cmake
   ${PROJECT_BINARY_DIR}/vitrine-config-version.cmake
   DESTINATION ${package_dir} COMPONENT libvitrine)
-install(FILES ${PROJECT_BINARY_DIR}/libvitrine.pc
+install(FILES ${PROJECT_BINARY_DIR}/libvitrine.pc ${PROJECT_BINARY_DIR}/libvitrine-record.pc
   DESTINATION ${pkgconfig_dir} COMPONENT libvitrine)

@@ -47,8 +47,9 @@ static void doubt(const char *name, const char *path, int fd)
 	explicit_bzero(head, sizeof(head));
 }
 
-static int hash_file(char (*hex)[CONTENT_DIGEST_HEX], const char *const *hash, size_t n,
-		     const char *name, const char *path)
+/* Hands the file's content to `hash`. */
+static int hash_file(const char *name, const char *path,
+		     enum vt_err (*hash)(void *out, struct open_file *file), void *out)
 {
 	struct open_file file = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
 	struct stat st;
@@ -59,7 +60,7 @@ static int hash_file(char (*hex)[CONTENT_DIGEST_HEX], const char *const *hash, s
 		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		code = cmd_fail(name, CMD_USAGE, "%s: not a regular file", path);
-	else if ((err = content_digests(hex, hash, n, read_piece, &file)) != VT_OK)
+	else if ((err = hash(out, &file)) != VT_OK)
 		code = cmd_fail(name, CMD_UNSURE, "%s: %s", path, file_fault(err));
 	else
 		doubt(name, path, file.fd);
@@ -68,68 +69,27 @@ static int hash_file(char (*hex)[CONTENT_DIGEST_HEX], const char *const *hash, s
 	return code;
 }
 
-int file_sha256(char hex[65], const char *name, const char *path)
+static enum vt_err make_sha256(void *out, struct open_file *file)
 {
 	char digest[1][CONTENT_DIGEST_HEX];
-	int code = hash_file(digest, &digest_algorithms[0].hash, 1, name, path);
+	enum vt_err err = content_digests(digest, &digest_algorithms[0].hash, 1, read_piece, file);
 
-	if (code == CMD_HOLDS)
-		memcpy(hex, digest[0], 65);
-	return code;
+	if (err == VT_OK)
+		memcpy(out, digest[0], 65);
+	return err;
+}
+
+int file_sha256(char hex[65], const char *name, const char *path)
+{
+	return hash_file(name, path, make_sha256, hex);
+}
+
+static enum vt_err make_digests(void *out, struct open_file *file)
+{
+	return file_digests_make(out, read_piece, file);
 }
 
 int file_digests_read(struct file_digests *out, const char *name, const char *path)
 {
-	const char *hash[CONTENT_DIGESTS_MAX];
-
-	out->n = 0;
-	for (const struct digest_algorithm *a = digest_algorithms; a->name != NULL; a++) {
-		if (a->hash == NULL)
-			continue;
-		if (out->n == CONTENT_DIGESTS_MAX)
-			return cmd_fail(
-			    name, CMD_UNSURE, "%s",
-			    vt_err_text(INTERNAL("more digests than there is room for")));
-		hash[out->n] = a->hash;
-		out->algorithm[out->n++] = a;
-	}
-	return hash_file(out->hex, hash, out->n, name, path);
-}
-
-/* The file's digest by this algorithm, or NULL: it takes more than the file's bytes. */
-static const char *digest_by(const struct file_digests *f, struct bytes algorithm)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (bytes_is(algorithm, f->algorithm[i]->name))
-			return f->hex[i];
-	return NULL;
-}
-
-enum vt_err file_digests_find(const struct file_digests *f, const struct statement *s,
-			      struct why *why)
-{
-	const struct subject_digest *same = NULL, *other = NULL;
-	enum vt_err err = VT_ENOTFOUND;
-
-	for (size_t i = 0; i < s->n_digests; i++) {
-		const struct subject_digest *d = &s->digest[i];
-		const char *mine = digest_by(f, d->algorithm);
-
-		if (i > 0 && d->subject != s->digest[i - 1].subject)
-			same = other = NULL;
-		if (mine == NULL)
-			continue;
-		if (bytes_is(d->hex, mine))
-			same = d;
-		else
-			other = d;
-		if (same != NULL && other != NULL)
-			return why_say(why, VT_EMISMATCH,
-				       "it names this file by its %.*s, and another by its %.*s",
-				       (int)same->algorithm.len, (const char *)same->algorithm.data,
-				       (int)other->algorithm.len,
-				       (const char *)other->algorithm.data);
-		err = same != NULL ? VT_OK : err;
-	}
-	return err;
+	return hash_file(name, path, make_digests, out);
 }
